@@ -1,0 +1,1 @@
+"""Turns ticks into one analysis a beat."""

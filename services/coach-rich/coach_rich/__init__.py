@@ -1,0 +1,1 @@
+"""Speaks when open interest shifts."""

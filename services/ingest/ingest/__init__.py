@@ -1,0 +1,1 @@
+"""Takes a feed's frames to ticks on the bus."""

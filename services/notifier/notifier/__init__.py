@@ -1,0 +1,1 @@
+"""Fans out to console, database, files and Telegram."""

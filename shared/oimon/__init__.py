@@ -1,0 +1,1 @@
+"""OI Monitor: open interest of Indian index options, read strike by strike."""
