@@ -1,0 +1,170 @@
+"""The bus as services see it: publish, own (one owner a partition), share (a group), latest, subscribe.
+
+A partition is one underlying. A handler is a pure function ``(state, entry) → (state, outputs)``; it knows nothing of
+leases, cursors or epochs. What the bus promises is the bus contract; who keeps the promises are ``redis`` and ``memory``
+beside this file, both driven by ``owner``.
+"""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
+
+from oimon import codec
+from oimon.messages import Message
+from oimon.terms import FeedState, MarketState
+
+S = TypeVar("S")
+
+PARTITION = re.compile(r"[A-Z0-9&_-]{1,32}|all|telegram|llm")
+"""Names a partition may have (bus contract, section 2)."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a stream, as read."""
+
+    stream: str
+    partition: str
+    id: str
+    kind: str
+    version: int
+    data: bytes
+    n: int = 0
+
+    @cached_property
+    def message(self) -> Message:
+        """The decoded message.
+
+        Raises:
+            PoisonMessage: the entry cannot be decoded.
+        """
+        return codec.decode(self.kind, self.version, self.data)
+
+    @property
+    def key(self) -> str:
+        """The message id: primary key of its row in the database (bus contract, section 3)."""
+        return f"{self.stream}:{self.partition}/{self.id}"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One entry to append; it bears the id of the entry that it answers."""
+
+    stream: str
+    message: Message
+    id: str | None = None
+    """Another id than that of the entry in hand: an answer that took its time names the entry it was asked about."""
+
+
+Handler = Callable[[S, Entry], tuple[S, Sequence[Output]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role(Generic[S]):
+    """One duty over partitions: what it reads, what it writes, how it answers.
+
+    Restoring: with ``resume`` the state is made from the role's own last output and the entry that it answered (``None``
+    when that was trimmed); without it the input is replayed from the oldest entry kept up to the cursor, output off.
+    """
+
+    name: str
+    reads: str
+    writes: str
+    start: Callable[[str], S]
+    """Makes the empty state of a partition."""
+    handle: Handler[S]
+    resume: Callable[[str, Entry, Entry | None], S] | None = None
+    consults: str | None = None
+    """Another stream, whose newest entry older than the one in hand is handed to the handler first, once."""
+    newest_only: bool = False
+    """Skip what is older than the newest entry read; what is skipped is counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulse:
+    """What the next beat will say, should the bus add one (bus contract, section 7)."""
+
+    run: str
+    market: MarketState
+    feed: FeedState
+    age_ms: int | None
+    conflated: int = 0
+    event_us: int | None = None
+    """Event time of the beat in a replay or a simulation; ``None``: the server's clock decides."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What a replica knows of one partition that it owns, for ``/status``."""
+
+    role: str
+    partition: str
+    cursor: str
+    lag: int
+    restored: bool
+    last_error: str | None
+    epoch: int = 0
+
+
+Sink = Callable[[Sequence[Entry]], Awaitable[None]]
+
+
+class Bus(Protocol):
+    """What a service may ask of the bus."""
+
+    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> None:
+        """Append messages to the partition's ticks and, when the clock entered a new second, a beat after them.
+
+        Waits while another replica holds the duty, and while Redis is away.
+        """
+        ...
+
+    async def declare(self, partitions: Sequence[str]) -> None:
+        """Say which partitions there are."""
+        ...
+
+    async def partitions(self) -> Sequence[str]:
+        """Return the declared partitions, sorted."""
+        ...
+
+    async def own(self, role: Role[Any]) -> None:
+        """Own what can be had of the role's partitions, answer entries, until cancelled or stopped."""
+        ...
+
+    async def share(self, group: str, streams: Sequence[str], sink: Sink) -> None:
+        """Hand every entry of the streams to the sink, at least once, until cancelled; stopped: when all are handed over."""
+        ...
+
+    async def latest(self, stream: str, partition: str) -> Entry | None:
+        """Return the newest entry of a stream."""
+        ...
+
+    def subscribe(self, streams: Sequence[str], partition: str) -> AsyncIterator[Entry]:
+        """Give the newest entry of each stream, then each new one; a slow reader is given the newest it can get."""
+        ...
+
+    async def put_status(self, service: str, replica: str, status: Mapping[str, Any]) -> None:
+        """Keep this replica's status where ``oi status`` and the dashboard read it, for ten seconds."""
+        ...
+
+    async def statuses(self) -> Sequence[Mapping[str, Any]]:
+        """Return the status of every live replica of every service."""
+        ...
+
+    def held(self) -> Sequence[Held]:
+        """Return what this replica owns."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """Return, in plain words, why this replica is not ready; empty when it is."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish the batch in hand, let sinks drain, release what is owned."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...

@@ -1,0 +1,160 @@
+"""Settings from the environment, a ``.env`` file or files named by ``<NAME>_FILE``; all mistakes are told at once.
+
+A field's name in capitals is its variable. A field marked ``falls_back()`` takes its default when its value is wrong, and
+says so in ``notes``; any other wrong value is a ``ConfigError``.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast, override
+
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from oimon.errors import ConfigError
+
+T = TypeVar("T", bound="Settings")
+
+
+def falls_back(default: object, description: str) -> Any:
+    """Return a field that takes its default when its value is wrong."""
+    return Field(default, description=description, json_schema_extra={"falls_back": True})
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """Reads a setting from the file that ``<NAME>_FILE`` names (compose mounts secrets so)."""
+
+    @override
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        variable = f"{field_name}_file".upper()
+        path = os.environ.get(variable)
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"{variable}: cannot read {path!r}: {error}. Name a readable file"
+            ) from error
+
+    @override
+    def __call__(self) -> dict[str, Any]:
+        found = {}
+        for name, info in self.settings_cls.model_fields.items():
+            value, key, _ = self.get_field_value(info, name)
+            if value is not None:
+                found[key] = value
+        return found
+
+
+class Settings(BaseSettings):
+    """What every service can be told."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
+
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="Redis or Valkey, with its password if it has one",
+    )
+    data_dir: Path = Field(
+        Path("data"), description="folder for the database, logs, recordings and Valkey's files"
+    )
+    http_host: str = Field(
+        "127.0.0.1", description="address that /healthz, /readyz, /metrics and /status answer on"
+    )
+    http_port: int = Field(0, ge=0, le=65535, description="port of the same; 0 takes a free one")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
+    )
+    log_file: Path | None = Field(
+        None, description="log to this file (rotated at 10 MB, 5 kept) and not to standard output"
+    )
+
+    _notes: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What fell back to a default, in plain words."""
+        return self._notes
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _FileSource(settings_cls), dotenv_settings
+
+
+def load(cls: type[T], overrides: Mapping[str, Any] | None = None) -> T:
+    """Return the settings of one service.
+
+    Args:
+        cls: the service's settings class.
+        overrides: values that win over every source (command-line flags), by field name.
+
+    Raises:
+        ConfigError: one or more values are wrong; the message has a line for each.
+    """
+    given = dict(overrides or {})
+    try:
+        return cls(**given)
+    except ValidationError as error:
+        notes, problems = [], []
+        for item in error.errors(include_url=False):
+            name = str(item["loc"][0]) if item["loc"] else "settings"
+            info = cls.model_fields.get(name)
+            variable, what = name.upper(), item["msg"].removeprefix("Value error, ")
+            if info is not None and _is_fallback(info):
+                given[name] = info.default
+                notes.append(f"{variable}: {what}; using the default, {_shown(info.default)}")
+            else:
+                problems.append(f"{_place(variable)}: {what}{_meant(info)}")
+        if problems:
+            raise ConfigError("\n".join(problems)) from None
+        settings = cls(**given)
+        settings._notes = tuple(notes)
+        return settings
+
+
+def _is_fallback(info: FieldInfo) -> bool:
+    return bool(
+        isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("falls_back")
+    )
+
+
+def _shown(value: object) -> str:
+    return str(cast(Any, value).value if hasattr(value, "value") else value)
+
+
+def _meant(info: FieldInfo | None) -> str:
+    return f" ({info.description})" if info is not None and info.description else ""
+
+
+def _place(variable: str) -> str:
+    """Name the variable, and where it was set: the environment, a named file, or a line of ``.env``."""
+    if variable in os.environ:
+        return f"{variable} (environment)"
+    if f"{variable}_FILE" in os.environ:
+        return f"{variable} (file {os.environ[f'{variable}_FILE']})"
+    path = Path(".env")
+    if path.is_file():
+        for number, line in enumerate(
+            path.read_text(encoding="utf-8", errors="replace").splitlines(), 1
+        ):
+            if line.split("=", 1)[0].strip().upper().removeprefix("EXPORT ").strip() == variable:
+                return f"{variable} (.env line {number})"
+    return variable

@@ -1,0 +1,85 @@
+"""One JSON object a line: standard ``logging`` in the modules, rendered by structlog.
+
+Facts go in ``extra``; a key that names a secret is replaced before anything is written.
+"""
+
+import logging
+import logging.handlers
+import re
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+_SECRET = re.compile(
+    r"(?i)(password|passwd|secret|token|api_key|apikey|authorization|pin|totp|jwt)$"
+)
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z+]+://[^:/@\s]*:)[^@\s]+@")
+_BOT_TOKEN = re.compile(r"bot\d+:[\w-]+")
+MAX_BYTES = 10_000_000
+KEPT = 5
+
+
+def redact(text: str) -> str:
+    """Return ``text`` without passwords in addresses and without Telegram's bot tokens."""
+    return _BOT_TOKEN.sub("bot***", _URL_PASSWORD.sub(r"\g<head>***@", text))
+
+
+def _redact_event(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if _SECRET.search(key) and value is not None:
+            event[key] = "***"
+        elif isinstance(value, str):
+            event[key] = redact(value)
+    return event
+
+
+def _dumps(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+def configure(service: str, *, level: str = "INFO", file: Path | None = None) -> None:
+    """Send this process's log records, as JSON lines, to ``file`` (rotated) or to standard output."""
+    handler: logging.Handler
+    if file is None:
+        handler = logging.StreamHandler(sys.stdout)
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            file, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8"
+        )
+
+    def name_service(
+        _logger: object, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        event["service"] = service
+        return event
+
+    before: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        name_service,
+    ]
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _redact_event,
+                structlog.processors.JSONRenderer(serializer=_dumps),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for loud in ("uvicorn.access", "httpx", "httpx2", "httpcore", "aiosqlite", "telegram"):
+        logging.getLogger(loud).setLevel(logging.WARNING)
