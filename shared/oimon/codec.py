@@ -69,7 +69,8 @@ def decode(kind: str, version: int, data: bytes) -> Message:
     if kind == "ticks":
         return _unpack(data)
     try:
-        return _decoder(kind).decode(data)
+        message: Message = _decoder(kind).decode(data)
+        return message
     except (msgspec.MsgspecError, ValueError) as error:
         raise PoisonMessage(f"not a message of kind {kind}: {error}") from error
 
@@ -104,7 +105,7 @@ def _dumps(value: object) -> bytes:
 
 
 @cache
-def _plan(cls: type) -> tuple[tuple[str, str], ...]:
+def _plan(cls: Any) -> tuple[tuple[str, str], ...]:
     """Each field of a message's class with how its value is made plain, in order of name."""
     hints = get_type_hints(cls, include_extras=True)
     return tuple(sorted((f.name, _way(hints[f.name])) for f in dataclasses.fields(cls)))
@@ -118,10 +119,12 @@ def _way(hint: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | bool | int):
-        return value.value if isinstance(value, Enum) else value
+    if value is None or type(value) in {str, int, bool}:
+        return value
     if isinstance(value, float):
         return round9(value)
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):

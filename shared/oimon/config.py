@@ -7,11 +7,12 @@ says so in ``notes``; any other wrong value is a ``ConfigError``.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast, override
+from typing import Any, TypeVar, cast
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
 
 from oimon.errors import ConfigError
 

@@ -7,13 +7,14 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points, version
 from typing import Any, Generic, TypeVar
 
 import uvicorn
 from fastapi import APIRouter
+from typing_extensions import override
 
 from oimon import bus, http, log, metrics
 from oimon.bus.redis import RedisBus
@@ -87,7 +88,8 @@ class _Web(uvicorn.Server):
     """A web server that leaves signals to us."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def,override]
+    @override
+    def capture_signals(self) -> Iterator[None]:
         """Take no signals."""
         yield
 

