@@ -8,10 +8,10 @@ Source: messages-sketch (encoding), bus contract sections 2 and 10 (size limit, 
 
 import dataclasses
 import struct
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from enum import Enum
 from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -105,10 +105,10 @@ def _dumps(value: object) -> bytes:
 
 
 @cache
-def _plan(cls: Any) -> tuple[tuple[str, str], ...]:
+def _plan(cls: Hashable) -> tuple[tuple[str, str], ...]:
     """Each field of a message's class with how its value is made plain, in order of name."""
     hints = get_type_hints(cls, include_extras=True)
-    return tuple(sorted((f.name, _way(hints[f.name])) for f in dataclasses.fields(cls)))
+    return tuple(sorted((f.name, _way(hints[f.name])) for f in dataclasses.fields(cast(Any, cls))))
 
 
 def _way(hint: object) -> str:
@@ -135,7 +135,7 @@ def _plain(value: Any) -> Any:
 def _plain_record(record: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     floats: list[str] = []
-    for name, way in _plan(type(record)):
+    for name, way in _plan(cast(Hashable, type(record))):
         value = getattr(record, name)
         if way == "float":
             floats.append(name)

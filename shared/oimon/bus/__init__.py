@@ -2,7 +2,7 @@
 
 A partition is one underlying. A handler is a pure function ``(state, entry) → (state, outputs)``; it knows nothing of
 leases, cursors or epochs. What the bus promises is the bus contract; who keeps the promises are ``redis`` and ``memory``
-beside this file, both driven by ``owner``.
+beside this file, both driven by ``engine``.
 """
 
 import re
@@ -92,7 +92,8 @@ class Pulse:
     age_ms: int | None
     conflated: int = 0
     event_us: int | None = None
-    """Event time of the beat in a replay or a simulation; ``None``: the server's clock decides."""
+    """Event second that has come when the messages are in, in a replay or a simulation: a beat is added after them when it
+    is new for the run. 0: none has come yet. ``None``: the server's clock decides."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,37 @@
+-- The producer's write: messages, then a beat when the clock has entered a new step.
+-- KEYS 1 stream, 2 ownership record
+-- ARGV 1 me, 2 epoch, 3 pseq, 4 ttl in ms, 5 kept in ms, 6 kept entries, 7 run, 8 event time in us ('' = the server's clock),
+--      9 step of the beat in ms, 10 the beat's JSON up to its ts_us, 11 schema, then t, d of each message
+-- Answers {1, beat in us or 0}, or {0} for a pseq that was there.
+local own = redis.call('HMGET', KEYS[2], 'owner', 'epoch', 'pseq', 'out_n', 'run', 'beat')
+if own[1] ~= ARGV[1] or own[2] ~= ARGV[2] then return redis.error_reply('FENCED') end
+if tonumber(ARGV[3]) <= tonumber(own[3] or '0') then return {0} end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local n = tonumber(own[4] or '0')
+local function add(kind, data)
+  n = n + 1
+  redis.call('XADD', KEYS[1], '*', 'n', string.format('%.0f', n), 'at', string.format('%.0f', now_ms),
+    'w', ARGV[1], 'v', ARGV[11], 't', kind, 'd', data)
+end
+for i = 12, #ARGV, 2 do add(ARGV[i], ARGV[i + 1]) end
+local last = (own[5] == ARGV[7]) and tonumber(own[6] or '0') or 0
+local due
+if ARGV[8] ~= '' then
+  due = tonumber(ARGV[8])
+else
+  due = time[1] * 1000000 + time[2]
+  local step = tonumber(ARGV[9]) * 1000
+  if step > 0 then due = math.floor(due / step) * step end
+end
+local beat = 0
+if due > last then
+  beat = due
+  add('beat', ARGV[10] .. string.format('%.0f', due) .. '}')
+  last = due
+end
+redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', now_ms - tonumber(ARGV[5])))
+redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[6])
+redis.call('HSET', KEYS[2], 'pseq', ARGV[3], 'out_n', string.format('%.0f', n), 'run', ARGV[7],
+  'beat', string.format('%.0f', last), 'until', string.format('%.0f', now_ms + tonumber(ARGV[4])))
+return {1, string.format('%.0f', beat)}
