@@ -1,0 +1,118 @@
+"""`oi watch`: the live table from any machine that reaches the bus."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from notifier.console import Lines, Picture, Surface, Table, watch
+from oimon.bus.redis import RedisBus
+from oimon.clock import SystemClock
+from oimon.config import Settings, load
+from oimon.errors import InputError, OimonError
+
+PICTURE_WIDTH = 120
+
+
+class RunFile(msgspec.Struct):
+    """What ``oi up`` leaves in ``DATA_DIR/run.json`` for a second terminal."""
+
+    redis_url: str | None = None
+
+
+def bus_address(settings: Settings) -> str:
+    """Return where the bus is: ``REDIS_URL`` when set, else what ``oi up`` noted in the data folder, else the default.
+
+    Raises:
+        InputError: the note cannot be read.
+    """
+    path = settings.data_dir / "run.json"
+    if "redis_url" not in settings.model_fields_set and path.is_file():
+        try:
+            noted = msgspec.json.decode(path.read_bytes(), type=RunFile).redis_url
+        except (OSError, msgspec.MsgspecError) as error:
+            raise InputError(
+                path, "the note of a run", str(error), "Remove it, or set REDIS_URL"
+            ) from error
+        if noted:
+            return noted
+    return settings.redis_url.get_secret_value()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the notifier's commands to ``oi``."""
+
+    @app.command(name="watch")
+    def watch_command(
+        underlying: Annotated[
+            str | None, typer.Argument(help="Which one; left out, the first that is watched.")
+        ] = None,
+        *,
+        redis_url: Annotated[
+            str | None, typer.Option(help="Address of the bus; left out, that of `oi up`.")
+        ] = None,
+        lines: Annotated[bool, typer.Option("--lines", help="One line every 3 s.")] = False,
+        width: Annotated[
+            int | None, typer.Option(min=40, help="Columns; left out, the terminal's.")
+        ] = None,
+        whole: Annotated[bool, typer.Option("--all", help="All strikes of the chain.")] = False,
+        contracts: Annotated[
+            bool, typer.Option("--contracts", help="Open interest in contracts, not lakh/crore.")
+        ] = False,
+        svg: Annotated[
+            Path | None, typer.Option(help="Write the table to this file once, and end.")
+        ] = None,
+    ) -> None:
+        """Show the live table: chain, PCR, levels, direction, both coaches.
+
+        Example: oi watch NIFTY --all
+        """
+        surface: Surface
+        console = Console()
+        if svg is not None:
+            surface = Picture(
+                svg, width=width or PICTURE_WIDTH, whole_chain=whole, contracts=contracts
+            )
+        elif lines or not console.is_terminal:
+            surface = Lines(console)
+        else:
+            surface = Table(console, width=width, whole_chain=whole, contracts=contracts)
+        given = {} if redis_url is None else {"redis_url": redis_url}
+        try:
+            asyncio.run(_watch(load(Settings, given), surface, underlying))
+        except KeyboardInterrupt:  # where the loop takes no signals (Windows)
+            return
+        except OimonError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+
+
+async def _watch(settings: Settings, surface: Surface, underlying: str | None) -> None:
+    stop = asyncio.Event()
+    _set_on_signals(stop)
+    bus = RedisBus(bus_address(settings), me=f"watch-{os.getpid()}")
+    try:
+        await watch(
+            bus,
+            SystemClock(),
+            surface,
+            underlying=underlying.upper() if underlying else None,
+            stop=stop,
+        )
+    finally:
+        await bus.close()
+
+
+def _set_on_signals(stop: asyncio.Event) -> None:
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            try:
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            except NotImplementedError:  # Windows
+                return

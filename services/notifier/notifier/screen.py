@@ -1,0 +1,380 @@
+"""The whole screen of one underlying, and its one-line summary, from what is known now (pure).
+
+Source: screens, section 2; requirement B01 (an age on every number); rulings 10, 11, 13.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from notifier import figures
+from notifier.figures import UNKNOWN, age, clock_time, grouped, percent, plain, signed
+from notifier.ladder import WIDE, arrow, chain_table, quote_table
+from oimon.messages import (
+    Advice,
+    ChainAnalysis,
+    Contribution,
+    DayTotals,
+    ExpiryAnalysis,
+    Level,
+    Position,
+    QuoteBoard,
+)
+from oimon.terms import Direction, FeedState, MarketState, Mode, Quality
+
+STALE_S = 5.0
+"""An analysis written longer ago than this is stale, whatever it says. Source: bus contract, section 11."""
+
+_MODE_STYLE = {
+    Mode.LIVE: "bold white on dark_green",
+    Mode.REPLAY: "bold black on yellow",
+    Mode.SIMULATED: "bold white on magenta",
+}
+_DIRECTIONS = {
+    Direction.BULLISH: ("▲", "green"),
+    Direction.BEARISH: ("▼", "red"),
+    Direction.NEUTRAL: ("-", "yellow"),
+}
+_OPEN = (MarketState.OPEN, MarketState.OPEN_CAS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What one drawing of the screen is made from."""
+
+    underlying: str
+    analysis: ChainAnalysis | QuoteBoard | None = None
+    minimal: Advice | None = None
+    rich: Advice | None = None
+    written_age_s: float | None = None  # since the analysis was written to the bus
+    others: Sequence[str] = ()
+    trouble: str | None = None  # why nothing new comes: the bus is away
+
+
+def is_stale(view: View) -> bool:
+    """Say whether the reader must not act on the analysis: it says so itself, or it was written too long ago.
+
+    A day that has ended and a closed market give one beat a minute; silence there is no sign of trouble.
+    """
+    analysis = view.analysis
+    if not isinstance(analysis, ChainAnalysis):
+        return False
+    if analysis.feed is FeedState.ENDED or analysis.market not in _OPEN:
+        return analysis.is_stale
+    return analysis.is_stale or (view.written_age_s or 0.0) > STALE_S
+
+
+def screen(
+    view: View, *, width: int, each_side: int | None = 5, contracts: bool = False
+) -> RenderableType:
+    """Return everything that the terminal shows.
+
+    Args:
+        view: what is known.
+        width: columns of the terminal; 112 and more give the wide form.
+        each_side: strikes above and below the money, ``None`` for the whole chain.
+        contracts: open interest in contracts instead of lakh and crore of quantity.
+    """
+    match view.analysis:
+        case None:
+            body: list[RenderableType] = [_waiting(view)]
+        case QuoteBoard() as board:
+            body = [_board_header(board), quote_table(board), *_off(board)]
+        case ChainAnalysis() as analysis:
+            body = [
+                *_header(analysis, view, wide=width >= WIDE),
+                chain_table(
+                    analysis,
+                    width=width,
+                    each_side=each_side,
+                    contracts=contracts,
+                    is_stale=is_stale(view),
+                ),
+                *_readings(analysis),
+                *_coaches(view, analysis),
+                *(_other_expiry(other) for other in analysis.more),
+                *_notes(analysis, view, contracts=contracts),
+            ]
+    if view.others:
+        body.append(Text(f"Also watched: {', '.join(view.others)}", style="bright_black"))
+    if view.trouble:
+        body.append(Text(view.trouble, style="bold red"))
+    return Group(*(_one_line(part) for part in body))
+
+
+def summary(view: View) -> str:
+    """Return the state in one line, for output that is no terminal."""
+    analysis = view.analysis
+    if view.trouble:
+        return view.trouble
+    if analysis is None:
+        return _waiting(view).plain
+    head = f"{clock_time(analysis.ts_us)} IST {analysis.mode} {analysis.underlying}"
+    if isinstance(analysis, QuoteBoard):
+        quotes = "  ".join(f"{quote.symbol} {grouped(quote.ltp)}" for quote in analysis.rows)
+        return f"{head} | {quotes}"
+    stale = " STALE" if is_stale(view) else ""
+    coaches = " | ".join(
+        f"{name} {_call(advice)} ({advice.by})"
+        for name, advice in (("minimal", view.minimal), ("rich", view.rich))
+        if advice is not None
+    )
+    parts = [
+        f"{head} {grouped(analysis.spot)} {_change(analysis).plain}".rstrip(),
+        f"PCR {figures.decimal(analysis.pcr)}",
+        f"MaxPain {plain(analysis.max_pain)}",
+        f"{analysis.direction} {percent(analysis.confidence_factor)}",
+        f"S {_nearest(analysis.support)} R {_nearest(analysis.resistance)}",
+        *([coaches] if coaches else []),
+        f"{_ages(analysis)}{stale}",
+    ]
+    return " | ".join(parts)
+
+
+def _one_line(part: RenderableType) -> RenderableType:
+    if isinstance(part, Text):
+        part.no_wrap, part.overflow = True, "ellipsis"
+    return part
+
+
+def _waiting(view: View) -> Text:
+    return Text(
+        f"{view.underlying or 'OI Monitor'}: waiting for the first analysis… "
+        "(is a feed running? `oi status` says what is)",
+        style="yellow",
+    )
+
+
+# --- header --------------------------------------------------------------------------------------------------------
+
+
+def _header(analysis: ChainAnalysis, view: View, *, wide: bool) -> list[Text]:
+    mark, colour = _DIRECTIONS[analysis.direction]
+    bias_style = "bright_black" if is_stale(view) else f"bold {colour}"
+    first = Text.assemble(
+        (f"{analysis.underlying} ", "bold"),
+        (grouped(analysis.spot), "bold"),
+        " ",
+        _change(analysis),
+        *([f"  FUT {_future(analysis)}"] if wide else []),
+        f"  EXP {figures.short_date(analysis.expiry)} ({_days(analysis.days_to_expiry)})",
+        f"  {clock_time(analysis.ts_us)} IST  ",
+        *([f"{analysis.segment} {analysis.market}  "] if wide else []),
+        (f" {analysis.mode} ", _MODE_STYLE[analysis.mode]),
+    )
+    second = Text.assemble(
+        f"PCR {figures.decimal(analysis.pcr)}",
+        *([f" ({_pcr_change(analysis)})"] if wide else []),
+        f"  MaxPain {plain(analysis.max_pain)}",
+        *([f"  ATM {plain(analysis.atm)}  IV {_iv(analysis.atm_iv)}"] if wide else []),
+        "  Bias " if wide else "  ",
+        (f"{mark} {analysis.direction} {percent(analysis.confidence_factor)}", bias_style),
+        *([f"  VIX {figures.decimal(analysis.vix, 1)}"] if wide else []),
+        f"  {_ages(analysis)}",
+    )
+    return [first, second]
+
+
+def _change(analysis: ChainAnalysis) -> Text:
+    close, spot = analysis.spot_prev_close, analysis.spot
+    if close is None or spot is None or close <= 0:
+        return Text("")
+    change = (spot / close - 1) * 100
+    return Text(f"{arrow(change)} {signed(change)}%", style="green" if change >= 0 else "red")
+
+
+def _future(analysis: ChainAnalysis) -> str:
+    if analysis.future is None or analysis.future.mark is None:
+        return UNKNOWN
+    ahead = None if analysis.spot is None else analysis.future.mark - analysis.spot
+    return f"{grouped(analysis.future.mark)} ({signed(ahead, 1)})"
+
+
+def _days(days: float | None) -> str:
+    return UNKNOWN if days is None else f"{age(days * 86_400)} left"
+
+
+def _iv(iv: float | None) -> str:
+    return UNKNOWN if iv is None else f"{iv * 100:.1f}%"
+
+
+def _pcr_change(analysis: ChainAnalysis) -> str:
+    """PCR now against five minutes ago, from the analysis' own minutes."""
+    since_s = analysis.ts_us / 1e6 - 300
+    before = [pcr for ts_s, _, pcr, *_ in analysis.history if ts_s <= since_s]
+    if analysis.pcr is None or not before or before[-1] is None:
+        return f"{UNKNOWN} 5m"
+    return f"{signed(analysis.pcr - before[-1])} 5m"
+
+
+def _ages(analysis: ChainAnalysis) -> str:
+    tick_s = None if analysis.tick_age_ms is None else analysis.tick_age_ms / 1e3
+    cadence = f" (each {age(analysis.cadence_s)})" if analysis.cadence_s >= 1 else ""
+    feed = "" if analysis.feed is FeedState.OK else f" {analysis.feed.upper().replace('_', ' ')}"
+    return f"feed {age(tick_s)}{feed}{cadence}  OI {age(analysis.oi_age_s)}"
+
+
+# --- below the ladder ----------------------------------------------------------------------------------------------
+
+
+def _readings(analysis: ChainAnalysis) -> list[Text]:
+    levels = Text.assemble(
+        ("S ", "bold green"),
+        _levels(analysis.support),
+        ("   R ", "bold red"),
+        _levels(analysis.resistance),
+        f"   Straddle {figures.decimal(analysis.straddle, 1)}",
+        f"   ±{plain(_whole(analysis.em_expiry))} by expiry",
+    )
+    why = Text.assemble(("Why      ", "bold"), _evidence(analysis.contributions[:3]))
+    against = Text.assemble(("Against  ", "bold"), _evidence(analysis.against[:2]))
+    return [levels, why, against, *(_event(analysis) if analysis.events else [])]
+
+
+def _event(analysis: ChainAnalysis) -> list[Text]:
+    told = " · ".join(f"{clock_time(e.ts_us)} {e.text}" for e in analysis.events)
+    return [Text(f"Event    {told}", style="bold")]
+
+
+def _whole(value: float | None) -> float | None:
+    return None if value is None else round(value)
+
+
+def _levels(levels: Sequence[Level]) -> str:
+    return " ".join(f"{plain(k)}({strength:.0f})" for k, strength in levels[:3]) or UNKNOWN
+
+
+def _nearest(levels: Sequence[Level]) -> str:
+    return plain(levels[0][0]) if levels else UNKNOWN
+
+
+def _evidence(items: Sequence[Contribution]) -> str:
+    return " · ".join(f"{text} ({signed(share, 2)})" for _, share, text in items) or UNKNOWN
+
+
+def _other_expiry(other: ExpiryAnalysis) -> Text:
+    mark, colour = _DIRECTIONS[other.direction]
+    return Text.assemble(
+        f"{figures.short_date(other.expiry):8s} PCR {figures.decimal(other.pcr)}",
+        f"  MaxPain {plain(other.max_pain)}  ",
+        (f"{mark} {other.direction} {percent(other.confidence_factor)}", colour),
+        f"  S {_nearest(other.support)}  R {_nearest(other.resistance)}",
+        f"  IV {_iv(other.atm_iv)}",
+    )
+
+
+def _coaches(view: View, analysis: ChainAnalysis) -> list[Text]:
+    lines = [
+        _coach_line("MINIMAL", view.minimal, analysis),
+        _coach_line("RICH", view.rich, analysis),
+    ]
+    paper = view.minimal
+    if paper is not None and (paper.position is not None or _has_traded(paper)):
+        lines.append(Text.assemble(("PAPER    ", "bold"), _paper(paper)))
+    return lines
+
+
+def _coach_line(name: str, advice: Advice | None, analysis: ChainAnalysis) -> Text:
+    if advice is None or advice.run != analysis.run:
+        return Text(f"{name:8s} has not spoken yet", style="bright_black")
+    why = "" if advice.by_why is None else f": {advice.by_why.replace('_', ' ')}"
+    since_s = max(0.0, (analysis.ts_us - advice.input_ts_us) / 1e6)
+    reasons = "; ".join([*advice.reasons, *advice.warnings])
+    return Text.assemble(
+        (f"{name:8s} ", "bold"),
+        (f"{_call(advice)} {advice.confidence:.2f}", "bold cyan"),
+        f"  by {advice.by}{why}, {clock_time(advice.input_ts_us)} ({age(since_s)} ago)",
+        f"  {reasons}" if reasons else "",
+    )
+
+
+def _call(advice: Advice) -> str:
+    return advice.action if advice.side is None else f"{advice.action} {advice.side}"
+
+
+def _has_traded(advice: Advice) -> bool:
+    return advice.day is not None and advice.day.trades > 0
+
+
+def _paper(advice: Advice) -> str:
+    held = "flat" if advice.position is None else _held(advice.position)
+    today = "" if advice.day is None else _today(advice.day)
+    exits = "" if advice.position is None else _exits(advice.position)
+    return "   ".join(part for part in (held, today, exits) if part)
+
+
+def _held(position: Position) -> str:
+    strikes = "/".join(plain(strike) for strike in position.strikes)
+    gain = None if position.bid is None else (position.bid - position.entry) * position.qty
+    return (
+        f"{position.lots}x{strikes}{position.side} at {figures.decimal(position.entry)}"
+        f" now {figures.decimal(position.bid)} {figures.rupees(gain)} before charges"
+    )
+
+
+def _today(day: DayTotals) -> str:
+    return f"today {day.trades} trades {figures.rupees(day.net)} net"
+
+
+def _exits(position: Position) -> str:
+    return f"stop {figures.decimal(position.stop)} target {figures.decimal(position.target)}"
+
+
+# --- what a reader has to know beside the numbers ------------------------------------------------------------------
+
+
+def _notes(analysis: ChainAnalysis, view: View, *, contracts: bool) -> list[Text]:
+    notes = []
+    if analysis.feed is FeedState.ENDED:
+        notes.append(Text("This day has ended. Play it again: ./oi up", style="bold yellow"))
+    if is_stale(view):
+        notes.append(Text(_stale_reason(analysis, view), style="bold red"))
+    if analysis.market not in _OPEN:
+        notes.append(Text(f"Market: {analysis.market.lower().replace('_', ' ')}", style="yellow"))
+    doubts = _doubts(analysis)
+    if contracts and analysis.lot:
+        doubts.append("open interest in contracts")
+    if doubts:
+        notes.append(Text(" · ".join(doubts), style="yellow"))
+    return notes
+
+
+def _stale_reason(analysis: ChainAnalysis, view: View) -> str:
+    if analysis.is_stale:
+        return f"STALE ({_ages(analysis)}): do not act on these numbers"
+    return f"STALE (last analysis {age(view.written_age_s)} ago): do not act on these numbers"
+
+
+def _doubts(analysis: ChainAnalysis) -> list[str]:
+    doubts = []
+    if analysis.quotes_assumed is not None:
+        doubts.append(f"quotes assumed {analysis.quotes_assumed * 100:g} %")
+    if analysis.lot is None:
+        doubts.append("lot unknown: open interest in the source's own unit")
+    if analysis.quality is not Quality.OK:
+        reasons = ", ".join(analysis.quality_why).replace("_", " ")
+        doubts.append(f"quality {analysis.quality}: {reasons}")
+    if analysis.is_gapped:
+        doubts.append("gap in the data")
+    if not analysis.is_warm:
+        doubts.append(f"only {age(analysis.history_s)} of history")
+    return doubts
+
+
+# --- quote board ---------------------------------------------------------------------------------------------------
+
+
+def _board_header(board: QuoteBoard) -> Text:
+    return Text.assemble(
+        (f"{board.underlying}  ", "bold"),
+        f"{board.segment}  {clock_time(board.ts_us)} IST  ",
+        (f" {board.mode} ", _MODE_STYLE[board.mode]),
+    )
+
+
+def _off(board: QuoteBoard) -> list[Text]:
+    if not board.off:
+        return []
+    return [Text(f"Off in this mode: {'; '.join(board.off)}", style="yellow")]

@@ -1,0 +1,224 @@
+import asyncio
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from notifier.commands import bus_address
+from notifier.console import Lines, Newest, Picture, Table, watch
+from notifier.screen import View
+from oimon.bus import Output, Pulse, Role
+from oimon.bus.memory import MemoryBus
+from oimon.clock import ManualClock, SystemClock
+from oimon.config import Settings
+from oimon.errors import BusDown, ConfigError, InputError
+from oimon.messages import ANALYSIS, TICKS, Gap
+from oimon.terms import FeedState, MarketState
+from tests.eventually import eventually
+from tests.unit.notifier.samples import (
+    NOW_US,
+    make_advice,
+    make_analysis,
+    make_board,
+    make_entry,
+    make_gap,
+    make_rich_advice,
+)
+
+PULSE = Pulse(run="r1", market=MarketState.OPEN, feed=FeedState.OK, age_ms=0)
+
+
+def answering(make):
+    """A role that answers each gap on the ticks with the message that ``make`` returns."""
+
+    def handle(state, entry):
+        outputs = [Output(ANALYSIS, make())] if isinstance(entry.message, Gap) else []
+        return state, outputs
+
+    return Role(name="analytics", reads=TICKS, writes=ANALYSIS, start=lambda _: None, handle=handle)
+
+
+class Shown:
+    """A surface that keeps what it was shown."""
+
+    period_s = 0.01
+
+    def __init__(self):
+        self.views = []
+        self.is_closed = False
+
+    def show(self, view):
+        self.views.append(view)
+        return False
+
+    def close(self):
+        self.is_closed = True
+
+
+async def test_the_watch_shows_each_new_analysis_until_it_is_stopped():
+    bus, shown, stop = MemoryBus(), Shown(), asyncio.Event()
+    await bus.declare(["NIFTY", "SENSEX"])
+
+    async with asyncio.TaskGroup() as tasks:
+        owning = tasks.create_task(bus.own(answering(make_analysis)))
+        watching = tasks.create_task(watch(bus, SystemClock(), shown, underlying=None, stop=stop))
+        await bus.publish("NIFTY", [make_gap()], PULSE)
+        view = await eventually(
+            lambda: next((v for v in shown.views if v.analysis is not None), None)
+        )
+        stop.set()
+        await watching
+        owning.cancel()
+
+    assert (view.underlying, view.others) == ("NIFTY", ["SENSEX"])
+    assert view.analysis.spot == 24_512.35
+    assert view.written_age_s < 5
+    assert shown.is_closed
+
+
+async def test_an_underlying_that_is_not_watched_is_named_with_those_that_are():
+    bus = MemoryBus()
+    await bus.declare(["NIFTY", "SENSEX"])
+
+    with pytest.raises(ConfigError, match="BANKEX is not watched; there are NIFTY, SENSEX"):
+        await watch(bus, SystemClock(), Shown(), underlying="BANKEX", stop=asyncio.Event())
+
+
+class AwayThenBack(MemoryBus):
+    """A bus whose server refuses the first call."""
+
+    refusals = 1
+
+    async def partitions(self):
+        if self.refusals:
+            self.refusals -= 1
+            raise BusDown("Redis at 127.0.0.1:1: refused")
+        return await super().partitions()
+
+
+async def test_a_bus_that_is_away_is_shown_and_tried_again():
+    bus, shown, stop = AwayThenBack(), Shown(), asyncio.Event()
+    await bus.declare(["NIFTY"])
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch(bus, SystemClock(), shown, underlying="NIFTY", stop=stop))
+        away = await eventually(lambda: next((v for v in shown.views if v.trouble), None))
+        await eventually(lambda: shown.views[-1].underlying == "NIFTY" and not bus.refusals)
+        stop.set()
+
+    assert away.trouble == "The bus is away, trying again: Redis at 127.0.0.1:1: refused"
+
+
+def test_the_newest_of_each_stream_is_what_is_drawn():
+    newest = Newest("NIFTY")
+
+    for message in (
+        make_analysis(pcr=0.9),
+        make_advice(),
+        make_rich_advice(),
+        make_analysis(pcr=1.1),
+    ):
+        newest.take(make_entry(message))
+    view = newest.view(NOW_US + 2_000_000)
+
+    assert view.analysis.pcr == 1.1
+    assert (view.minimal.coach, view.rich.coach) == ("minimal", "rich")
+    assert view.written_age_s == pytest.approx(2.0)
+
+
+def test_an_entry_that_cannot_be_read_is_told_and_does_not_end_the_watch():
+    newest = Newest("NIFTY")
+    newest.take(make_entry(make_analysis(), data=b"{"))
+
+    view = newest.view(NOW_US)
+
+    assert view.analysis is None
+    assert newest.trouble.startswith(f"{ANALYSIS}:NIFTY/{NOW_US // 1000}-0 cannot be read")
+
+
+def test_lines_are_printed_only_when_they_say_something_new():
+    out = io.StringIO()
+    lines = Lines(Console(file=out))
+
+    for pcr in (1.0, 1.0, 1.2):
+        lines.show(View(underlying="NIFTY", analysis=make_analysis(pcr=pcr)))
+
+    printed = out.getvalue().splitlines()
+    assert [line.split(" | ")[1] for line in printed] == ["PCR 1.00", "PCR 1.20"]
+
+
+def test_the_table_is_redrawn_in_place_and_shows_fewer_strikes_in_a_short_window():
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=120, height=24, no_color=True)
+    table = Table(console, width=None, whole_chain=False, contracts=False)
+
+    for _ in range(2):
+        table.show(View(underlying="NIFTY", analysis=make_analysis()))
+    table.close()
+
+    assert "\x1b[1A" in out.getvalue()  # the cursor goes up before the second drawing
+    assert "24800" in out.getvalue()
+    assert "24900" not in out.getvalue()
+    assert "\x1b[3" not in out.getvalue()  # NO_COLOR: not one colour
+
+
+def test_the_picture_waits_for_the_fast_coach_and_asks_no_other_server(tmp_path):
+    path = tmp_path / "table.svg"
+    picture = Picture(path, width=120, whole_chain=False, contracts=False)
+
+    assert not picture.show(View(underlying="NIFTY"))
+    assert not picture.show(View(underlying="NIFTY", analysis=make_analysis()))
+    assert not path.exists()
+    assert picture.show(View(underlying="NIFTY", analysis=make_analysis(), minimal=make_advice()))
+
+    drawing = path.read_text(encoding="utf-8")
+    assert "BULLISH" in drawing
+    assert "REPLAY" in drawing
+    assert "url(http" not in drawing
+
+
+def test_the_picture_of_a_quote_board_waits_for_no_coach(tmp_path):
+    path = tmp_path / "board.svg"
+    picture = Picture(path, width=80, whole_chain=False, contracts=False)
+
+    assert picture.show(View(underlying="SILVERMIC", analysis=make_board()))
+    assert path.exists()
+
+
+def settings(tmp_path, **given):
+    return Settings(_env_file=None, data_dir=tmp_path, **given)
+
+
+def test_a_second_terminal_finds_the_bus_by_the_note_of_the_first(tmp_path, monkeypatch):
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    (tmp_path / "run.json").write_text(json.dumps({"redis_url": "redis://127.0.0.1:6391/0"}))
+
+    assert bus_address(settings(tmp_path)) == "redis://127.0.0.1:6391/0"
+
+
+def test_an_address_that_was_set_wins_over_the_note(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"redis_url": "redis://127.0.0.1:6391/0"}))
+
+    assert bus_address(settings(tmp_path, redis_url="redis://db:6379/0")) == "redis://db:6379/0"
+
+
+def test_without_a_note_the_default_address_is_used(tmp_path, monkeypatch):
+    monkeypatch.delenv("REDIS_URL", raising=False)
+
+    assert bus_address(settings(tmp_path)) == "redis://127.0.0.1:6379/0"
+
+
+def test_a_note_that_cannot_be_read_is_named_with_its_remedy(tmp_path, monkeypatch):
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    (tmp_path / "run.json").write_text("{")
+
+    with pytest.raises(InputError, match=r"run\.json.*Remove it, or set REDIS_URL"):
+        bus_address(settings(tmp_path))
+
+
+def test_now_is_an_argument_so_that_an_old_entry_reads_old():
+    newest = Newest("NIFTY")
+    newest.take(make_entry(make_analysis()))
+
+    assert newest.view(ManualClock(NOW_US + 60_000_000).now_us()).written_age_s == 60.0

@@ -1,0 +1,284 @@
+import dataclasses
+import io
+import re
+
+import numpy as np
+from rich.console import Console
+
+from notifier.screen import View, is_stale, screen, summary
+from oimon.terms import FeedState, MarketState, Mode, Quality
+from tests.unit.notifier.samples import (
+    NOW_US,
+    STRIKES,
+    make_advice,
+    make_analysis,
+    make_board,
+    make_chain,
+    make_legs,
+    make_position,
+    make_rich_advice,
+    make_unknown_analysis,
+)
+
+
+def drawn(view, width=120, **options):
+    """The lines that a terminal without colours shows, trailing blanks off."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(screen(view, width=width, **options))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def styles_of(view, words, width=120):
+    """Style of the first drawn segment that holds the words."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=True)
+    segments = console.render(screen(view, width=width))
+    return next(str(segment.style) for segment in segments if words in segment.text)
+
+
+def make_view(**given):
+    return View(
+        **{
+            "underlying": "NIFTY",
+            "analysis": make_analysis(),
+            "minimal": make_advice(position=make_position()),
+            "rich": make_rich_advice(),
+            "written_age_s": 0.2,
+            **given,
+        }
+    )
+
+
+WIDE = """\
+NIFTY 24,512.35 ▲ +0.42%  FUT 24,548.05 (+35.7)  EXP 20 Aug (2d 03h left)  12:41:07 IST  NFO OPEN   REPLAY
+PCR 1.18 (+0.04 5m)  MaxPain 24450  ATM 24500  IV 12.8%  Bias ▲ BULLISH 62%  VIX 13.1  feed 0.3s  OI 1m12s
+CE build-up   ΔOI 5m  ΔOI day       OI       LTP   STRIKE    Verdict         LTP       OI  ΔOI day   ΔOI 5m PE build-up
+───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+Long unwind    +2.5L   +33.0L   1.63cr     48.09    25000    --           535.74   1.63cr   +33.0L    +2.5L Long unwind
+Long build     +2.0L   +30.8L   1.51cr     73.09    24900    --           460.74   1.51cr   +30.8L    +2.0L Long build
+Short cover    +1.6L   +28.6L   1.39cr     98.09    24800    --           385.74   1.39cr   +28.6L    +1.6L Short cover
+steady         +1.2L   +26.4L   1.26cr    123.09   24700 R   --           310.74   1.26cr   +26.4L    +1.2L steady
+Short build   +0.82L   +24.2L   1.14cr    148.09   24600 R   ▼ Bear       235.74   1.14cr   +24.2L   +0.82L Short build
+───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+--            +0.41L   +22.0L   1.02cr    179.26   *24500*   - Neutral    166.91   1.02cr   +22.0L   +0.41L --
+───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+Long unwind        0   +19.8L    89.8L    254.26   24400 S   ▲ Bull       141.91    89.8L   +19.8L        0 Long unwind
+Long build    -0.41L   +17.6L    77.6L    329.26   24300 S   ▲ Bull       116.91    77.6L   +17.6L   -0.41L Long build
+Short cover   -0.82L   +15.4L    65.4L    404.26    24200    --            91.91    65.4L   +15.4L   -0.82L Short cover
+steady         -1.2L    -5.8L    53.2L    479.26    24100    --            66.91    53.2L    -5.8L    -1.2L steady
+Short build    -1.6L    -8.0L    41.0L    554.26    24000    --            41.91    41.0L    -8.0L    -1.6L Short build
+S 24400(91) 24300(60)   R 24600(91) 24700(72)   Straddle 344.6   ±345 by expiry
+Why      puts written at 24400 and 24500 (+0.18) · puts +16.5L, calls +4.6L in 15 min (+0.13)
+Against  call wall 24600 is near (-0.02)
+MINIMAL  WAIT 0.61  by rule: no key, 12:41:07 (0.0s ago)  direction is NEUTRAL; no signal
+RICH     HOLD CE 0.62  by model, 12:38:50 (2m17s ago)  support 24400 holds; puts are written at 24500
+PAPER    2x24500CE at 186.40 now 192.60 +₹806 before charges   today 3 trades +₹1,140 net   stop 139.80 target 260.95
+25 Aug   PCR 1.02  MaxPain 24500  - NEUTRAL 12%  S 24400  R 24600  IV 12.8%"""
+
+NARROW = """\
+NIFTY 24,512.35 ▲ +0.42%  EXP 20 Aug (2d 03h left)  12:41:07 IST   REPLAY
+PCR 1.18  MaxPain 24450  ▲ BULLISH 62%  feed 0.3s  OI 1m12s
+CE  ΔOI 5m      OI      LTP  STRIKE   Verdict        LTP      OI  ΔOI 5m PE
+───────────────────────────────────────────────────────────────────────────
+SB  +0.82L  1.14cr   148.09  24600 R  ▼ Bear      235.74  1.14cr  +0.82L SB
+───────────────────────────────────────────────────────────────────────────
+--  +0.41L  1.02cr   179.26  *24500*  - Neutral   166.91  1.02cr  +0.41L --
+───────────────────────────────────────────────────────────────────────────
+LU       0   89.8L   254.26  24400 S  ▲ Bull      141.91   89.8L       0 LU"""
+
+
+def test_the_wide_screen_shows_chain_levels_reasons_and_both_coaches():
+    assert drawn(make_view()) == WIDE.splitlines()
+
+
+def test_the_narrow_screen_fits_80_columns():
+    lines = drawn(make_view(), width=80, each_side=1)
+
+    assert lines[:9] == NARROW.splitlines()
+    assert max(len(line) for line in drawn(make_view(), width=80)) <= 80
+
+
+def strikes_of(lines):
+    """What stands in the strike column of the wide ladder."""
+    cells = (line[49:60].strip() for line in lines)
+    return [cell for cell in cells if re.fullmatch(r"\*?\d{5}\*?( [SR])?", cell)]
+
+
+def test_the_whole_chain_is_shown_when_asked():
+    view = make_view(analysis=make_analysis(atm=24_000.0))
+
+    assert len(strikes_of(drawn(view, each_side=None))) == len(STRIKES)
+
+
+def test_an_at_the_money_strike_at_the_edge_leaves_out_what_is_beyond_the_chain():
+    view = make_view(analysis=make_analysis(atm=24_000.0))
+
+    assert strikes_of(drawn(view, each_side=1)) == ["24100", "*24000*"]
+
+
+def test_open_interest_is_shown_in_contracts_when_asked():
+    lines = drawn(make_view(), contracts=True)
+
+    row = next(line for line in lines if "*24500*" in line)
+    assert row.split()[3] == "1.6L"  # 10,200,000 / 65
+    assert lines[-1] == "open interest in contracts"
+
+
+def test_what_is_unknown_is_a_dash_in_every_place():
+    lines = drawn(View(underlying="NIFTY", analysis=make_unknown_analysis()))
+
+    assert lines[0] == "NIFTY --   FUT --  EXP 20 Aug (--)  12:41:07 IST  NFO OPEN   REPLAY"
+    assert lines[1] == (
+        "PCR -- (-- 5m)  MaxPain --  ATM --  IV --  Bias - NEUTRAL 0%  VIX --  feed --  OI --"
+    )
+    assert lines[4].split() == ["--"] * 5 + ["25000"] + ["--"] * 6
+    assert lines[15:] == [
+        "S --   R --   Straddle --   ±-- by expiry",
+        "Why      --",
+        "Against  --",
+        "MINIMAL  has not spoken yet",
+        "RICH     has not spoken yet",
+        "lot unknown: open interest in the source's own unit · quality bad: chain incomplete · only 0.0s of history",
+    ]
+
+
+def test_assumed_quotes_and_the_pace_of_a_slow_source_stand_on_the_screen():
+    analysis = make_analysis(quotes_assumed=0.003, cadence_s=60.0, tick_age_ms=31_000)
+
+    lines = drawn(make_view(analysis=analysis))
+
+    assert lines[1].endswith("feed 31s (each 1m00s)  OI 1m12s")
+    assert lines[-1] == "quotes assumed 0.3 %"
+
+
+def test_a_stale_analysis_says_so_and_its_verdicts_turn_grey():
+    stale = make_view(
+        analysis=make_analysis(is_stale=True, feed=FeedState.SILENT, tick_age_ms=92_000)
+    )
+
+    assert drawn(stale)[-1] == "STALE (feed 1m32s SILENT  OI 1m12s): do not act on these numbers"
+    assert styles_of(stale, "▼ Bear") == "bright_black"
+    assert styles_of(make_view(), "▼ Bear") == "red"
+
+
+def test_an_analysis_written_long_ago_is_stale_whatever_it_says():
+    view = make_view(written_age_s=6.0)
+
+    assert is_stale(view)
+    assert drawn(view)[-1] == "STALE (last analysis 6.0s ago): do not act on these numbers"
+    assert not is_stale(make_view(written_age_s=4.9))
+
+
+def test_silence_of_an_ended_day_or_a_closed_market_is_not_stale():
+    ended = make_analysis(feed=FeedState.ENDED)
+    closed = make_analysis(market=MarketState.CLOSED)
+
+    assert not is_stale(make_view(analysis=ended, written_age_s=600.0))
+    assert not is_stale(make_view(analysis=closed, written_age_s=600.0))
+    assert drawn(make_view(analysis=ended))[-1] == "This day has ended. Play it again: ./oi up"
+    assert drawn(make_view(analysis=closed))[-1] == "Market: closed"
+
+
+def test_a_leg_that_has_not_been_heard_of_for_ten_minutes_is_grey():
+    heard_us = np.full(len(STRIKES), float(NOW_US - 601_000_000))
+    calls = make_legs(+1, received_us=heard_us)
+    view = make_view(analysis=make_analysis(chain=make_chain(ce=calls)))
+
+    assert styles_of(view, "148.09") == "bright_black"
+    assert styles_of(view, "235.74") == "green"
+    assert styles_of(view, "▼ Bear") == "red"  # the put was heard of
+
+
+def test_calls_are_red_and_puts_green():
+    assert styles_of(make_view(), "148.09") == "red"
+    assert styles_of(make_view(), "235.74") == "green"
+
+
+def test_the_mode_is_a_watermark_of_its_own_colour():
+    backgrounds = {
+        mode: styles_of(make_view(analysis=make_analysis(mode=mode)), f" {mode} ") for mode in Mode
+    }
+
+    assert len(set(backgrounds.values())) == 3
+
+
+def test_a_coach_of_an_earlier_run_has_not_spoken_yet():
+    lines = drawn(make_view(rich=make_rich_advice(run="r0")))
+
+    assert "RICH     has not spoken yet" in lines
+
+
+def test_a_cached_answer_shows_how_old_its_input_is():
+    cached = make_advice(by="cached", by_why=None, input_ts_us=NOW_US - 4_000_000)
+
+    lines = drawn(make_view(minimal=cached))
+
+    assert (
+        "MINIMAL  WAIT 0.61  by cached, 12:41:03 (4.0s ago)  direction is NEUTRAL; no signal"
+        in lines
+    )
+
+
+def test_doubts_about_the_data_are_named():
+    analysis = make_analysis(
+        quality=Quality.DEGRADED, quality_why=["oi_stale"], is_gapped=True, is_warm=False,
+        history_s=42.0,
+    )  # fmt: skip
+
+    assert drawn(make_view(analysis=analysis))[-1] == (
+        "quality degraded: oi stale · gap in the data · only 42s of history"
+    )
+
+
+def test_the_empty_screen_speaks():
+    assert drawn(View(underlying="NIFTY")) == [
+        "NIFTY: waiting for the first analysis… (is a feed running? `oi status` says what is)"
+    ]
+
+
+def test_trouble_with_the_bus_stands_below_what_was_last_known():
+    lines = drawn(make_view(trouble="The bus is away, trying again: refused"))
+
+    assert lines[:-1] == WIDE.splitlines()
+    assert lines[-1] == "The bus is away, trying again: refused"
+
+
+def test_other_underlyings_are_named():
+    assert drawn(make_view(others=["BANKNIFTY", "SENSEX"]))[-1] == (
+        "Also watched: BANKNIFTY, SENSEX"
+    )
+
+
+def test_a_mode_without_option_analysis_shows_quotes_and_what_is_off():
+    assert drawn(View(underlying="SILVERMIC", analysis=make_board())) == [
+        "SILVERMIC  MCX  12:41:07 IST   REPLAY",
+        "Symbol                    LTP   Change         Bid         Ask Volume  Age",
+        "──────────────────────────────────────────────────────────────────────────",
+        "SILVERMIC26AUGFUT 1,13,245.00 ▲ +0.84% 1,13,240.00 1,13,250.00  0.31L 1.2s",
+        "SILVERMIC26NOVFUT          --       --          --          --     --   --",
+        "Off in this mode: option analysis: off in MCX mode; coaches: need option analysis",
+    ]
+
+
+def test_the_summary_says_the_same_in_one_line():
+    assert summary(make_view()) == (
+        "12:41:07 IST REPLAY NIFTY 24,512.35 ▲ +0.42% | PCR 1.18 | MaxPain 24450 | BULLISH 62%"
+        " | S 24400 R 24600 | minimal WAIT (rule) | rich HOLD CE (model) | feed 0.3s  OI 1m12s"
+    )
+
+
+def test_the_summary_of_a_stale_analysis_says_stale():
+    assert summary(make_view(written_age_s=9.0)).endswith("OI 1m12s STALE")
+
+
+def test_the_summary_speaks_when_nothing_is_there_and_when_the_bus_is_away():
+    assert summary(View(underlying="")).startswith("OI Monitor: waiting for the first analysis…")
+    assert summary(View(underlying="NIFTY", trouble="The bus is away")) == "The bus is away"
+
+
+def test_drawing_changes_nothing_in_the_message():
+    analysis = make_analysis()
+    before = dataclasses.asdict(analysis)
+
+    drawn(make_view(analysis=analysis))
+
+    np.testing.assert_equal(dataclasses.asdict(analysis), before)
