@@ -1,0 +1,157 @@
+"""The life of one bought option."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oimon.core.position import Reason, Sight, coach_in_position, invalidation, opened
+from oimon.terms import Action, Direction, OptionKind
+
+CALL = opened(OptionKind.CE, 150.0, 0.0, invalidation=25987.0)
+FINE = Sight(
+    ts_s=10.0,
+    is_square_off=False,
+    bid=151.0,
+    quote_age_s=1.0,
+    x=26050.0,
+    direction=Direction.BULLISH,
+    confidence=0.6,
+)
+
+
+def at(ts_s=10.0, **changed):
+    return dataclasses.replace(FINE, ts_s=ts_s, **changed)
+
+
+def test_a_fill_sets_stop_and_target():
+    assert (CALL.stop, CALL.target, CALL.peak) == (112.5, pytest.approx(210.0), 150.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        (at(is_square_off=True), Reason.SQUARE_OFF),
+        (at(bid=112.5), Reason.STOP_LOSS),
+        (at(bid=210.0), Reason.TARGET),
+        (at(x=25986.9), Reason.INVALIDATION),
+        (at(direction=Direction.BEARISH, confidence=0.5), Reason.REVERSAL),
+        (at(2700.0, bid=164.9), Reason.TIME_STOP),
+    ],
+)
+def test_each_exit_has_its_reason(seen, reason):
+    assert coach_in_position(CALL, seen)[1:] == (Action.EXIT, reason)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        at(x=25987.0),
+        at(x=None),
+        at(direction=Direction.BEARISH, confidence=0.49),
+        at(2700.0, bid=165.1),
+        at(2699.0, bid=150.0),
+    ],
+)
+def test_just_short_of_an_exit_is_held(seen):
+    assert coach_in_position(CALL, seen)[1:] == (Action.HOLD, Reason.IN_POSITION)
+
+
+def test_a_put_is_invalid_above_its_level():
+    put = opened(OptionKind.PE, 88.0, 0.0, invalidation=26156.0)
+
+    assert coach_in_position(put, at(bid=88.0, x=26156.1, direction=Direction.BEARISH))[2] is (
+        Reason.INVALIDATION
+    )
+
+
+def test_a_stop_once_trailing_never_falls():
+    held, _, _ = coach_in_position(CALL, at(bid=185.0))
+    later, action, reason = coach_in_position(held, at(20.0, bid=162.9))
+
+    assert (held.stop, later.stop) == (pytest.approx(162.8), pytest.approx(162.8))
+    assert action is Action.HOLD
+    assert coach_in_position(later, at(30.0, bid=162.8))[2] is Reason.TRAILING_STOP
+    assert reason is Reason.IN_POSITION
+
+
+def test_neutral_time_counts_while_the_quote_is_stale():
+    held, _, _ = coach_in_position(CALL, at(0.0, bid=None, direction=Direction.NEUTRAL))
+
+    _, action, reason = coach_in_position(held, at(300.0, bid=150.0, direction=Direction.NEUTRAL))
+
+    assert (action, reason) == (Action.EXIT, Reason.FADE)
+
+
+def test_a_direction_ends_neutral_time():
+    held, _, _ = coach_in_position(CALL, at(0.0, direction=Direction.NEUTRAL))
+    held, _, _ = coach_in_position(held, at(100.0))
+
+    assert held.neutral_since_s is None
+
+
+@pytest.mark.parametrize("quote", [{"bid": None}, {"quote_age_s": None}, {"quote_age_s": 30.1}])
+def test_no_price_is_invented_for_a_stale_quote(quote):
+    held, action, reason = coach_in_position(CALL, at(bid=100.0) if not quote else at(**quote))
+
+    assert (action, reason) == (Action.HOLD, Reason.STALE_QUOTE)
+    assert held.stale_since_s == 10.0
+
+
+def test_two_minutes_without_a_quote_exit_at_the_first_one():
+    held, _, _ = coach_in_position(CALL, at(0.0, bid=None))
+    held, action, _ = coach_in_position(held, at(120.0, bid=None))
+
+    assert action is Action.HOLD
+    assert coach_in_position(held, at(130.0))[2] is Reason.STALE_EXIT
+
+
+def test_square_off_without_a_quote_is_remembered():
+    held, action, _ = coach_in_position(CALL, at(bid=None, is_square_off=True))
+
+    assert action is Action.HOLD
+    assert coach_in_position(held, at(20.0))[2] is Reason.SQUARE_OFF
+
+
+def test_a_slow_source_has_a_wider_limit():
+    assert coach_in_position(CALL, at(quote_age_s=80.0), 90.0)[2] is Reason.IN_POSITION
+
+
+@pytest.mark.parametrize(
+    ("side", "support", "resistance", "level"),
+    [
+        (OptionKind.CE, 26000.0, 26200.0, 25987.0),
+        (OptionKind.CE, None, 26200.0, 26052.4 * 0.996),
+        (OptionKind.CE, 26052.0, None, 26052.4 * 0.996),
+        (OptionKind.PE, 26000.0, 26150.0, 26150.0 * 1.0005),
+        (OptionKind.PE, 26000.0, 26300.0, 26052.4 * 1.004),
+    ],
+)
+def test_a_near_level_stands_for_the_idea(side, support, resistance, level):
+    assert invalidation(side, 26052.4, support, resistance) == pytest.approx(level)
+
+
+prices = st.one_of(st.none(), st.floats(0.05, 1e5))
+sights = st.builds(
+    Sight,
+    ts_s=st.floats(0, 1e5),
+    is_square_off=st.booleans(),
+    bid=prices,
+    quote_age_s=st.one_of(st.none(), st.floats(0, 1e4)),
+    x=prices,
+    direction=st.sampled_from(Direction),
+    confidence=st.floats(0, 1),
+)
+
+
+@given(st.lists(sights, max_size=20))
+def test_whatever_is_seen_stop_and_peak_never_fall_and_stay_numbers(seen):
+    held = CALL
+
+    for sight in sorted(seen, key=lambda s: s.ts_s):
+        before = held
+        held, action, reason = coach_in_position(held, sight)
+        assert held.stop >= before.stop
+        assert held.peak >= before.peak
+        assert action is Action.HOLD or reason not in (Reason.IN_POSITION, Reason.STALE_QUOTE)
