@@ -1,0 +1,139 @@
+"""A model's answer is checked before it is used."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oimon.core.answer import levels_outside, validate_coach
+from oimon.terms import Action, OptionKind
+
+X = 26052.4
+GOOD = {
+    "v": 1,
+    "action": "ENTER",
+    "side": "CE",
+    "confidence": 0.61,
+    "reasons": ["put writing at 26000"],
+    "invalidation": 25987.0,
+    "horizon_min": 15,
+}
+
+
+def answer(held=None, **changed):
+    return validate_coach(json.dumps({**GOOD, **changed}), held, X)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"action": "BUY"}, "bad_action"),
+        ({"action": None}, "bad_action"),
+        ({"action": {}}, "bad_action"),
+        ({"confidence": 1.01}, "bad_confidence"),
+        ({"confidence": float("nan")}, "bad_confidence"),
+        ({"confidence": None}, "bad_confidence"),
+        ({"reasons": []}, "bad_reasons"),
+        ({"reasons": ["a"] * 6}, "bad_reasons"),
+        ({"reasons": ["  "]}, "bad_reasons"),
+        ({"reasons": "because"}, "bad_reasons"),
+        ({"side": "CALL"}, "missing_side"),
+        ({"side": None}, "missing_side"),
+    ],
+)
+def test_each_fault_has_its_name(changed, error):
+    found = answer(**changed)
+
+    assert (found.decision, found.error) == (None, error)
+
+
+@pytest.mark.parametrize("raw", ["[]", "null", "7", '"ENTER"'])
+def test_json_that_is_no_object_is_refused(raw):
+    assert validate_coach(raw, None, X).error == "not_object"
+
+
+@pytest.mark.parametrize(
+    ("held", "action", "side", "legal"),
+    [
+        (None, "HOLD", None, Action.WAIT),
+        (None, "EXIT", "CE", Action.WAIT),
+        (OptionKind.CE, "WAIT", None, Action.HOLD),
+        (OptionKind.CE, "ENTER", "CE", Action.HOLD),
+        (OptionKind.CE, "ENTER", "PE", Action.EXIT),
+    ],
+)
+def test_an_action_is_made_legal_with_a_warning(held, action, side, legal):
+    found = answer(held, action=action, side=side, invalidation=None)
+
+    assert found.decision.action is legal
+    assert found.decision.side is held
+    assert found.warnings == (f"coerced_{action}_to_{legal}",)
+
+
+@pytest.mark.parametrize(
+    ("level", "warning"),
+    [
+        ("low", "invalidation_dropped"),
+        (20_000, "invalidation_dropped"),
+        (10**400, "invalidation_dropped"),
+        (26_100, "invalidation_wrong_side"),
+    ],
+)
+def test_a_level_that_cannot_be_meant_is_dropped(level, warning):
+    found = answer(invalidation=level)
+
+    assert found.decision.invalidation is None
+    assert found.warnings == (warning,)
+
+
+def test_reasons_are_trimmed_and_cut():
+    found = answer(reasons=["  " + "a" * 200])
+
+    assert found.decision.reasons == ("a" * 160,)
+
+
+def test_half_a_surrogate_pair_is_replaced():
+    found = validate_coach(json.dumps({**GOOD, "reasons": ["\ud800"]}), None, X)
+
+    assert found.decision.reasons == ("?",)
+
+
+def test_deep_nesting_is_not_json():
+    assert validate_coach("[" * 100_000, None, X).error == "not_json"
+
+
+texts = st.text('aé\ud800"{}[]:,0189.-eE \n')  # what JSON is made of, and what no encoder takes
+values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts, st.lists(texts))
+
+
+@given(
+    fields=st.fixed_dictionaries({}, optional=dict.fromkeys(GOOD, values)),
+    wrap=st.sampled_from(["{}", "Sure! ```{}```", "{} or {}"]),
+    held=st.sampled_from([None, OptionKind.CE, OptionKind.PE]),
+    x=st.sampled_from([None, X]),
+)
+def test_no_object_makes_it_raise(fields, wrap, held, x):
+    found = validate_coach(wrap.replace("{}", json.dumps({**GOOD, **fields})), held, x)
+
+    assert (found.decision is None) == (found.error is not None)
+
+
+@given(texts)
+def test_no_text_makes_it_raise(raw):
+    validate_coach(raw, OptionKind.CE, X)
+
+
+@pytest.mark.parametrize(
+    ("text", "outside"),
+    [
+        ("support 26,000 holds", ()),
+        ("call wall at 29,500", (29500.0,)),
+        ("target 27850.50", (27850.5,)),
+        ("written 29,500 lots at 26000", ()),
+        ("OI up 20000 lakh, PCR 0.96, 15 min", ()),
+        ("NIFTY29500CE", ()),
+    ],
+)
+def test_levels_that_the_chain_does_not_reach_are_found(text, outside):
+    assert levels_outside([text], X, 25_000, 27_000) == outside
