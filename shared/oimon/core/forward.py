@@ -1,0 +1,92 @@
+"""The forward that options are priced off: put-call parity near the money, else a future, else carry."""
+
+import math
+import statistics
+from dataclasses import dataclass
+from enum import StrEnum
+
+from oimon.core.chain import CE, PE, FloatArray, nearest_index
+from oimon.core.compare import SLACK
+from oimon.core.mark import Marks
+
+RATE = 0.055  # a year, continuous; Source: analytics specification, 9.1
+NEAREST = 5  # strikes asked
+MAX_DISTANCE = 0.02  # of spot
+
+
+class ForwardSource(StrEnum):
+    """How a forward was found."""
+
+    SYNTHETIC_MID = "synthetic_mid"
+    SYNTHETIC_LTP = "synthetic_ltp"
+    FUTURE = "future"
+    CARRY = "carry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """A forward in rupees, how it was found, and from how many strikes (0 for future and carry)."""
+
+    price: float
+    source: ForwardSource
+    strikes: int
+
+
+def synthetic_forward(
+    strike: FloatArray,
+    marks: Marks,
+    *,
+    spot: float,
+    years: float,
+    rate: float = RATE,
+    future: float | None = None,
+    nearest: int = NEAREST,
+) -> Forward:
+    """Return the forward of one expiry.
+
+    Args:
+        strike: strikes in rupees, ascending, shape (n,).
+        marks: of each leg, shape (2, n).
+        spot: rupees.
+        years: time to expiry.
+        rate: a year, continuous.
+        future: mark of the future of the same expiry; None where there is none.
+        nearest: listed strikes nearest to spot that are asked.
+
+    Source: analytics specification, 1.5.
+    """
+    parity = _parity(strike, marks, spot=spot, growth=math.exp(rate * years), nearest=nearest)
+    mids = [price for price, is_mid in parity if is_mid]
+    for prices, source in (
+        (mids, ForwardSource.SYNTHETIC_MID),
+        ([price for price, _ in parity], ForwardSource.SYNTHETIC_LTP),
+    ):
+        if prices and _is_near(median := statistics.median(prices), spot):
+            return Forward(price=median, source=source, strikes=len(prices))
+    if future is not None and _is_near(future, spot):
+        return Forward(price=future, source=ForwardSource.FUTURE, strikes=0)
+    carried = spot * math.exp(rate * years)
+    return Forward(price=carried, source=ForwardSource.CARRY, strikes=0)
+
+
+def _parity(
+    strike: FloatArray, marks: Marks, *, spot: float, growth: float, nearest: int
+) -> list[tuple[float, bool]]:
+    """Return K + e^(rT)·(C − P) of the strikes nearest to spot, and whether both marks are mids."""
+    centre = nearest_index(strike, spot)
+    if centre is None:
+        return []
+    around = slice(max(centre - nearest, 0), centre + nearest + 1)
+    rows = zip(
+        strike[around].tolist(),
+        *marks.price[:, around].tolist(),
+        (marks.is_mid[CE, around] & marks.is_mid[PE, around]).tolist(),
+        strict=True,
+    )
+    chosen = sorted(rows, key=lambda row: (abs(row[0] - spot), row[0]))[:nearest]
+    found = ((k + growth * (call - put), is_mid) for k, call, put, is_mid in chosen)
+    return [(price, is_mid) for price, is_mid in found if not math.isnan(price)]
+
+
+def _is_near(price: float, spot: float) -> bool:
+    return abs(price - spot) <= MAX_DISTANCE * spot + SLACK
