@@ -1,0 +1,102 @@
+"""Max pain: the strike at which writers would pay least at expiry."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from oimon.core.chain import CE, PE, FloatArray, without_gaps
+from oimon.core.compare import SLACK, clamp
+
+ZONE = 1.02  # a flat bottom is information: strikes within 2 % of the least pain
+FULL_DAYS, NO_DAYS = (
+    1.0,
+    3.0,
+)  # the pull counts in full on the last day, not at all before the last three
+
+
+class MaxPain(NamedTuple):
+    """The strike, what writers would pay there, and the strikes where they would pay hardly more.
+
+    Strike and zone are in rupees; pain is rupees when open interest is in quantity. ``curve`` is the pain at every
+    strike, shape (n,).
+    """
+
+    strike: float
+    pain: float
+    zone: tuple[float, float]
+    curve: FloatArray
+
+
+def max_pain(strike: FloatArray, oi: FloatArray, level: float) -> MaxPain | None:
+    """Return the strike at which the holders of all options would be paid least.
+
+    pain(S) = Σ CE·max(0, S−K) + Σ PE·max(0, K−S), by running sums in O(n): with T = CE + PE,
+    pain(K_i) = K_i·(ΣT_{≤i} − ΣPE) − Σ(T·K)_{≤i} + Σ(PE·K).
+
+    Args:
+        strike: strikes of the whole chain in rupees, ascending, shape (n,).
+        oi: open interest in quantity, shape (2, n), NaN counts as 0.
+        level: reference level in rupees; of equal strikes the one nearest to it stands, then the lower.
+
+    Returns:
+        None where there is no open interest at all.
+
+    Source: analytics specification, 3.
+    """
+    held = without_gaps(oi)
+    puts = held[PE]
+    both = held[CE] + puts
+    running = np.add.accumulate(both)
+    if not len(running) or running[-1] <= 0:
+        return None
+    curve = running - np.add.reduce(puts)
+    curve *= strike
+    both *= strike
+    curve -= np.add.accumulate(both)
+    curve += puts.dot(strike)
+    least = int(curve.argmin())
+    pain = curve.item(least)
+    # what the sums may have lost to rounding where strikes have paise
+    slack = 1e-12 * running.item(-1) * strike.item(-1)
+    first, last = _zone(curve, least, ZONE * pain + slack)
+    at = strike.item(least)
+    if first < last:
+        ties = [strike.item(i) for i in range(first, last + 1) if curve.item(i) <= pain + slack]
+        at = min(ties, key=lambda tie: (abs(tie - level), tie))
+    return MaxPain(at, max(pain, 0.0), (strike.item(first), strike.item(last)), curve)
+
+
+def max_pain_applies(years: float) -> bool:
+    """Say whether max pain pulls at all: only in the last three days. Source: specification, 3."""
+    return 365.0 * years < NO_DAYS - SLACK
+
+
+def max_pain_score(
+    forward: float, strike: float | None, sigma_atm: float | None, years: float
+) -> float | None:
+    """Return the pull of max pain in [−1, 1], stronger as expiry nears; None where something is missing.
+
+    Args:
+        forward: rupees.
+        strike: max pain, in rupees.
+        sigma_atm: at-the-money volatility, a year.
+        years: time to expiry.
+
+    Source: analytics specification, 3.
+    """
+    if strike is None or sigma_atm is None:
+        return None
+    nearness = clamp((NO_DAYS - 365.0 * years) / (NO_DAYS - FULL_DAYS), 0.0, 1.0)
+    move = max(forward * sigma_atm * math.sqrt(max(years, 0.0)), 0.001 * forward)
+    return clamp((strike - forward) / move, -1.0, 1.0) * nearness
+
+
+def _zone(curve: FloatArray, least: int, limit: float) -> tuple[int, int]:
+    """Return the first and the last index of the run around the least pain; the curve is convex."""
+    first = last = least
+    while first and curve.item(first - 1) <= limit:
+        first -= 1
+    while last + 1 < len(curve) and curve.item(last + 1) <= limit:
+        last += 1
+    return first, last
