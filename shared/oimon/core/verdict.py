@@ -1,0 +1,60 @@
+"""The reading of one strike: whose flow is it, and who holds more."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from oimon.core.build_up import CALL_SAYS, PUT_SAYS
+from oimon.core.chain import CE, PE, FloatArray, IntArray, without_gaps
+from oimon.core.compare import SLACK
+from oimon.terms import Verdict
+
+THRESHOLD = 0.25
+# By score reached: at or below −0.25, in between, at or above +0.25.
+VERDICTS = (Verdict.BEAR, Verdict.NEUTRAL, Verdict.BULL)
+
+_CALL_SAYS, _PUT_SAYS = np.array(CALL_SAYS), np.array(PUT_SAYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """Verdict of each strike as an index into ``VERDICTS``, and the score, flow and balance behind it, shape (n,)."""
+
+    code: IntArray
+    score: FloatArray
+    flow: FloatArray
+    balance: FloatArray
+
+
+def class_says(build_up: IntArray) -> FloatArray:
+    """Return what each leg's class says of the underlying, in [−1, 1], shape (2, n).
+
+    Source: analytics specification, 5.2.
+    """
+    return np.stack((_CALL_SAYS.take(build_up[CE]), _PUT_SAYS.take(build_up[PE])))
+
+
+def strike_verdict(build_up: IntArray, oi_change: FloatArray, oi: FloatArray) -> Verdicts:
+    """Return the verdict of each strike; balance alone can never decide.
+
+    Args:
+        build_up: class of each leg as an index into ``build_up.CLASSES``, shape (2, n).
+        oi_change: over the short-term window, in quantity, shape (2, n), NaN where unknown.
+        oi: open interest in quantity, shape (2, n), NaN where missing.
+
+    Source: analytics specification, 5.3.
+    """
+    size = np.abs(without_gaps(oi_change))
+    said = class_says(build_up) * size
+    held = without_gaps(oi)
+    flow = _ratio(said[CE] + said[PE], size[CE] + size[PE])
+    balance = _ratio(held[PE] - held[CE], held[PE] + held[CE])
+    score = 0.8 * flow + 0.2 * balance
+    code = (score >= THRESHOLD - SLACK).astype(np.int8)
+    code += score > SLACK - THRESHOLD
+    return Verdicts(code=code, score=score, flow=flow, balance=balance)
+
+
+def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Return part/whole, 0 where the whole is 0: nothing moved or nothing is held says nothing."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oimon.core.build_up import (
+    CLASSES,
+    WhyNone,
+    build_up,
+    em_window,
+    future_bands,
+    option_bands,
+    why_none,
+)
+from oimon.terms import BuildUp
+from tests.unit.core.chains import changes, column, prices, quantities
+
+
+def option_class(p0, p1, oi0, oi1, **known):
+    then, oi_then = column(p0), column(oi0)
+    bands = option_bands(then, oi_then, lot=65, tick=0.05, **known)
+    return CLASSES[build_up(column(p1) - then, column(oi1) - oi_then, bands)[0]]
+
+
+@pytest.mark.parametrize(
+    ("p1", "oi1", "expected"),
+    [
+        (163.0, 4_745_000, BuildUp.LONG_BUILDUP),
+        (138.0, 4_745_000, BuildUp.SHORT_BUILDUP),
+        (163.0, 4_420_000, BuildUp.SHORT_COVERING),
+        (138.0, 4_420_000, BuildUp.LONG_UNWINDING),
+    ],
+)
+def test_price_and_open_interest_together_make_the_class(p1, oi1, expected):
+    assert option_class(150.0, p1, 4_550_000, oi1) is expected
+
+
+def test_ordinary_noise_of_spot_is_no_build_up():
+    move = {"delta": column(0.52), "em_w": 38.2}
+
+    assert option_class(150.0, 153.0, 4_550_000, 4_745_000) is BuildUp.LONG_BUILDUP
+    assert option_class(150.0, 153.0, 4_550_000, 4_745_000, **move) is BuildUp.NONE
+
+
+def test_an_unknown_delta_counts_as_no_noise():
+    move = {"delta": column(None), "em_w": 38.2}
+
+    assert option_class(150.0, 153.0, 4_550_000, 4_745_000, **move) is BuildUp.LONG_BUILDUP
+
+
+def test_dead_bands_are_reached_when_equal():
+    assert option_class(0.5, 0.6, 13_000, 13_000 + 25 * 65) is BuildUp.LONG_BUILDUP
+    assert option_class(0.5, 0.6, 13_000, 13_000 + 25 * 65 - 1) is BuildUp.NONE
+
+
+def test_a_missing_value_has_no_class():
+    for missing in range(4):
+        values = [150.0, 163.0, 4_550_000, 4_745_000]
+        values[missing] = None
+        assert option_class(*values) is BuildUp.NONE
+
+
+def test_the_reason_names_the_dead_band():
+    bands = {"price_band": 1.0, "oi_band": 100.0}
+
+    assert why_none(None, 500, **bands) is WhyNone.MISSING
+    assert why_none(0.5, 500, **bands) is WhyNone.PRICE_DEADBAND
+    assert why_none(1.0, 99, **bands) is WhyNone.OI_DEADBAND
+    assert why_none(0.5, 99, **bands) is WhyNone.BOTH_DEADBAND
+    assert why_none(1.0, 100, **bands) is None
+
+
+def test_a_future_has_bands_of_its_own():
+    then, oi_then = column(26_029.0), column(11_527_750)
+    bands = future_bands(then, oi_then, lot=65, tick=0.05, em_w=38.22)
+
+    assert bands.price[0] == pytest.approx(0.35 * 38.22)
+    assert CLASSES[build_up(column(49.5), column(55_250), bands)[0]] is BuildUp.LONG_BUILDUP
+
+
+@given(st.lists(st.tuples(prices, prices, quantities, changes), min_size=1, max_size=20))
+def test_classes_are_in_the_table_whatever_is_missing(legs):
+    p0, p1, oi, change = (np.array(part) for part in zip(*legs, strict=True))
+
+    codes = build_up(p1 - p0, change, option_bands(p0, oi - change, lot=65, tick=0.05))
+
+    assert set(codes.tolist()) <= set(range(len(CLASSES)))
+    unknown = np.isnan(p1 - p0) | np.isnan(change)
+    assert not codes[unknown].any()
+
+
+def test_the_expected_move_grows_with_the_root_of_the_window():
+    once = em_window(26_000.0, 0.12, 900, 23_100)
+
+    assert em_window(26_000.0, 0.12, 3_600, 23_100) == pytest.approx(2 * once)
