@@ -1,0 +1,80 @@
+"""Gamma exposure: rupees of underlying that hedgers trade for one per cent of move, if they are placed as assumed."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from oimon.core.chain import CE, PE, FloatArray, without_gaps
+from oimon.core.greeks import gammas, normal_pdf
+from oimon.core.smile import Smile
+
+_GRID = np.linspace(0.95, 1.05, 101)
+_GRID.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gex:
+    """Net and absolute exposure in rupees a per cent of move, each strike's, and the forward of no net gamma.
+
+    The sign assumes dealers long calls and short puts, which in India is an assumption and no fact.
+    """
+
+    net: float
+    absolute: float
+    per_strike: FloatArray
+    zero_gamma: float | None
+
+
+def gex(
+    strike: FloatArray, oi: FloatArray, curve: Smile, *, forward: float, years: float, rate: float
+) -> Gex | None:
+    """Return the gamma exposure of the strikes that have a volatility; None where none has.
+
+    Args:
+        strike: rupees, ascending, shape (n,).
+        oi: open interest in quantity (no lot comes in again), shape (2, n), NaN where missing.
+        curve: the smile of the same strikes.
+        forward: rupees.
+        years: time to expiry.
+        rate: a year, continuous.
+
+    Source: analytics specification, 9.4.
+    """
+    has_iv = (curve.status == 0).nonzero()[0]
+    if not len(has_iv):
+        return None
+    sigma, at = curve.iv[has_iv], strike[has_iv]
+    held = without_gaps(oi[:, has_iv])
+    discount = math.exp(-rate * years)
+    unit = gammas(curve.d1[has_iv], forward, years, sigma, discount) * (0.01 * forward * forward)
+    net = held[CE] - held[PE]
+    exposure = unit * net
+    per_strike = np.full(strike.shape, np.nan)
+    per_strike[has_iv] = exposure
+    return Gex(
+        net=float(exposure.sum()),
+        absolute=float(unit @ (held[CE] + held[PE])),
+        per_strike=per_strike,
+        zero_gamma=_zero_gamma(at, net, sigma * math.sqrt(years), forward),
+    )
+
+
+def _zero_gamma(
+    strike: FloatArray, net: FloatArray, deviation: FloatArray, forward: float
+) -> float | None:
+    """Return the crossing nearest to the forward of net exposure with fixed volatilities; None without one.
+
+    Exposure at F is D·0.01·F·Σ net·φ(d1)/s: only the sum over strikes can change its sign, but the interpolation needs F.
+    """
+    levels = forward * _GRID
+    d_one = np.log(levels)[:, None] - np.log(strike)
+    d_one /= deviation
+    d_one += deviation * 0.5
+    exposure = (normal_pdf(d_one) @ (net / deviation)) * levels
+    crossings = (exposure[:-1] * exposure[1:] < 0).nonzero()[0]
+    found = [float(level) for level in levels[exposure == 0]]
+    for i in crossings.tolist():
+        (x0, x1), (y0, y1) = levels[i : i + 2].tolist(), exposure[i : i + 2].tolist()
+        found.append(x0 - y0 * (x1 - x0) / (y1 - y0))
+    return min(found, key=lambda level: abs(level - forward)) if net.any() and found else None
