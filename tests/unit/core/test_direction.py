@@ -1,0 +1,132 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oimon.core.direction import (
+    NOT_APPLICABLE,
+    WEIGHTS,
+    Component,
+    Part,
+    confidence_factor,
+    direction_score,
+    strongest_against,
+)
+from oimon.core.direction_filter import direction_filter
+from oimon.core.futures import futures_score
+from oimon.core.skew import skew_reference, skew_score
+from oimon.terms import BuildUp, Direction, Quality
+
+parts_of = st.dictionaries(
+    st.sampled_from(list(Component)),
+    st.one_of(st.floats(-1, 1).map(Part.of), st.just(NOT_APPLICABLE), st.just(Part.of(None))),
+)
+
+
+def walk(scores, *, step_s=15.0, agreement=0.8, coverage=1.0, quality=Quality.OK):
+    state, labels = None, []
+    for i, score in enumerate(scores):
+        state = direction_filter(
+            state,
+            i * step_s,
+            score=score,
+            agreement=agreement,
+            coverage=coverage,
+            quality=quality,
+        )
+        labels.append(state.label)
+    return labels
+
+
+def test_weights_are_whole():
+    assert sum(WEIGHTS.values()) == pytest.approx(1.0)
+
+
+def test_a_missing_component_lowers_coverage_and_one_that_does_not_apply_leaves():
+    one = {Component.PCR_LEVEL: Part.of(0.5)}
+
+    assert direction_score(one).coverage == pytest.approx(0.10)
+    assert direction_score(one | {Component.MAX_PAIN: NOT_APPLICABLE}).coverage == pytest.approx(
+        0.10 / 0.95
+    )
+
+
+@given(parts_of)
+def test_contributions_sum_to_the_score(parts):
+    found = direction_score(parts)
+
+    assert sum(value for _, value in found.contributions) == pytest.approx(found.score)
+    assert -1 <= found.score <= 1
+    assert 0 <= found.agreement <= 1 + 1e-12
+    assert 0 <= found.coverage <= 1 + 1e-12
+
+
+@given(parts_of)
+def test_turning_every_component_turns_the_score(parts):
+    turned = {
+        name: part if part.score is None else Part.of(-part.score) for name, part in parts.items()
+    }
+
+    assert direction_score(turned).score == pytest.approx(-direction_score(parts).score)
+
+
+def test_the_strongest_contrary_evidence_is_named():
+    parts = {
+        Component.NET_BUILDUP: Part.of(0.9),
+        Component.PCR_LEVEL: Part.of(-0.5),
+        Component.SR_POSITION: Part.of(-0.9),
+    }
+
+    assert strongest_against(direction_score(parts))[0] is Component.SR_POSITION
+    assert strongest_against(direction_score({Component.FUTURES: Part.of(1.0)})) is None
+
+
+def test_bad_data_leave_no_confidence():
+    assert confidence_factor(0.6, 1.0, 1.0, Quality.OK) == 1.0
+    assert confidence_factor(0.6, 1.0, 1.0, Quality.DEGRADED) == 0.7
+    assert confidence_factor(0.6, 1.0, 1.0, Quality.BAD) == 0.0
+
+
+def test_a_label_needs_thirty_seconds_of_wanting_and_sixty_of_the_one_before():
+    labels = walk([0.5] * 13, step_s=10.0)
+
+    assert labels.index(Direction.BULLISH) == 6
+
+
+def test_conflict_keeps_a_direction_but_never_starts_one():
+    assert set(walk([0.5] * 20, agreement=0.3)) == {Direction.NEUTRAL}
+
+
+def test_chatter_around_the_threshold_does_not_flap():
+    labels = walk([0.26, 0.16] * 40)
+
+    assert sum(a != b for a, b in pairwise(labels)) == 1
+
+
+def test_bad_quality_forces_neutral_at_once():
+    state = None
+    for at in range(0, 120, 10):
+        state = direction_filter(
+            state, at, score=0.5, agreement=1.0, coverage=1.0, quality=Quality.OK
+        )
+    assert state.label is Direction.BULLISH
+
+    state = direction_filter(
+        state, 121, score=0.5, agreement=1.0, coverage=1.0, quality=Quality.BAD
+    )
+
+    assert (state.label, state.label_since_s, state.wanted) == (Direction.NEUTRAL, 121, None)
+
+
+def test_the_future_speaks_by_one_part_if_it_must():
+    assert futures_score(BuildUp.LONG_BUILDUP, 0.0018, 0.00165) == pytest.approx(0.72)
+    assert futures_score(None, 0.0012, 0.0016) == pytest.approx(-0.8)
+    assert futures_score(BuildUp.SHORT_BUILDUP, None, None) == -1.0
+    assert futures_score(None, None, 0.001) is None
+
+
+def test_the_skew_is_read_against_today():
+    assert skew_reference([0.01] * 9) is None
+    assert skew_score(-0.018, skew_reference([-0.0215] * 10)) == pytest.approx(0.175)
+    assert skew_score(None, 0.0) is None
