@@ -1,0 +1,1 @@
+"""Worked cases of the analytics specification, run against the code."""

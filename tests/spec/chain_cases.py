@@ -1,0 +1,430 @@
+"""Adapters of the chain's functions: the cases' flat arguments to the signatures of ``oimon.core``."""
+
+import math
+from bisect import bisect_right
+
+import numpy as np
+
+from oimon.core.build_up import (
+    CLASSES,
+    build_up,
+    em_window,
+    future_bands,
+    option_bands,
+    why_none,
+)
+from oimon.core.chain import atm_strike, strike_window
+from oimon.core.coi import coi, coi_score
+from oimon.core.direction import Component, Part, Status, confidence_factor, direction_score
+from oimon.core.direction_filter import direction_filter
+from oimon.core.forward import ForwardSource, synthetic_forward
+from oimon.core.futures import futures_score
+from oimon.core.gex import gex
+from oimon.core.greeks import black76
+from oimon.core.implied_vol import IV_STATUSES, implied_vol
+from oimon.core.iv_rank import iv_rank
+from oimon.core.level_break import (
+    BreakRun,
+    LevelKind,
+    break_buffer,
+    confirmed_by_oi,
+    watch_break,
+)
+from oimon.core.mark import Marks, mark_price
+from oimon.core.max_pain import max_pain, max_pain_applies, max_pain_score
+from oimon.core.net_build_up import net_build_up
+from oimon.core.oi import detect_oi_unit, oi_change, oi_normalise
+from oimon.core.pcr import pcr, pcr_band, pcr_level_score, pcr_slope
+from oimon.core.quality import chain_quality
+from oimon.core.skew import skew_score
+from oimon.core.smile import smile
+from oimon.core.straddle import expected_move, straddle
+from oimon.core.verdict import VERDICTS, strike_verdict
+from oimon.core.walls import sr_levels, sr_position_score
+from oimon.terms import OiUnit, Quality
+
+
+def column(values):
+    return np.array([math.nan if value is None else value for value in values], np.float64)
+
+
+def sides(rows, name):
+    """Return a two-sided column of rows like {"strike": 1, "ce_oi": 2, "pe_oi": 3}."""
+    return np.stack([column(row.get(f"{side}_{name}") for row in rows) for side in ("ce", "pe")])
+
+
+def legs(rows, name):
+    """Return a two-sided column of rows like {"strike": 1, "ce": {"oi": 2}, "pe": None}."""
+    return np.stack(
+        [column((row.get(side) or {}).get(name) for row in rows) for side in ("ce", "pe")]
+    )
+
+
+def classes(rows):
+    return np.array(
+        [
+            [CLASSES.index((row.get(s) or {}).get("class", "NONE")) for row in rows]
+            for s in ("ce", "pe")
+        ]
+    )
+
+
+def strikes(rows):
+    return column(row["strike"] for row in rows)
+
+
+def plain(value):
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def pairs(levels):
+    return [list(level) for level in levels]
+
+
+def _oi_normalise(a):
+    quantity, lots = oi_normalise(a["raw_oi"], OiUnit(a["unit"]), a["lot"])
+    return {"oi_qty": quantity, "oi_lots": lots}
+
+
+def _detect_oi_unit(a):
+    check = detect_oi_unit(a["legs"], OiUnit(a["configured"]))
+    return {"unit": check.unit, "share": check.share, "status": check.status}
+
+
+def _oi_change(a):
+    seen = [(at, oi) for at, oi in a["history"] if at <= a["now"]]
+    index = bisect_right([at for at, _ in seen], a["now"] - a["window_s"]) - 1
+    change = oi_change(
+        column([seen[-1][1]]),
+        column([seen[index][1] if index >= 0 else None]),
+        column([seen[0][1]]),
+        column([a["now"] - seen[0][0]]),
+        window_s=a["window_s"],
+        min_window_s=a["min_window_s"],
+    )
+    is_known = not math.isnan(change.delta[0])
+    return {
+        "delta": plain(change.delta[0]),
+        "base": plain(change.base[0]),
+        "window_s": plain(change.window_s[0]),
+        "partial": bool(change.partial[0]) if is_known else None,
+        "pct": plain(change.pct[0]),
+    }
+
+
+def _mark_price(a):
+    marks = mark_price(
+        *(column([a[name], None]).reshape(2, 1) for name in ("bid", "ask", "ltp")),
+        quote_age_s=np.full((2, 1), a["quote_age_s"]),
+        trade_age_s=np.full((2, 1), a["ltp_age_s"]),
+        tick=a["tick"],
+    )
+    return {"mark": plain(marks.price[0, 0]), "source": marks.sources()[0][0]}
+
+
+def _synthetic_forward(a):
+    is_mid = np.array(
+        [[row[side]["source"] == "mid" for row in a["rows"]] for side in ("ce", "pe")]
+    )
+    found = synthetic_forward(
+        strikes(a["rows"]),
+        Marks(price=legs(a["rows"], "mark"), is_mid=is_mid),
+        spot=a["spot"],
+        years=a["T"],
+        rate=a["r"],
+        future=a["future"] if a["future_same_expiry"] else None,
+        nearest=a["n"],
+    )
+    return {"forward": found.price, "source": found.source, "n": found.strikes}
+
+
+def _strike_window(a):
+    listed = column(a["strikes"])
+    return listed[strike_window(listed, a["atm"], a["n"])].tolist()
+
+
+def _chain_quality(a):
+    found = chain_quality(
+        column(oi for oi, _ in a["legs"]),
+        column(age for _, age in a["legs"]),
+        legs=2 * a["n_strikes"],
+        underlying_age_s=a["underlying_age_s"],
+        forward_source=ForwardSource(a["forward_source"]),
+    )
+    return {
+        "quality": found.quality,
+        "completeness": found.completeness,
+        "stale_oi_share": found.stale_oi_share,
+        "why": found.why,
+    }
+
+
+def _pcr(a):
+    found = pcr(sides(a["rows"], "oi"), sides(a["rows"], "vol"))
+    return {
+        "pcr_oi": found.by_oi,
+        "pcr_vol": found.by_volume,
+        "ce_oi": found.ce_oi,
+        "pe_oi": found.pe_oi,
+        "ce_vol": found.ce_volume,
+        "pe_vol": found.pe_volume,
+    }
+
+
+def _coi(a):
+    found = coi(sides(a["rows"], "doi"))
+    return {
+        "pcr_coi": found.ratio,
+        "case": found.case,
+        "balance": found.balance,
+        "ce_doi": found.ce_change,
+        "pe_doi": found.pe_change,
+    }
+
+
+def _pcr_slope(a):
+    found = pcr_slope(a["samples"], a["now"], a["window_s"])
+    if found is None:
+        return {"slope_per_hour": None, "score": None}
+    return {"slope_per_hour": found.per_hour, "score": found.score}
+
+
+def _max_pain(a):
+    found = max_pain(strikes(a["rows"]), sides(a["rows"], "oi"), a["ref"])
+    if found is None:
+        return {"strike": None, "pain": None, "curve": None, "zone": None}
+    return {
+        "strike": found.strike,
+        "pain": found.pain,
+        "curve": found.curve.tolist(),
+        "zone": found.zone,
+    }
+
+
+def _max_pain_score(a):
+    if not max_pain_applies(a["T"]):
+        return {"score": None, "status": Status.NOT_APPLICABLE}
+    part = Part.of(max_pain_score(a["F"], a["max_pain"], a["sigma_atm"], a["T"]))
+    return {"score": part.score, "status": part.status}
+
+
+def _sr_levels(a):
+    rows = a["rows"]
+    found = sr_levels(strikes(rows), sides(rows, "oi"), sides(rows, "doi"), a["x"], a["top"])
+    result = {}
+    for name, side in (("support", found.support), ("resistance", found.resistance)):
+        result[name] = pairs(side.strongest)
+        result[f"{name}_wall"] = side.wall
+        result[f"{name}_second_ratio"] = side.second_ratio
+        result[f"{name}_weak_towards"] = side.weak_towards
+    return result
+
+
+def _level_break(a):
+    run = BreakRun()
+    for at_s, price in a["samples"]:
+        run = watch_break(
+            run,
+            at_s,
+            price,
+            kind=LevelKind(a["kind"]),
+            level=a["level"],
+            tick=a["tick"],
+            hold_s=a["hold_s"],
+        )
+    is_broken = run.broken_s is not None
+    return {
+        "broken": is_broken,
+        "ts": run.broken_s,
+        "buffer": break_buffer(a["level"], a["tick"]),
+        "confirmed_by_oi": confirmed_by_oi(a["leg_doi"]) if is_broken else None,
+    }
+
+
+def _sr_position_score(a):
+    if a["broken"] is not None:
+        return 1.0 if a["broken"] == LevelKind.RESISTANCE else -1.0
+    support = None if a["s1"] is None else (a["s1"], a["s1_strength"])
+    resistance = None if a["r1"] is None else (a["r1"], a["r1_strength"])
+    return sr_position_score(a["x"], support, resistance)
+
+
+def _buildup(a):
+    p0, p1, oi0, oi1, delta = (column([a[name]]) for name in ("p0", "p1", "oi0", "oi1", "delta"))
+    known = {"lot": a["lot"], "tick": a["tick"], "em_w": a["em_w"]}
+    if a["kind"] == "FUT":
+        bands = future_bands(p0, oi0, **known)
+    else:
+        bands = option_bands(p0, oi0, delta=delta, **known)
+    moved, flowed = plain((p1 - p0)[0]), plain((oi1 - oi0)[0])
+    why = why_none(moved, flowed, price_band=float(bands.price[0]), oi_band=float(bands.oi[0]))
+    code = build_up(p1 - p0, oi1 - oi0, bands)[0]
+    return {"class": CLASSES[code], "why": why, "dp": moved, "do": flowed}
+
+
+def _strike_verdict(a):
+    found = strike_verdict(classes([a]), legs([a], "doi"), legs([a], "oi"))
+    return {
+        "verdict": VERDICTS[found.code[0]],
+        "score": float(found.score[0]),
+        "flow": float(found.flow[0]),
+        "balance": float(found.balance[0]),
+    }
+
+
+def _net_buildup(a):
+    rows = a["rows"]
+    found = net_build_up(
+        strikes(rows),
+        classes(rows),
+        legs(rows, "doi"),
+        legs(rows, "oi"),
+        forward=a["F"],
+        level_change=a["dx"],
+        em_w=a["em_w"],
+    )
+    return {
+        "net": found.net,
+        "participation": found.participation,
+        "significance": found.significance,
+        "score": found.score,
+    }
+
+
+def _direction_score(a):
+    parts = {
+        Component(name): Part(part["score"], Status(part["status"]))
+        for name, part in a["components"].items()
+    }
+    found = direction_score(parts)
+    return {
+        "score": found.score,
+        "agreement": found.agreement,
+        "coverage": found.coverage,
+        "confidence": confidence_factor(
+            found.score, found.agreement, found.coverage, Quality(a["quality"])
+        ),
+        "contributions": pairs(found.contributions),
+    }
+
+
+def _direction_filter(a):
+    state, labels = None, []
+    for at_s, score, agreement, coverage, quality in a["steps"]:
+        state = direction_filter(
+            state,
+            at_s,
+            score=score,
+            agreement=agreement,
+            coverage=coverage,
+            quality=Quality(quality),
+        )
+        labels.append([at_s, state.label, state.smoothed])
+    return labels
+
+
+def _black76(a):
+    found = black76(a["F"], column([a["K"]]), a["T"], column([a["sigma"]]), a["r"])
+    row = ("CE", "PE").index(a["type"])
+    return {
+        "price": float(found.price[row, 0]),
+        "delta": float(found.delta[row, 0]),
+        "gamma": float(found.gamma[0]),
+        "vega": float(found.vega[0]),
+        "theta": float(found.theta[row, 0]),
+    }
+
+
+def _implied_vol(a):
+    found = implied_vol(
+        column([a["price"]]),
+        np.array([a["type"] == "CE"]),
+        column([a["K"]]),
+        forward=a["F"],
+        years=a["T"],
+        rate=a["r"],
+        tick=a["tick"],
+    )
+    return {"iv": plain(found.sigma[0]), "status": IV_STATUSES[found.status[0]]}
+
+
+def _smile(a):
+    rows, strike = a["rows"], strikes(a["rows"])
+    market = {"forward": a["F"], "years": a["T"], "rate": a["r"]}
+    curve = smile(strike, sides(rows, "mark"), tick=a["tick"], **market)
+    exposure = gex(strike, sides(rows, "oi"), curve, **market)
+    points = zip(strike, curve.is_call, curve.iv, curve.status, strict=True)
+    return {
+        "strike_iv": [
+            {
+                "strike": k,
+                "leg": "CE" if call else "PE",
+                "iv": plain(iv),
+                "status": IV_STATUSES[code],
+            }
+            for k, call, iv, code in points
+        ],
+        "atm_iv": curve.atm_iv,
+        "call25": curve.call25,
+        "put25": curve.put25,
+        "rr25": curve.rr25,
+        "gex": {
+            "net": exposure.net,
+            "abs": exposure.absolute,
+            "per_strike": [[k, plain(g)] for k, g in zip(strike, exposure.per_strike, strict=True)],
+        },
+        "zero_gamma": exposure.zero_gamma,
+    }
+
+
+def _straddle(a):
+    found = straddle(a["ce"], a["pe"], a["F"])
+    return {
+        "straddle": found.price,
+        "implied_move_pct": found.move_pct,
+        "em_expiry": expected_move(a["F"], a["sigma"], a["T"]),
+        "em_day": expected_move(a["F"], a["sigma"], 1 / 365),
+    }
+
+
+def _iv_rank(a):
+    found = iv_rank(a["history"], a["now"])
+    if found is None:
+        return {"rank": None, "percentile": None, "status": "insufficient_history"}
+    return {"rank": found.rank, "percentile": found.percentile, "status": "ok"}
+
+
+ADAPTERS = {
+    "oi_normalise": _oi_normalise,
+    "detect_oi_unit": _detect_oi_unit,
+    "oi_change": _oi_change,
+    "mark_price": _mark_price,
+    "synthetic_forward": _synthetic_forward,
+    "atm_strike": lambda a: atm_strike(column(a["strikes"]), a["ref"]),
+    "strike_window": _strike_window,
+    "chain_quality": _chain_quality,
+    "pcr": _pcr,
+    "pcr_band": lambda a: [pcr_band(value) for value in a["values"]],
+    "pcr_level_score": lambda a: [pcr_level_score(value) for value in a["values"]],
+    "pcr_slope": _pcr_slope,
+    "coi": _coi,
+    "coi_score": lambda a: coi_score(a["balance"], a["ce_doi"], a["pe_doi"], a["total_oi"]),
+    "max_pain": _max_pain,
+    "max_pain_score": _max_pain_score,
+    "sr_levels": _sr_levels,
+    "level_break": _level_break,
+    "sr_position_score": _sr_position_score,
+    "em_window": lambda a: em_window(a["x"], a["sigma"], a["window_s"], a["session_s"]),
+    "buildup": _buildup,
+    "strike_verdict": _strike_verdict,
+    "net_buildup": _net_buildup,
+    "futures_score": lambda a: futures_score(a["class"], a["basis_now"], a["basis_then"]),
+    "skew_score": lambda a: skew_score(a["rr25"], a["ref"]),
+    "direction_score": _direction_score,
+    "direction_filter": _direction_filter,
+    "black76": _black76,
+    "implied_vol": _implied_vol,
+    "smile": _smile,
+    "straddle": _straddle,
+    "iv_rank": _iv_rank,
+}
