@@ -4,6 +4,7 @@ A field's name in capitals is its variable. A field marked ``falls_back()`` take
 says so in ``notes``; any other wrong value is a ``ConfigError``.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,6 +81,17 @@ class Settings(BaseSettings):
         None, description="log to this file (rotated at 10 MB, 5 kept) and not to standard output"
     )
 
+    beat_ms: int = Field(
+        1000,
+        ge=0,
+        le=60_000,
+        description="milliseconds from beat to beat, live; 0 makes every batch a beat",
+    )
+    ticks_keep_s: int = Field(2700, ge=90, description="seconds of ticks kept in the log")
+    analysis_keep: int = Field(
+        7200, ge=100, description="analyses kept in the log, of each underlying"
+    )
+
     _notes: tuple[str, ...] = PrivateAttr(())
 
     @property
@@ -129,6 +141,21 @@ def load(cls: type[T], overrides: Mapping[str, Any] | None = None) -> T:
         settings = cls(**given)
         settings._notes = tuple(notes)
         return settings
+
+
+def run_file(settings: Settings) -> Path:
+    """Return where a running ``oi up`` says how to reach it."""
+    return settings.data_dir / "run.json"
+
+
+def bus_address(settings: Settings) -> str:
+    """Return the address of the bus: ``REDIS_URL`` where it is set, else that of the ``oi up`` that runs in ``DATA_DIR``."""
+    if "redis_url" not in settings.model_fields_set:
+        try:
+            return str(json.loads(run_file(settings).read_text(encoding="utf-8"))["redis_url"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # none runs there
+    return settings.redis_url.get_secret_value()
 
 
 def _is_fallback(info: FieldInfo) -> bool:

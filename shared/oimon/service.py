@@ -7,9 +7,11 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points, version
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import uvicorn
@@ -17,10 +19,12 @@ from fastapi import APIRouter
 from typing_extensions import override
 
 from oimon import bus, http, log, metrics
+from oimon.bus.log import Retention
 from oimon.bus.redis import RedisBus
 from oimon.clock import Clock, SystemClock
-from oimon.config import Settings, load
+from oimon.config import Settings, bus_address, load
 from oimon.errors import ConfigError
+from oimon.messages import Message
 
 C = TypeVar("C", bound=Settings)
 logger = logging.getLogger(__name__)
@@ -66,6 +70,26 @@ class Running(Generic[C]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Step:
+    """What a recorded feed publishes next: at ``due_us`` of its own clock, messages and the beat that has come."""
+
+    due_us: int
+    messages: Sequence[Message]
+    pulse: bus.Pulse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A recording that is ready to be played."""
+
+    underlying: str
+    first_us: int
+    last_us: int
+    steps: Callable[[int | None], Iterator[Step]]
+    """Gives the steps in order; the argument bounds how many frames are handed over at a time (``None``: as they fall)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Service(Generic[C]):
     """A service as its ``main.py`` declares it: ``service = Service(name=…, settings=…, run=…)``."""
 
@@ -74,14 +98,28 @@ class Service(Generic[C]):
     run: Callable[[Running[C]], Awaitable[None]]
     """Works until ``running.stop`` is set, then finishes what it has in hand and returns."""
     routes: Callable[[Running[C]], APIRouter] | None = None
+    """More addresses than the four of every service; they win over them."""
+    offline_role: Callable[[], bus.Role[Any]] | None = None
+    """The same handlers for the in-memory bus, without a model: what ``oi replay`` runs."""
+    replay: Callable[[Path], Recorded] | None = None
+    """Opens a recording for ``oi replay``."""
 
 
-def services() -> Mapping[str, Service[Any]]:
-    """Return the installed services by name."""
-    return {
-        point.name: point.load()
-        for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)
-    }
+def names() -> Sequence[str]:
+    """Return the names of the installed services, without loading them."""
+    return sorted(point.name for point in entry_points(group=GROUP))
+
+
+def find(name: str) -> Service[Any]:
+    """Return an installed service.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    for point in entry_points(group=GROUP, name=name):
+        service: Service[Any] = point.load()
+        return service
+    raise ConfigError(f"no service is called {name!r}; installed are {', '.join(names())}")
 
 
 class _Web(uvicorn.Server):
@@ -118,29 +156,30 @@ def bound_socket(host: str, port: int) -> socket.socket:
     )
 
 
-async def run_services(names: list[str]) -> None:
+async def run_services(wanted: Sequence[str], *, attached: bool = False) -> None:
     """Run the named services in this process until SIGINT or SIGTERM.
+
+    Args:
+        wanted: their names.
+        attached: stop as well when standard input ends, as it does when the process that started this one dies.
 
     Raises:
         ConfigError: no such service, or wrong settings; all of them are named.
     """
-    known = services()
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ConfigError(
-            f"no service is called {', '.join(unknown)}; there are {', '.join(known)}"
-        )
     chosen, problems = [], []
-    for name in names:
+    for name in wanted:
         try:
-            chosen.append((known[name], load(known[name].settings)))
+            service = find(name)
+            chosen.append((service, load(service.settings)))
         except ConfigError as error:
             problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
-    log.configure("+".join(names), level=chosen[0][1].log_level, file=chosen[0][1].log_file)
+    log.configure("+".join(wanted), level=chosen[0][1].log_level, file=chosen[0][1].log_file)
     stop = asyncio.Event()
     _stop_on_signals(stop)
+    if attached:
+        _stop_with_stdin(stop)
     async with asyncio.TaskGroup() as tasks:
         for service, settings in chosen:
             tasks.create_task(_run(service, settings, stop), name=service.name)
@@ -148,7 +187,12 @@ async def run_services(names: list[str]) -> None:
 
 async def _run(service: Service[C], settings: C, stop: asyncio.Event) -> None:
     replica = f"{service.name}-{socket.gethostname()[:24]}-{secrets.token_hex(3)}"
-    shared_bus = RedisBus(settings.redis_url.get_secret_value(), me=replica)
+    shared_bus = RedisBus(
+        bus_address(settings),
+        replica,
+        retention=Retention(ticks_s=settings.ticks_keep_s, analyses=settings.analysis_keep),
+        beat_ms=settings.beat_ms,
+    )
     running = Running(
         name=service.name,
         replica=replica,
@@ -233,3 +277,14 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, on_signal)
         except NotImplementedError:  # Windows has no loop handlers
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_signal))
+
+
+def _stop_with_stdin(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=watch, name="stdin", daemon=True).start()

@@ -313,6 +313,12 @@ class MemoryBus(Engine):
         self.store = store or MemoryStore()
         super().__init__(MemoryLog(self.store, me, retention=retention, beat_ms=beat_ms), me)
 
+    async def entries(self, stream: str, partition: str, after: str) -> Sequence[Entry]:
+        """Return all entries of a stream after an id."""
+        return await self._log.read(
+            stream, partition, after, len(self.store.stream(stream, partition).entries), 0
+        )
+
     async def settle(self, readers: int) -> None:
         """Return when ``readers`` loops sleep because they have read everything."""
         while len(self.store.sleepers) < readers:  # noqa: ASYNC110 - one turn of the loop at a time, in a fixed order

@@ -1,0 +1,296 @@
+"""The command line: ``oi``. What a service offers (``oi watch``, ``oi import`` …) is found by entry point."""
+
+import asyncio
+import os
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+
+from oimon import checks, offline, playback
+from oimon import doctor as examination
+from oimon import status as statuses
+from oimon.bus import Entry
+from oimon.config import Settings, bus_address, load
+from oimon.errors import ConfigError, OimonError
+from oimon.service import names, run_services
+from oimon.terms import Segment
+from oimon.up import Choice, has_broker_keys
+from oimon.up import up as bring_up
+
+COMMANDS = "oimon.commands"
+MENU = {"1": Segment.NFO, "2": Segment.MCX, "3": Segment.NSE, "4": Segment.BFO}
+COMMODITIES = {"1": "SILVERMIC", "2": "GOLDM", "3": "COPPER"}
+
+app = typer.Typer(
+    name="oi",
+    help="OI Monitor: the open interest of Indian index options, explained strike by strike. It never places an order.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+out = Console()
+err = Console(stderr=True)
+
+
+def say(sentence: str) -> None:
+    """Tell the user something on standard error, so that standard output stays what was asked for."""
+    err.print(sentence, style="dim", highlight=False, markup=False)
+
+
+# --- up ------------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def up(
+    segment: Annotated[
+        str | None, typer.Option(help="NFO, MCX, NSE or BFO (or FEED_SEGMENT)")
+    ] = None,
+    commodity: Annotated[
+        str | None, typer.Option(help="MCX commodity, as SILVERMIC (or MCX_NAME)")
+    ] = None,
+    live: Annotated[
+        bool | None,
+        typer.Option("--live/--recorded", help="the broker's feed, or a recorded day (or FEED)"),
+    ] = None,
+    recording: Annotated[
+        Path | None, typer.Option(help="which recorded day; the bundled one when not given")
+    ] = None,
+    speed: Annotated[
+        str | None, typer.Option(help="times real time for a recorded day; 60 for the bundled one")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=1, help="stop after so many seconds")
+    ] = None,
+    table: Annotated[
+        bool, typer.Option("--table/--no-table", help="show the live table here")
+    ] = True,
+) -> None:
+    """Start everything on this machine and show the live table. Ctrl-C stops all of it.
+
+    Asks what to show, on a terminal; Enter takes the default. Without broker keys it opens a recorded day.
+
+    Example: `oi up --recorded --speed 60 --for 120`
+    """
+    chosen = _choose_segment(segment)
+    name = _choose_commodity(commodity) if chosen is Segment.MCX else None
+    feed = _choose_feed(live)
+    choice = Choice(
+        segment=chosen,
+        commodity=name,
+        feed=feed,
+        recording=recording,
+        speed=speed,
+        for_s=seconds,
+        table=table,
+    )
+    bring_up(choice, say)
+
+
+def _asks() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _choose_segment(flag: str | None) -> Segment:
+    given = flag or os.environ.get("FEED_SEGMENT")
+    if given:
+        if given.strip().upper() in Segment.__members__:
+            return Segment[given.strip().upper()]
+        say(f"Segment {given!r} is not one of {', '.join(Segment)}; taking the default, NFO")
+        return Segment.NFO
+    if not _asks():
+        return Segment.NFO
+    answer = typer.prompt("Segment: 1 NFO  2 MCX  3 NSE  4 BFO", default="1").strip().upper()
+    chosen = MENU.get(answer) or (Segment[answer] if answer in Segment.__members__ else None)
+    if chosen is None:
+        say(f"{answer!r} is not one of 1, 2, 3, 4; taking the default, NFO")
+    return chosen or Segment.NFO
+
+
+def _choose_commodity(flag: str | None) -> str | None:
+    given = flag or os.environ.get("MCX_NAME")
+    if given or not _asks():
+        return given or None
+    menu = "  ".join(f"{number} {name}" for number, name in COMMODITIES.items())
+    answer = (
+        str(typer.prompt(f"Commodity: {menu}, or another by its name", default="1")).strip().upper()
+    )
+    return COMMODITIES.get(answer, answer)
+
+
+def _choose_feed(flag: bool | None) -> str:
+    keys = has_broker_keys()
+    given = os.environ.get("FEED", "").strip().lower()
+    if flag is not None:
+        return "live" if flag else "replay"
+    if given:
+        return given
+    if not _asks():
+        return "live" if keys else "replay"
+    default = "1" if keys else "2"
+    answer = typer.prompt("Data: 1 live  2 a recorded day", default=default).strip()
+    return "live" if answer == "1" else "replay"
+
+
+# --- run, status ---------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def run(
+    services: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...",
+            help="ingest, analytics, coach-minimal, coach-rich, notifier, dashboard",
+        ),
+    ],
+    attached: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Run the named services in this process, until Ctrl-C.
+
+    Example: `REDIS_URL=redis://10.0.0.5:6379/0 oi run analytics coach-minimal`
+    """
+    asyncio.run(run_services(services, attached=attached))
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object for machines")] = False,
+) -> None:
+    """Say how every service is: state, partitions, lag, ages, last error.
+
+    Exit code 0: all are ready; 1: one is missing or not ready.
+
+    Example: `oi status --json`
+    """
+    settings = load(Settings)
+    found = asyncio.run(statuses.read(bus_address(settings)))
+    missing = [name for name in names() if name not in {s["service"] for s in found}]
+    ready = not missing and all(s["state"] == "ready" for s in found)
+    if as_json:
+        sys.stdout.buffer.write(
+            orjson.dumps({"ready": ready, "missing": missing, "services": list(found)}) + b"\n"
+        )
+    else:
+        out.print(statuses.table(found, missing))
+    raise typer.Exit(0 if ready else 1)
+
+
+# --- replay --------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="a recording (.oirec)")],
+    speed: Annotated[str, typer.Option(help="times real time, or max")] = "max",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="one analysis a line on standard output")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="write analyses and advice there, one a line")
+    ] = None,
+    one_at_a_time: Annotated[
+        bool, typer.Option(help="hand frames over one at a time; the bytes are the same")
+    ] = False,
+) -> None:
+    """Play a recorded day through the same handlers, in this process, without a server.
+
+    Example: `oi replay services/ingest/ingest/recordings/NIFTY-2026-08-18.oirec --json > day.ndjson`
+    """
+    rate = _speed(speed)
+    recorded = offline.open_recording(file)
+    summary = playback.Summary()
+    takers: list[Any] = [summary.take]
+    with (
+        playback.Lines(folder) as lines,
+        playback.Bar(recorded.first_us, recorded.last_us, err) as advance,
+    ):
+        takers += [lines.take, advance]
+        if as_json:
+            takers.append(_print_analysis)
+        offline.run(
+            recorded, speed=rate, take=takers, frames_at_a_time=1 if one_at_a_time else None
+        )
+    if not as_json:
+        out.print(summary.table(file))
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ConfigError(f"--speed takes a number above 0, or max, found {text!r}")
+    return value
+
+
+def _print_analysis(entry: Entry) -> None:
+    if entry.kind == "analysis":
+        sys.stdout.buffer.write(entry.data + b"\n")
+
+
+# --- checks --------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def spec(
+    file: Annotated[
+        Path, typer.Argument(help="worked cases, in the format of analytics-examples.json")
+    ],
+) -> None:
+    """Run a file of worked cases against the maths; exit code 1 if any failed.
+
+    Example: `oi spec analytics-examples.json`
+    """
+    raise typer.Exit(checks.spec(file))
+
+
+@app.command()
+def test(
+    part: Annotated[
+        str | None,
+        typer.Argument(help="unit, integration, e2e, lint or bench; all of them when not given"),
+    ] = None,  # noqa: PT028 - a command, not a test
+) -> None:
+    """Run the checks of this checkout, as CI does.
+
+    Example: `oi test unit`
+    """
+    raise typer.Exit(checks.test(part))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what would stop OI Monitor from running here, a line each, with the remedy.
+
+    Example: `oi doctor`
+    """
+    raise typer.Exit(examination.report(out))
+
+
+def main() -> None:
+    """Run the command line; what was wrong is one message, never a traceback."""
+    for point in sorted(entry_points(group=COMMANDS), key=lambda p: p.name):
+        point.load()(app)
+    try:
+        app(prog_name="oi", standalone_mode=True)
+    except OimonError as error:
+        err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `oi replay … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

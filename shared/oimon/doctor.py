@@ -1,0 +1,197 @@
+"""``oi doctor``: what would stop OI Monitor from running here; one line each, with the remedy. Secrets are never shown."""
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from oimon import embedded
+from oimon.bus.redis import RedisBus
+from oimon.config import Settings, bus_address, load
+from oimon.errors import BusDown, ConfigError
+from oimon.log import redact
+from oimon.service import find, names
+from oimon.up import BROKER_KEYS, REDIS_PORT, has_broker_keys
+
+ROOM_BYTES = 1_000_000_000
+OPTIONAL = {
+    "OPENROUTER_API_KEY": "coaches decide by rule; set it, or MODEL_BASE_URL, to ask a model",
+    "TELEGRAM_BOT_TOKEN": "no Telegram messages; set it and TELEGRAM_CHAT_IDS to get them",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination."""
+
+    what: str
+    ok: bool
+    words: str
+    stops: bool = True
+    """Whether it would stop OI Monitor, when not ok."""
+
+
+def examine() -> Iterator[Finding]:
+    """Give each finding as it is made."""
+    yield _python()
+    yield from _packages()
+    yield from _settings()
+    try:
+        settings = load(Settings)
+    except ConfigError:
+        return  # told above
+    yield _folder(settings.data_dir)
+    yield from _ports()
+    yield asyncio.run(_redis(settings))
+    yield _database()
+    yield from _keys()
+
+
+def report(out: Console) -> int:
+    """Print the findings; return 1 if any of them would stop OI Monitor, else 0."""
+    worst = 0
+    for finding in examine():
+        mark = "ok  " if finding.ok else "STOP" if finding.stops else "note"
+        out.print(
+            f"{mark}  {finding.what}: {finding.words}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        worst = max(worst, int(not finding.ok and finding.stops))
+    return worst
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info >= (3, 11), f"{version} (3.11 or newer is needed)")
+
+
+def _packages() -> Iterator[Finding]:
+    needed = ("numpy", "orjson", "msgspec", "redis", "fastapi", "sqlalchemy", "telegram", "rich")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    remedy = (
+        f"missing {', '.join(missing)}: remove .venv and start ./oi again"
+        if missing
+        else "all there"
+    )
+    yield Finding("packages", not missing, remedy)
+    try:
+        which = embedded.kind()
+    except ConfigError as error:
+        yield Finding(
+            "embedded Redis", ok=False, words=str(error), stops="REDIS_URL" not in os.environ
+        )
+    else:
+        yield Finding(
+            "embedded Redis",
+            which == "valkey",
+            which if which == "valkey" else embedded.FALLBACK,
+            stops=False,
+        )
+
+
+def _settings() -> Iterator[Finding]:
+    for name in names():
+        try:
+            settings = load(find(name).settings)
+        except ConfigError as error:
+            for line in str(error).splitlines():
+                yield Finding(f"settings of {name}", ok=False, words=line)
+        else:
+            for note in settings.notes:
+                yield Finding(f"settings of {name}", ok=False, words=note, stops=False)
+
+
+def _folder(path: Path) -> Finding:
+    probe = path / ".doctor"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return Finding(
+            "DATA_DIR",
+            ok=False,
+            words=f"cannot write to {path}: {error.strerror}; name another folder",
+        )
+    free = shutil.disk_usage(path).free
+    words = f"{path} can be written, {free / 1e9:.1f} GB free"
+    if free < ROOM_BYTES:
+        return Finding("DATA_DIR", ok=False, words=f"{words}; a day needs about 1 GB", stops=False)
+    return Finding("DATA_DIR", ok=True, words=words)
+
+
+def _ports() -> Iterator[Finding]:
+    wanted = {name: load(find(name).settings).http_port for name in names() if _loads(name)}
+    for name, port in {**wanted, "embedded Redis": REDIS_PORT}.items():
+        with socket.socket() as probe:
+            taken = probe.connect_ex(("127.0.0.1", port)) == 0
+        words = "taken, the next free one will be used" if taken else "free"
+        yield Finding(f"port {port} ({name})", not taken, words, stops=False)
+
+
+def _loads(name: str) -> bool:
+    try:
+        load(find(name).settings)
+    except ConfigError:
+        return False
+    return True
+
+
+async def _redis(settings: Settings) -> Finding:
+    url = bus_address(settings)
+    mine = "redis_url" in settings.model_fields_set
+    bus = RedisBus(url, "oi-doctor")
+    try:
+        await bus.partitions()
+    except BusDown as error:
+        words = (
+            f"{redact(str(error))}; start it, or unset REDIS_URL to use the embedded one"
+            if mine
+            else "none runs; `oi up` starts one"
+        )
+        return Finding("Redis", not mine, words)
+    finally:
+        await bus.close()
+    return Finding("Redis", ok=True, words=f"{redact(url)} answers")
+
+
+def _database() -> Finding:
+    url = os.environ.get("DATABASE_URL", "")
+    if not url:
+        return Finding("database", ok=True, words=f"SQLite {sqlite3.sqlite_version} in DATA_DIR")
+    parts = urlsplit(url)
+    if parts.scheme.startswith("sqlite"):
+        return Finding("database", ok=True, words="SQLite, by DATABASE_URL")
+    host, port = parts.hostname or "127.0.0.1", parts.port or 5432
+    try:
+        socket.create_connection((host, port), 3).close()
+    except OSError as error:
+        return Finding(
+            "database",
+            ok=False,
+            words=f"{redact(url)}: {error}; start it, or unset DATABASE_URL to use SQLite",
+        )
+    return Finding("database", ok=True, words=f"{host}:{port} takes connections")
+
+
+def _keys() -> Iterator[Finding]:
+    words = (
+        "present"
+        if has_broker_keys()
+        else f"not all set ({', '.join(BROKER_KEYS)}): a recorded day is played"
+    )
+    yield Finding("broker keys", has_broker_keys(), words, stops=False)
+    for name, without in OPTIONAL.items():
+        present = bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+        yield Finding(name, present, "present" if present else f"not set: {without}", stops=False)

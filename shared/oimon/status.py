@@ -1,0 +1,53 @@
+"""How every service is, read from the bus: what ``oi status`` prints."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from oimon.bus.redis import RedisBus
+from oimon.errors import BusDown, ConfigError
+
+
+async def read(url: str) -> Sequence[Mapping[str, Any]]:
+    """Return the status of every live replica.
+
+    Raises:
+        ConfigError: the bus cannot be reached.
+    """
+    bus = RedisBus(url, "oi-status")
+    try:
+        return await bus.statuses()
+    except BusDown as error:
+        raise ConfigError(
+            f"{error}. Start everything with `oi up`, or set REDIS_URL to where it runs"
+        ) from error
+    finally:
+        await bus.close()
+
+
+def table(found: Sequence[Mapping[str, Any]], missing: Sequence[str]) -> Table:
+    """Return the statuses as a table for people."""
+    shown = Table(title="OI Monitor", title_justify="left")
+    for column in ("service", "state", "partitions (epoch, lag)", "feed, ages", "last error"):
+        shown.add_column(column)
+    for item in sorted(found, key=lambda s: (s["service"], s["replica"])):
+        held = (
+            ", ".join(f"{p['partition']} ({p['epoch']}, {p['lag']})" for p in item["partitions"])
+            or "--"
+        )
+        errors = [p["last_error"] for p in item["partitions"] if p["last_error"]]
+        words = "; ".join([*item["problems"], *errors, *filter(None, [item["last_error"]])]) or "--"
+        shown.add_row(item["service"], item["state"], held, _ages(item), words)
+    for name in missing:
+        shown.add_row(name, "not running", "--", "--", "no status in the last 10 s")
+    return shown
+
+
+def _ages(item: Mapping[str, Any]) -> str:
+    found = [
+        f"{name} {item[name]}"
+        for name in ("mode", "feed", "age_ms", "position")
+        if item.get(name) is not None
+    ]
+    return ", ".join(found) or "--"

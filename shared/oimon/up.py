@@ -1,0 +1,272 @@
+"""Everything on this machine: ``oi up``. Chooses what to play, starts it under the supervisor, stops it without a trace."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from oimon import embedded
+from oimon.bus.redis import RedisBus
+from oimon.config import Settings, load, run_file
+from oimon.errors import BusDown, ConfigError
+from oimon.service import bound_socket, find, names
+from oimon.supervisor import Child, Supervisor
+from oimon.terms import Segment
+
+REDIS_PORT = 6390
+READY_WITHIN_S = 45.0
+BROKER_KEYS = ("SMARTAPI_API_KEY", "SMARTAPI_CLIENT_CODE", "SMARTAPI_PIN", "SMARTAPI_TOTP_SECRET")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What the user wants to see."""
+
+    segment: Segment
+    commodity: str | None
+    feed: str  # replay, live
+    recording: Path | None = None
+    speed: str | None = None
+    for_s: float | None = None
+    table: bool = True
+
+
+def has_broker_keys() -> bool:
+    """Return whether the environment or a ``.env`` file holds all that a broker login needs."""
+    named = set()
+    with contextlib.suppress(OSError):
+        lines = Path(".env").read_text(encoding="utf-8", errors="replace").splitlines()
+        named = {
+            name.strip()
+            for name, equals, value in (line.partition("=") for line in lines)
+            if value.strip()
+        }
+    return all(
+        os.environ.get(key) or os.environ.get(f"{key}_FILE") or key in named for key in BROKER_KEYS
+    )
+
+
+def up(choice: Choice, say: Callable[[str], None]) -> None:
+    """Run everything until Ctrl-C, SIGTERM or the end of ``choice.for_s``.
+
+    Args:
+        choice: what to play and how.
+        say: told, a sentence at a time, what goes on.
+
+    Raises:
+        ConfigError: settings are wrong, another ``oi up`` runs in the same folder, or Valkey does not start.
+    """
+    settings = load(Settings)
+    _check_all_settings()
+    with _alone(settings):
+        asyncio.run(_up(choice, settings, say))
+
+
+def _check_all_settings() -> None:
+    """Tell every mistake of every service before anything is started."""
+    problems: dict[str, None] = {}
+    for name in names():
+        try:
+            load(find(name).settings)
+        except ConfigError as error:
+            problems.update(dict.fromkeys(str(error).splitlines()))
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Hold the data folder's ``run.json``, so that a second terminal finds this run and a second run does not start."""
+    path = run_file(settings)
+    try:
+        pid = int(json.loads(path.read_text(encoding="utf-8"))["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pid = 0
+    if pid and pid != os.getpid() and _is_alive(pid):
+        raise ConfigError(
+            f"OI Monitor already runs in {settings.data_dir} (process {pid}). Look at it with `oi watch` or `oi status`, "
+            "stop it with Ctrl-C in its terminal, or give this one another DATA_DIR"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"DATA_DIR: cannot write {path}: {error.strerror}. Name a folder that you may write to"
+        ) from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":  # os.kill would end it there
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+async def _up(choice: Choice, settings: Settings, say: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            _on_signal(loop, number, stop)
+    supervisor = Supervisor(say)
+    try:
+        redis_url = await _redis(supervisor, settings, say)
+        environment = _environment(choice, settings, redis_url)
+        run_file(settings).write_text(
+            json.dumps(
+                {
+                    "pid": os.getpid(),
+                    "redis_url": redis_url,
+                    "dashboard": environment["dashboard"]["URL"],
+                }
+            ),
+            encoding="utf-8",
+        )
+        for name in names():
+            await supervisor.start(_service(name, settings, environment[name]))
+        waiting = asyncio.create_task(_wait_ready(redis_url, say))
+        say(f"Status: {environment['dashboard']['URL']}/status   Stop: Ctrl-C")
+        until = None if choice.for_s is None else loop.time() + choice.for_s
+        if choice.table:
+            await supervisor.start(_table(redis_url))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(
+                stop.wait(), None if until is None else max(0.0, until - loop.time())
+            )
+        waiting.cancel()
+    except RuntimeError as error:
+        raise ConfigError(str(error)) from error
+    finally:
+        await supervisor.stop()
+    say("Stopped; nothing of it is left running")
+
+
+def _on_signal(loop: asyncio.AbstractEventLoop, number: int, stop: asyncio.Event) -> None:
+    try:
+        loop.add_signal_handler(number, stop.set)
+    except (NotImplementedError, RuntimeError):  # Windows has no loop handlers
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+async def _redis(supervisor: Supervisor, settings: Settings, say: Callable[[str], None]) -> str:
+    """Return the address of the user's own server, or of one started here."""
+    if "redis_url" in settings.model_fields_set:
+        say("Using the Redis that REDIS_URL names")
+        return settings.redis_url.get_secret_value()
+    with bound_socket("127.0.0.1", REDIS_PORT) as listener:
+        port = listener.getsockname()[1]
+    folder = settings.data_dir / "valkey"
+    argv = ["-m", "oimon.embedded", str(folder), str(port)]
+    log = settings.data_dir / "logs" / "embedded.out"
+    child = Child(name="valkey", argv=argv, stage=2, grace_s=4.0, output=log, announces=True)
+    announced = json.loads(await supervisor.start(child))
+    if announced["kind"] != "valkey":
+        say(f"Note: {embedded.FALLBACK}")
+    return str(announced["url"])
+
+
+def _environment(
+    choice: Choice, settings: Settings, redis_url: str
+) -> Mapping[str, Mapping[str, str]]:
+    """Return the variables of each service; ports are free ones, from the default on."""
+    common = {
+        "REDIS_URL": redis_url,
+        "DATA_DIR": str(settings.data_dir),
+        "FEED": choice.feed,
+        "FEED_SEGMENT": choice.segment.value,
+    }
+    if choice.commodity:
+        common["MCX_NAME"] = choice.commodity
+    if choice.recording:
+        common["RECORDING"] = str(choice.recording)
+    if choice.speed:
+        common["SPEED"] = choice.speed
+    found: dict[str, Mapping[str, str]] = {}
+    taken = []
+    for name in names():
+        wanted = load(find(name).settings)
+        listener = bound_socket("127.0.0.1", wanted.http_port)
+        taken.append(listener)
+        port = listener.getsockname()[1]
+        log = settings.data_dir / "logs" / f"{name}.log"
+        found[name] = {
+            **common,
+            "HTTP_PORT": str(port),
+            "LOG_FILE": str(log),
+            "URL": f"http://127.0.0.1:{port}",
+        }
+    for listener in taken:
+        listener.close()
+    return found
+
+
+def _service(name: str, settings: Settings, environment: Mapping[str, str]) -> Child:
+    last = name == "notifier"  # it takes what the others leave in the log
+    return Child(
+        name=name,
+        argv=["-m", "oimon.cli", "run", name, "--attached"],
+        stage=1 if last else 0,
+        grace_s=7.0 if last else 2.5,
+        environment=environment,
+        output=settings.data_dir / "logs" / f"{name}.out",
+    )
+
+
+def _table(redis_url: str) -> Child:
+    return Child(
+        name="table",
+        argv=["-m", "oimon.cli", "watch"],
+        stage=0,
+        grace_s=2.0,
+        environment={"REDIS_URL": redis_url},
+    )
+
+
+async def _wait_ready(redis_url: str, say: Callable[[str], None]) -> None:
+    """Say when all services are ready, or after a while which are not and why."""
+    bus = RedisBus(redis_url, "oi-up")
+    until = time.monotonic() + READY_WITHIN_S
+    missing: Sequence[str] = names()
+    try:
+        while time.monotonic() < until:
+            with contextlib.suppress(BusDown):
+                missing = _not_ready(await bus.statuses())
+                if not missing:
+                    return
+            await asyncio.sleep(0.3)
+        say(
+            "Not ready yet: "
+            + "; ".join(missing)
+            + ". `oi doctor` and the logs in the data folder say more"
+        )
+    finally:
+        await bus.close()
+
+
+def _not_ready(statuses: Sequence[Mapping[str, object]]) -> list[str]:
+    states = {str(status["service"]): status for status in statuses}
+    found = []
+    for name in names():
+        status = states.get(name)
+        if status is None:
+            found.append(f"{name} has not answered")
+        elif status["state"] != "ready":
+            found.append(f"{name}: {status['problems']}")
+    return found
