@@ -12,17 +12,9 @@ from rich.text import Text
 from notifier import figures
 from notifier.figures import UNKNOWN, age, clock_time, grouped, percent, plain, signed
 from notifier.ladder import WIDE, arrow, chain_table, quote_table
-from oimon.messages import (
-    Advice,
-    ChainAnalysis,
-    Contribution,
-    DayTotals,
-    ExpiryAnalysis,
-    Level,
-    Position,
-    QuoteBoard,
-)
-from oimon.terms import Direction, FeedState, MarketState, Mode, Quality
+from notifier.readings import DIRECTIONS, call, coaches, iv, nearest, other_expiry, readings
+from oimon.messages import Advice, ChainAnalysis, QuoteBoard
+from oimon.terms import FeedState, MarketState, Mode, Quality
 
 STALE_S = 5.0
 """An analysis written longer ago than this is stale, whatever it says. Source: bus contract, section 11."""
@@ -31,11 +23,6 @@ _MODE_STYLE = {
     Mode.LIVE: "bold white on dark_green",
     Mode.REPLAY: "bold black on yellow",
     Mode.SIMULATED: "bold white on magenta",
-}
-_DIRECTIONS = {
-    Direction.BULLISH: ("▲", "green"),
-    Direction.BEARISH: ("▼", "red"),
-    Direction.NEUTRAL: ("-", "yellow"),
 }
 _OPEN = (MarketState.OPEN, MarketState.OPEN_CAS)
 
@@ -92,9 +79,9 @@ def screen(
                     contracts=contracts,
                     is_stale=is_stale(view),
                 ),
-                *_readings(analysis),
-                *_coaches(view, analysis),
-                *(_other_expiry(other) for other in analysis.more),
+                *readings(analysis),
+                *coaches(analysis, view.minimal, view.rich),
+                *(other_expiry(other) for other in analysis.more),
                 *_notes(analysis, view, contracts=contracts),
             ]
     if view.others:
@@ -116,8 +103,8 @@ def summary(view: View) -> str:
         quotes = "  ".join(f"{quote.symbol} {grouped(quote.ltp)}" for quote in analysis.rows)
         return f"{head} | {quotes}"
     stale = " STALE" if is_stale(view) else ""
-    coaches = " | ".join(
-        f"{name} {_call(advice)} ({advice.by})"
+    said = " | ".join(
+        f"{name} {call(advice)} ({advice.by})"
         for name, advice in (("minimal", view.minimal), ("rich", view.rich))
         if advice is not None
     )
@@ -126,8 +113,8 @@ def summary(view: View) -> str:
         f"PCR {figures.decimal(analysis.pcr)}",
         f"MaxPain {plain(analysis.max_pain)}",
         f"{analysis.direction} {percent(analysis.confidence_factor)}",
-        f"S {_nearest(analysis.support)} R {_nearest(analysis.resistance)}",
-        *([coaches] if coaches else []),
+        f"S {nearest(analysis.support)} R {nearest(analysis.resistance)}",
+        *([said] if said else []),
         f"{_ages(analysis)}{stale}",
     ]
     return " | ".join(parts)
@@ -151,7 +138,7 @@ def _waiting(view: View) -> Text:
 
 
 def _header(analysis: ChainAnalysis, view: View, *, wide: bool) -> list[Text]:
-    mark, colour = _DIRECTIONS[analysis.direction]
+    mark, colour = DIRECTIONS[analysis.direction]
     bias_style = "bright_black" if is_stale(view) else f"bold {colour}"
     first = Text.assemble(
         (f"{analysis.underlying} ", "bold"),
@@ -168,7 +155,7 @@ def _header(analysis: ChainAnalysis, view: View, *, wide: bool) -> list[Text]:
         f"PCR {figures.decimal(analysis.pcr)}",
         *([f" ({_pcr_change(analysis)})"] if wide else []),
         f"  MaxPain {plain(analysis.max_pain)}",
-        *([f"  ATM {plain(analysis.atm)}  IV {_iv(analysis.atm_iv)}"] if wide else []),
+        *([f"  ATM {plain(analysis.atm)}  IV {iv(analysis.atm_iv)}"] if wide else []),
         "  Bias " if wide else "  ",
         (f"{mark} {analysis.direction} {percent(analysis.confidence_factor)}", bias_style),
         *([f"  VIX {figures.decimal(analysis.vix, 1)}"] if wide else []),
@@ -196,10 +183,6 @@ def _days(days: float | None) -> str:
     return UNKNOWN if days is None else f"{age(days * 86_400)} left"
 
 
-def _iv(iv: float | None) -> str:
-    return UNKNOWN if iv is None else f"{iv * 100:.1f}%"
-
-
 def _pcr_change(analysis: ChainAnalysis) -> str:
     """PCR now against five minutes ago, from the analysis' own minutes."""
     since_s = analysis.ts_us / 1e6 - 300
@@ -214,112 +197,6 @@ def _ages(analysis: ChainAnalysis) -> str:
     cadence = f" (each {age(analysis.cadence_s)})" if analysis.cadence_s >= 1 else ""
     feed = "" if analysis.feed is FeedState.OK else f" {analysis.feed.upper().replace('_', ' ')}"
     return f"feed {age(tick_s)}{feed}{cadence}  OI {age(analysis.oi_age_s)}"
-
-
-# --- below the ladder ----------------------------------------------------------------------------------------------
-
-
-def _readings(analysis: ChainAnalysis) -> list[Text]:
-    levels = Text.assemble(
-        ("S ", "bold green"),
-        _levels(analysis.support),
-        ("   R ", "bold red"),
-        _levels(analysis.resistance),
-        f"   Straddle {figures.decimal(analysis.straddle, 1)}",
-        f"   ±{plain(_whole(analysis.em_expiry))} by expiry",
-    )
-    why = Text.assemble(("Why      ", "bold"), _evidence(analysis.contributions[:3]))
-    against = Text.assemble(("Against  ", "bold"), _evidence(analysis.against[:2]))
-    return [levels, why, against, *(_event(analysis) if analysis.events else [])]
-
-
-def _event(analysis: ChainAnalysis) -> list[Text]:
-    told = " · ".join(f"{clock_time(e.ts_us)} {e.text}" for e in analysis.events)
-    return [Text(f"Event    {told}", style="bold")]
-
-
-def _whole(value: float | None) -> float | None:
-    return None if value is None else round(value)
-
-
-def _levels(levels: Sequence[Level]) -> str:
-    return " ".join(f"{plain(k)}({strength:.0f})" for k, strength in levels[:3]) or UNKNOWN
-
-
-def _nearest(levels: Sequence[Level]) -> str:
-    return plain(levels[0][0]) if levels else UNKNOWN
-
-
-def _evidence(items: Sequence[Contribution]) -> str:
-    return " · ".join(f"{text} ({signed(share, 2)})" for _, share, text in items) or UNKNOWN
-
-
-def _other_expiry(other: ExpiryAnalysis) -> Text:
-    mark, colour = _DIRECTIONS[other.direction]
-    return Text.assemble(
-        f"{figures.short_date(other.expiry):8s} PCR {figures.decimal(other.pcr)}",
-        f"  MaxPain {plain(other.max_pain)}  ",
-        (f"{mark} {other.direction} {percent(other.confidence_factor)}", colour),
-        f"  S {_nearest(other.support)}  R {_nearest(other.resistance)}",
-        f"  IV {_iv(other.atm_iv)}",
-    )
-
-
-def _coaches(view: View, analysis: ChainAnalysis) -> list[Text]:
-    lines = [
-        _coach_line("MINIMAL", view.minimal, analysis),
-        _coach_line("RICH", view.rich, analysis),
-    ]
-    paper = view.minimal
-    if paper is not None and (paper.position is not None or _has_traded(paper)):
-        lines.append(Text.assemble(("PAPER    ", "bold"), _paper(paper)))
-    return lines
-
-
-def _coach_line(name: str, advice: Advice | None, analysis: ChainAnalysis) -> Text:
-    if advice is None or advice.run != analysis.run:
-        return Text(f"{name:8s} has not spoken yet", style="bright_black")
-    why = "" if advice.by_why is None else f": {advice.by_why.replace('_', ' ')}"
-    since_s = max(0.0, (analysis.ts_us - advice.input_ts_us) / 1e6)
-    reasons = "; ".join([*advice.reasons, *advice.warnings])
-    return Text.assemble(
-        (f"{name:8s} ", "bold"),
-        (f"{_call(advice)} {advice.confidence:.2f}", "bold cyan"),
-        f"  by {advice.by}{why}, {clock_time(advice.input_ts_us)} ({age(since_s)} ago)",
-        f"  {reasons}" if reasons else "",
-    )
-
-
-def _call(advice: Advice) -> str:
-    return advice.action if advice.side is None else f"{advice.action} {advice.side}"
-
-
-def _has_traded(advice: Advice) -> bool:
-    return advice.day is not None and advice.day.trades > 0
-
-
-def _paper(advice: Advice) -> str:
-    held = "flat" if advice.position is None else _held(advice.position)
-    today = "" if advice.day is None else _today(advice.day)
-    exits = "" if advice.position is None else _exits(advice.position)
-    return "   ".join(part for part in (held, today, exits) if part)
-
-
-def _held(position: Position) -> str:
-    strikes = "/".join(plain(strike) for strike in position.strikes)
-    gain = None if position.bid is None else (position.bid - position.entry) * position.qty
-    return (
-        f"{position.lots}x{strikes}{position.side} at {figures.decimal(position.entry)}"
-        f" now {figures.decimal(position.bid)} {figures.rupees(gain)} before charges"
-    )
-
-
-def _today(day: DayTotals) -> str:
-    return f"today {day.trades} trades {figures.rupees(day.net)} net"
-
-
-def _exits(position: Position) -> str:
-    return f"stop {figures.decimal(position.stop)} target {figures.decimal(position.target)}"
 
 
 # --- what a reader has to know beside the numbers ------------------------------------------------------------------

@@ -1,0 +1,137 @@
+"""What stands below the ladder: levels, reasons, coaches, the paper position, the other expiries (pure).
+
+Source: screens, section 2.
+"""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from notifier import figures
+from notifier.figures import UNKNOWN, age, clock_time, plain, signed
+from oimon.messages import (
+    Advice,
+    ChainAnalysis,
+    Contribution,
+    DayTotals,
+    ExpiryAnalysis,
+    Level,
+    Position,
+)
+from oimon.terms import Direction
+
+DIRECTIONS = {
+    Direction.BULLISH: ("▲", "green"),
+    Direction.BEARISH: ("▼", "red"),
+    Direction.NEUTRAL: ("-", "yellow"),
+}
+"""Arrow and colour of each direction."""
+
+
+def readings(analysis: ChainAnalysis) -> list[Text]:
+    """Return the lines of levels, reasons for and against, and what happened at this beat."""
+    levels = Text.assemble(
+        ("S ", "bold green"),
+        _levels(analysis.support),
+        ("   R ", "bold red"),
+        _levels(analysis.resistance),
+        f"   Straddle {figures.decimal(analysis.straddle, 1)}",
+        f"   ±{plain(_whole(analysis.em_expiry))} by expiry",
+    )
+    why = Text.assemble(("Why      ", "bold"), _evidence(analysis.contributions[:3]))
+    against = Text.assemble(("Against  ", "bold"), _evidence(analysis.against[:2]))
+    return [levels, why, against, *(_event(analysis) if analysis.events else [])]
+
+
+def _event(analysis: ChainAnalysis) -> list[Text]:
+    told = " · ".join(f"{clock_time(e.ts_us)} {e.text}" for e in analysis.events)
+    return [Text(f"Event    {told}", style="bold")]
+
+
+def _whole(value: float | None) -> float | None:
+    return None if value is None else round(value)
+
+
+def _levels(levels: Sequence[Level]) -> str:
+    return " ".join(f"{plain(k)}({strength:.0f})" for k, strength in levels[:3]) or UNKNOWN
+
+
+def nearest(levels: Sequence[Level]) -> str:
+    """Return the strongest level's strike."""
+    return plain(levels[0][0]) if levels else UNKNOWN
+
+
+def _evidence(items: Sequence[Contribution]) -> str:
+    return " · ".join(f"{text} ({signed(share, 2)})" for _, share, text in items) or UNKNOWN
+
+
+def other_expiry(other: ExpiryAnalysis) -> Text:
+    """Return another expiry's chain in one line."""
+    mark, colour = DIRECTIONS[other.direction]
+    return Text.assemble(
+        f"{figures.short_date(other.expiry):8s} PCR {figures.decimal(other.pcr)}",
+        f"  MaxPain {plain(other.max_pain)}  ",
+        (f"{mark} {other.direction} {figures.percent(other.confidence_factor)}", colour),
+        f"  S {nearest(other.support)}  R {nearest(other.resistance)}",
+        f"  IV {iv(other.atm_iv)}",
+    )
+
+
+def coaches(analysis: ChainAnalysis, minimal: Advice | None, rich: Advice | None) -> list[Text]:
+    """Return a line for each coach, and one for the paper position when there is or was one today."""
+    lines = [_coach_line("MINIMAL", minimal, analysis), _coach_line("RICH", rich, analysis)]
+    if minimal is not None and (minimal.position is not None or _has_traded(minimal)):
+        lines.append(Text.assemble(("PAPER    ", "bold"), _paper(minimal)))
+    return lines
+
+
+def _coach_line(name: str, advice: Advice | None, analysis: ChainAnalysis) -> Text:
+    if advice is None or advice.run != analysis.run:
+        return Text(f"{name:8s} has not spoken yet", style="bright_black")
+    why = "" if advice.by_why is None else f": {advice.by_why.replace('_', ' ')}"
+    since_s = max(0.0, (analysis.ts_us - advice.input_ts_us) / 1e6)
+    reasons = "; ".join([*advice.reasons, *advice.warnings])
+    return Text.assemble(
+        (f"{name:8s} ", "bold"),
+        (f"{call(advice)} {advice.confidence:.2f}", "bold cyan"),
+        f"  by {advice.by}{why}, {clock_time(advice.input_ts_us)} ({age(since_s)} ago)",
+        f"  {reasons}" if reasons else "",
+    )
+
+
+def call(advice: Advice) -> str:
+    """Return what a coach says: ENTER CE, WAIT."""
+    return advice.action if advice.side is None else f"{advice.action} {advice.side}"
+
+
+def _has_traded(advice: Advice) -> bool:
+    return advice.day is not None and advice.day.trades > 0
+
+
+def _paper(advice: Advice) -> str:
+    held = "flat" if advice.position is None else _held(advice.position)
+    today = "" if advice.day is None else _today(advice.day)
+    exits = "" if advice.position is None else _exits(advice.position)
+    return "   ".join(part for part in (held, today, exits) if part)
+
+
+def _held(position: Position) -> str:
+    strikes = "/".join(plain(strike) for strike in position.strikes)
+    gain = None if position.bid is None else (position.bid - position.entry) * position.qty
+    return (
+        f"{position.lots}x{strikes}{position.side} at {figures.decimal(position.entry)}"
+        f" now {figures.decimal(position.bid)} {figures.rupees(gain)} before charges"
+    )
+
+
+def _today(day: DayTotals) -> str:
+    return f"today {day.trades} trades {figures.rupees(day.net)} net"
+
+
+def _exits(position: Position) -> str:
+    return f"stop {figures.decimal(position.stop)} target {figures.decimal(position.target)}"
+
+
+def iv(volatility: float | None) -> str:
+    """Return an implied volatility in percent."""
+    return UNKNOWN if volatility is None else f"{volatility * 100:.1f}%"

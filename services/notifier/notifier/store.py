@@ -1,0 +1,299 @@
+"""Every message a row: SQLite in the data folder, or Postgres by ``DATABASE_URL``.
+
+The only module that knows SQLAlchemy (with the ledger, when there is one). Tables are made at the start; the ``schema`` table
+holds the number of their shape. The release that first changes a shape raises ``SCHEMA`` and brings the statements that
+lead there; until then any other number is refused, and nothing is written.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from notifier.rows import Row, row_of
+from oimon import metrics
+from oimon.bus import Entry
+from oimon.errors import ConfigError, PoisonMessage, TransientError
+
+SCHEMA = 1
+BUSY_MS = 5_000
+POSTGRES_LIMITS_S = {"timeout": 5, "command_timeout": 20}
+_LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(65793)"}
+_BAD_ROW = ("22", "23")
+"""Classes of SQLSTATE that blame the data. Source: PostgreSQL documentation, appendix A."""
+
+log = logging.getLogger(__name__)
+metadata = sa.MetaData()
+
+
+def _strings(*names: str, nullable: bool = False) -> list[sa.Column[Any]]:
+    return [sa.Column(name, sa.String, nullable=nullable) for name in names]
+
+
+def _floats(*names: str, nullable: bool = True) -> list[sa.Column[Any]]:
+    return [sa.Column(name, sa.Float, nullable=nullable) for name in names]
+
+
+def _about() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("ts_us", sa.BigInteger, nullable=False),
+        *_strings("ist", "underlying", "mode", "run"),
+    ]
+
+
+_analyses = sa.Table(
+    "analyses",
+    metadata,
+    *_about(),
+    *_strings("kind", "segment"),  # kind: analysis, quotes (which has none of the next)
+    *_strings("market", "feed", "expiry", "direction", "quality", nullable=True),
+    *_floats("spot", "pcr", "max_pain", "support", "resistance", "confidence_factor", "score"),
+    sa.Column("is_stale", sa.Boolean),
+    sa.Column("body", sa.LargeBinary, nullable=False),  # zlib of the message's JSON
+    sa.Index("analyses_by_time", "underlying", "ts_us"),
+)
+_advice = sa.Table(
+    "advice",
+    metadata,
+    *_about(),
+    *_strings("coach", "action", "decided_by", "rule_action"),
+    *_strings("side", "by_why", "day_net", nullable=True),  # day_net: decimal rupees
+    *_floats("confidence", nullable=False),
+    *_floats("x"),
+    sa.Column("forced", sa.Boolean, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),  # the message's JSON
+    sa.Index("advice_by_time", "underlying", "ts_us"),
+)
+_trades = sa.Table(
+    "trades",
+    metadata,
+    *_about(),
+    *_strings("decided_by", "expiry", "side", "strikes", "reason", "position_id"),
+    *_strings("price", "day_net", "equity"),  # decimal rupees
+    sa.Column("is_buy", sa.Boolean, nullable=False),
+    sa.Column("qty", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+_sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    *_strings("underlying", "mode", "run", "segment", "date", "source", "table_hash"),
+    *_floats("cadence_s", nullable=False),
+    *_floats("quotes_assumed"),
+    sa.Column("instruments", sa.Integer, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    # A session is said again every 60 beats; one row until it changes.
+    sa.UniqueConstraint("run", "underlying", "table_hash"),
+)
+_gaps = sa.Table(
+    "gaps",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    *_strings("underlying", "ist", "why"),
+    sa.Column("from_us", sa.BigInteger, nullable=False),
+    sa.Column("to_us", sa.BigInteger, nullable=False),
+    sa.Column("filled", sa.Boolean, nullable=False),
+    sa.Column("instruments", sa.Integer),  # how many; null: all
+)
+_texts = sa.Table(
+    "texts",
+    metadata,
+    *_about(),  # id: that of the message that was told, and the recipient
+    *_strings("kind", "recipient", "outcome"),
+    *_strings("why", nullable=True),  # of an outcome that is not "sent"
+    sa.Column("text", sa.Text, nullable=False),
+)
+TABLES = {t.name: t for t in (_analyses, _advice, _trades, _sessions, _gaps, _texts)}
+_schema = sa.Table("schema", metadata, sa.Column("version", sa.Integer, primary_key=True))
+
+
+def address(database_url: str | None, data_dir: Path) -> sa.URL:
+    """Return where the database is, with the driver that is used for it.
+
+    Raises:
+        ConfigError: not the address of a SQLite or Postgres database.
+    """
+    if database_url is None:
+        return sa.URL.create("sqlite+aiosqlite", database=str(data_dir / "oimon.db"))
+    try:
+        url = sa.make_url(database_url)
+    except SQLAlchemyError as error:
+        raise ConfigError(
+            "DATABASE_URL: not an address of a database. Write it like "
+            "postgresql://user:password@host/name"
+        ) from error
+    drivers = {
+        "postgresql": "postgresql+asyncpg",
+        "postgres": "postgresql+asyncpg",
+        "sqlite": "sqlite+aiosqlite",
+    }
+    kind = url.drivername.split("+", maxsplit=1)[0]
+    if kind not in drivers:
+        raise ConfigError(
+            f"DATABASE_URL: must be postgresql:// or sqlite:///, was {url.drivername}://"
+        )
+    return url.set(drivername=drivers[kind])
+
+
+class Store:
+    """The database, written by this process.
+
+    Args:
+        url: from ``address``.
+    """
+
+    def __init__(self, url: sa.URL) -> None:
+        self.where = url.render_as_string(hide_password=True)
+        self.rows_written = 0
+        self.rows_refused = 0
+        self._is_sqlite = url.get_backend_name() == "sqlite"
+        self._engine = _sqlite_engine(url) if self._is_sqlite else _postgres_engine(url)
+        self._folder = Path(url.database).parent if self._is_sqlite and url.database else None
+        self._lock = _LOCKS[url.get_backend_name()]
+        self._is_ready = False
+        self._preparing = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """Make the tables where they are missing.
+
+        Raises:
+            TransientError: the database is away.
+            ConfigError: its tables are of another version.
+        """
+        async with self._preparing:
+            if self._is_ready:
+                return
+            with self._troubles():
+                if self._folder is not None:
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                async with self._engine.begin() as connection:
+                    await connection.exec_driver_sql(self._lock)  # two replicas may start at once
+                    await connection.run_sync(metadata.create_all)
+                    await self._check_version(connection)
+            self._is_ready = True
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        """Write the entries' rows in one transaction; what is there already stays as it is.
+
+        Raises:
+            TransientError: the database is away; nothing was written.
+        """
+        await self.prepare()
+        rows = await asyncio.to_thread(self._rows, entries)  # compressing would hold up the loop
+        try:
+            await self._insert(rows)
+        except _BadRowError:
+            for row in rows:  # one of them is guilty: only that one is left out
+                await self._insert_or_refuse(row)
+
+    async def write_text(self, columns: dict[str, Any]) -> None:
+        """Write what became of a text to a person.
+
+        Raises:
+            TransientError: the database is away.
+        """
+        await self.prepare()
+        await self._insert([Row("texts", columns)])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._engine.dispose()
+
+    async def _check_version(self, connection: AsyncConnection) -> None:
+        found = (await connection.execute(sa.select(_schema.c.version))).scalar_one_or_none()
+        if found is None:
+            await connection.execute(sa.insert(_schema).values(version=SCHEMA))
+        elif found != SCHEMA:
+            raise ConfigError(
+                f"the database {self.where} has tables of version {found}, this program needs "
+                f"{SCHEMA}. Use the program that made them, or name another DATABASE_URL or DATA_DIR"
+            )
+
+    def _rows(self, entries: Sequence[Entry]) -> list[Row]:
+        rows = []
+        for entry in entries:
+            try:
+                rows.append(row_of(entry))
+            except PoisonMessage as error:
+                self._refuse(entry.key, "undecodable", error)
+        return [row for row in rows if row is not None]
+
+    async def _insert(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        by_table: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            by_table.setdefault(row.table, []).append(row.columns)
+        with self._troubles():
+            async with self._engine.begin() as connection:
+                written = {
+                    table: await self._insert_new(connection, TABLES[table], columns)
+                    for table, columns in by_table.items()
+                }
+        for table, count in written.items():
+            metrics.ROWS.labels(table).inc(count)
+            self.rows_written += count
+
+    async def _insert_new(
+        self, connection: AsyncConnection, table: sa.Table, columns: list[dict[str, Any]]
+    ) -> int:
+        dialect = sqlite if self._is_sqlite else postgresql
+        statement = dialect.insert(table).on_conflict_do_nothing().returning(table.c.id)
+        # One shape a statement: a column that one row lacks would be missing in all.
+        full = [{c.name: given.get(c.name) for c in table.c} for given in columns]
+        return len((await connection.execute(statement, full)).all())
+
+    async def _insert_or_refuse(self, row: Row) -> None:
+        try:
+            await self._insert([row])
+        except _BadRowError as error:
+            self._refuse(row.columns["id"], "database", error)
+
+    def _refuse(self, key: str, why: str, error: Exception) -> None:
+        self.rows_refused += 1
+        metrics.PARKED.labels(why).inc()
+        log.error("an entry has no row", extra={"id": key, "why": why, "error": str(error)[:500]})
+
+    @contextmanager
+    def _troubles(self) -> Iterator[None]:
+        """Tell two troubles apart: the data is to blame, or the database is away."""
+        try:
+            yield
+        except (DataError, IntegrityError) as error:
+            raise _BadRowError(str(error.orig)) from error
+        except DBAPIError as error:
+            if str(getattr(error.orig, "sqlstate", "")).startswith(_BAD_ROW):
+                raise _BadRowError(str(error.orig)) from error
+            raise TransientError(f"database {self.where}: {error.orig}") from error
+        except (SQLAlchemyError, OSError) as error:
+            raise TransientError(f"database {self.where}: {error}") from error
+
+
+class _BadRowError(Exception):
+    """The database refuses the data of a row and always will."""
+
+
+def _sqlite_engine(url: sa.URL) -> AsyncEngine:
+    # One connection, as SQLite has one writer.
+    engine = create_async_engine(url, pool_size=1, max_overflow=0)
+
+    @sa.event.listens_for(engine.sync_engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _postgres_engine(url: sa.URL) -> AsyncEngine:
+    return create_async_engine(url, pool_pre_ping=True, connect_args=POSTGRES_LIMITS_S)
