@@ -17,8 +17,8 @@ from oimon import status as statuses
 from oimon.bus import Entry
 from oimon.config import Settings, bus_address, load
 from oimon.errors import ConfigError, OimonError
-from oimon.service import names, run_services
-from oimon.terms import Segment
+from oimon.service import find, names, run_services
+from oimon.terms import SERVICES, Segment
 from oimon.up import Choice, has_broker_keys
 from oimon.up import up as bring_up
 
@@ -170,7 +170,7 @@ def status(
     """
     settings = load(Settings)
     found = asyncio.run(statuses.read(bus_address(settings)))
-    missing = [name for name in names() if name not in {s["service"] for s in found}]
+    missing = [name for name in SERVICES if name not in {s["service"] for s in found}]
     ready = not missing and all(s["state"] == "ready" for s in found)
     if as_json:
         sys.stdout.buffer.write(
@@ -179,6 +179,25 @@ def status(
     else:
         out.print(statuses.table(found, missing))
     raise typer.Exit(0 if ready else 1)
+
+
+@app.command()
+def health(
+    service: Annotated[
+        str | None, typer.Argument(help="which; the only installed one when not given")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="its HTTP_PORT, where it is not the default")
+    ] = None,
+) -> None:
+    """Ask a service on this machine whether it is ready; exit code 0 if it is. Containers check their health with it.
+
+    Example: `oi health analytics`
+    """
+    name = service or (names()[0] if len(names()) == 1 else None)
+    if name is None:
+        raise ConfigError(f"which service? There are {', '.join(names())}")
+    raise typer.Exit(statuses.health(port or load(find(name).settings).http_port, out))
 
 
 # --- replay --------------------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
 """How every service is, read from the bus: what ``oi status`` prints."""
 
 from collections.abc import Mapping, Sequence
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
+import orjson
+from rich.console import Console
 from rich.table import Table
 
 from oimon.bus.redis import RedisBus
@@ -51,3 +54,20 @@ def _ages(item: Mapping[str, Any]) -> str:
         if item.get(name) is not None
     ]
     return ", ".join(found) or "--"
+
+
+def health(port: int, out: Console) -> int:
+    """Print why the service at that port is not ready, or that it is; return 0 if it is, else 1."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=4)
+    try:
+        connection.request("GET", "/readyz")
+        answer = orjson.loads(connection.getresponse().read())
+    except (OSError, HTTPException, ValueError) as error:
+        out.print(f"no answer from 127.0.0.1:{port}: {error}", markup=False)
+        return 1
+    finally:
+        connection.close()
+    out.print(
+        "ready" if answer["ready"] else "not ready: " + "; ".join(answer["reasons"]), markup=False
+    )
+    return 0 if answer["ready"] else 1

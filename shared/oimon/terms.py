@@ -135,3 +135,7 @@ class OiUnit(StrEnum):
 
     QTY = "qty"
     LOTS = "lots"
+
+
+SERVICES = ("ingest", "analytics", "coach-minimal", "coach-rich", "notifier", "dashboard")
+"""Every service, in the order in which a tick meets them."""

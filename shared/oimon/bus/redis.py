@@ -32,11 +32,11 @@ from oimon.bus.engine import Engine
 from oimon.bus.log import LEASE_TTL_MS, Draft, Lease, Retention
 from oimon.errors import BusDown, LostOwnership
 from oimon.messages import Beat
+from oimon.terms import SERVICES
 
 SOCKET_TIMEOUT_S = 5.0
 STATUS_TTL_S = 10
 CLAIM_IDLE_MS = 30_000
-SERVICES = ("ingest", "analytics", "coach-minimal", "coach-rich", "notifier", "dashboard")
 _UNWRITABLE = (
     "OOM",
     "MISCONF",

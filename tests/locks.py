@@ -1,0 +1,50 @@
+"""The hash-locked requirements of the laptop and of each service's image: ``python -m tests.locks`` (needs ``uv`` on the PATH).
+
+A service's lock takes its versions from the laptop's, so that all of them agree.
+"""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPILE = (
+    "uv", "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate", "-q"
+)  # fmt: skip
+BUILD = ("setuptools",)  # builds our own packages
+
+
+def declared(folder: Path) -> list[str]:
+    """Return what a package and the extras of oimon that it asks for need from outside."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    shared = tomllib.loads((ROOT / "shared" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found = list(BUILD) + list(shared["dependencies"])
+    for need in project["dependencies"]:
+        if need.split("[")[0] == "oimon":
+            extras = need.partition("[")[2].rstrip("]").split(",") if "[" in need else []
+            found += [item for extra in extras for item in shared["optional-dependencies"][extra]]
+        else:
+            found.append(need)
+    return sorted(set(found))
+
+
+def folders() -> list[Path]:
+    """Return the services' folders."""
+    return sorted(path.parent for path in (ROOT / "services").glob("*/pyproject.toml"))
+
+
+def main() -> int:
+    """Make every lock anew; return the exit code."""
+    laptop = ROOT / "requirements.txt"
+    subprocess.run([*COMPILE, ROOT / "requirements.in", "-o", laptop], check=True)
+    for folder in folders():
+        needs = "\n".join(declared(folder))
+        command = [*COMPILE, "-", "-c", str(laptop), "-o", str(folder / "requirements.txt")]
+        subprocess.run(command, input=needs, text=True, check=True)
+        print(folder.name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
