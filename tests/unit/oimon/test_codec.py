@@ -1,0 +1,171 @@
+import dataclasses
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oimon import codec
+from oimon.errors import PoisonMessage
+from oimon.messages import DAY, TICK, Beat, Gap, Session, TickBatch, TickFlag
+from oimon.terms import FeedState, MarketState
+from tests.unit.notifier.samples import make_advice, make_analysis
+
+BEAT = Beat(ts_us=1, market=MarketState.OPEN, feed=FeedState.OK, age_ms=None)
+
+
+def make_batch(count: int, **columns) -> TickBatch:
+    records = np.zeros(count, TICK)
+    for name, values in columns.items():
+        records[name] = values
+    return TickBatch(received_us=7, table="0123456789abcdef", records=records)
+
+
+def test_json_has_sorted_keys_and_null_for_what_is_absent():
+    assert (
+        codec.encode(BEAT) == b'{"age_ms":null,"conflated":0,"feed":"ok","market":"OPEN","ts_us":1}'
+    )
+
+
+@pytest.mark.parametrize(
+    "message", [BEAT, Gap(from_us=1, to_us=2, why="silent", rows=[3]), make_advice()]
+)
+def test_a_message_comes_back_as_it_went(message):
+    data = codec.encode(message)
+
+    back = codec.decode(codec.kind_of(message), codec.SCHEMA, data)
+
+    assert codec.encode(back) == data
+    assert dataclasses.asdict(back) == dataclasses.asdict(message)
+
+
+def test_an_analysis_comes_back_with_the_same_bytes():
+    data = codec.encode(make_analysis())
+
+    back = codec.decode("analysis", codec.SCHEMA, data)
+
+    assert codec.encode(back) == data
+
+
+def test_every_key_of_an_analysis_is_sorted_and_no_number_is_nan():
+    text = codec.encode(make_analysis())
+    plain = orjson.loads(text)
+
+    assert orjson.dumps(plain, option=orjson.OPT_SORT_KEYS) == text
+    assert b"NaN" not in text
+
+
+def test_counts_are_whole_numbers_and_an_unknown_one_is_null():
+    analysis = make_analysis()
+    legs = dataclasses.replace(analysis.chain.ce, oi=np.full(len(analysis.chain.strike), 65.0))
+    legs.oi[0] = np.nan
+    chain = dataclasses.replace(analysis.chain, ce=legs)
+
+    plain = orjson.loads(codec.encode(dataclasses.replace(analysis, chain=chain)))
+
+    assert plain["chain"]["ce"]["oi"][:2] == [None, 65]
+    assert isinstance(plain["chain"]["ce"]["oi"][1], int)
+
+
+def test_a_field_that_a_newer_writer_added_is_ignored():
+    data = codec.encode(BEAT)[:-1] + b',"z_new":1}'
+
+    assert codec.decode("beat", codec.SCHEMA + 1, data) == BEAT
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15))
+def test_floats_keep_nine_significant_digits_alone_or_in_a_column(value):
+    expected = float(f"{value:.9g}")
+
+    alone = codec.round9(value)
+    column = codec.round9_array(np.array([value]))[0]
+
+    assert alone == expected
+    assert column == pytest.approx(expected, rel=1.1e-8, abs=1e-21)
+
+
+@given(st.floats(min_value=1e-6, max_value=1e12))
+def test_a_column_rounds_to_the_double_nearest_to_the_decimal(value):
+    column = codec.round9_array(np.array([value]))[0]
+
+    assert column == float(f"{column:.9g}")
+
+
+def test_what_is_not_finite_is_null():
+    assert codec.round9(float("inf")) is None
+    assert np.isnan(codec.round9_array(np.array([np.inf, -np.inf, np.nan]))).all()
+
+
+def test_a_batch_of_ticks_comes_back_as_it_went():
+    batch = make_batch(3, row=[0, 1, 2], ltp=[100, 200, 300], oi=[65, 130, 2**40])
+
+    back = codec.decode("ticks", codec.SCHEMA, codec.encode(batch))
+
+    assert back.records.tobytes() == batch.records.tobytes()
+    assert (back.received_us, back.table, back.day) == (7, "0123456789abcdef", None)
+
+
+def test_a_tick_is_64_bytes_behind_a_head_of_24():
+    assert TICK.itemsize == 64
+    assert len(codec.encode(make_batch(2))) == 24 + 2 * 64
+
+
+def test_day_records_follow_the_ticks_that_have_the_flag():
+    records = np.zeros(2, TICK)
+    records["flags"] = [0, TickFlag.DAY]
+    day = np.zeros(1, DAY)
+    day["open"] = 4200
+    batch = TickBatch(received_us=0, table="00" * 8, records=records, day=day)
+
+    back = codec.decode("ticks", codec.SCHEMA, codec.encode(batch))
+
+    assert back.day["open"].tolist() == [4200]
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "data", "words"),
+    [
+        ("beat", 1, b"{not json", "not a message"),
+        ("beat", 1, b"{}", "missing required field"),
+        (
+            "beat",
+            1,
+            b'{"age_ms":null,"conflated":0,"feed":"??","market":"OPEN","ts_us":1}',
+            "Invalid enum value",
+        ),
+        ("advice", 1, b"[]", "not a message"),
+        ("nonsense", 1, b"{}", "unknown kind"),
+        ("beat", 0, b"{}", "schema must be at least 1"),
+        ("beat", 1, b" " * (codec.MAX_BYTES + 1), "may have"),
+        ("ticks", 1, b"short", "at least 24 bytes"),
+        ("ticks", 1, codec.encode(make_batch(2))[:-1], "in 151 bytes"),
+        ("ticks", 1, codec.encode(make_batch(2)) + b"x", "found 153"),
+    ],
+)
+def test_what_cannot_be_read_is_poison_with_a_reason(kind, version, data, words):
+    with pytest.raises(PoisonMessage, match=words):
+        codec.decode(kind, version, data)
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_crash_the_reader_of_ticks(data):
+    try:
+        codec.decode("ticks", 1, data)
+    except PoisonMessage as error:
+        assert str(error)  # noqa: PT017 - any other exception fails the test
+
+
+def test_a_batch_over_the_limit_is_refused():
+    with pytest.raises(ValueError, match="4096 ticks"):
+        codec.encode(make_batch(4097))
+
+
+def test_every_message_has_a_kind_and_every_kind_a_message():
+    assert codec.kind_of(BEAT) == "beat"
+    assert {cls.__name__ for cls in codec.KINDS.values()} >= {
+        Session.__name__,
+        "ChainAnalysis",
+        "Advice",
+        "Trade",
+    }

@@ -1,0 +1,103 @@
+"""What a document lists, compared with the code."""
+
+import re
+import tomllib
+
+import pytest
+from typer.main import get_command
+
+from oimon import cli
+from oimon.terms import SERVICES
+from tests import documents, locks
+
+ROOT = documents.ROOT
+
+
+@pytest.mark.parametrize("path", sorted(documents.documents()), ids=lambda path: path.name)
+def test_a_made_document_is_up_to_date(path):
+    assert path.read_bytes() == documents.documents()[path], "run python -m tests.documents"
+
+
+def test_the_readme_s_commands_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    known = set(get_command(cli.app).commands)  # type: ignore[attr-defined]
+    named = set(re.findall(r"`(?:\./)?oi (\w+)", text))
+
+    assert {"up", "test"} <= named
+    assert named <= known | {"watch", "import", "analyse"}
+
+
+def test_every_file_that_the_documents_name_is_there():
+    for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name} names {target}"
+
+
+def test_compose_passes_every_setting_that_is_not_given_by_the_image():
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    settings = set(re.findall(r"^#([A-Z_0-9]+)=", documents.env_example(), re.MULTILINE))
+    given = {"HTTP_PORT", "HTTP_HOST", "DATA_DIR", "LOG_FILE"}  # by the image
+    not_needed = {name for name in settings if name.startswith("TELEGRAM_BASE")}
+
+    missing = {name for name in settings - given - not_needed if f"${{{name}:-" not in text}
+
+    assert not missing
+
+
+def test_every_metric_on_the_board_is_one_that_we_have():
+    board = (ROOT / "deploy" / "grafana" / "dashboards" / "oimon.json").read_text(encoding="utf-8")
+    known = set(re.findall(r"`(oi_\w+)`", documents.metrics_md()))
+
+    used = {
+        re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\b(oi_[a-z_]+)", board)
+    }
+
+    assert used <= known
+
+
+def test_a_service_declares_what_it_imports_and_its_lock_holds_it():
+    for folder in locks.folders():
+        pinned = set(
+            re.findall(
+                r"^([\w.-]+)==",
+                (folder / "requirements.txt").read_text(encoding="utf-8"),
+                re.MULTILINE,
+            )
+        )
+        for need in locks.declared(folder):
+            name = re.split(r"[\s\[<>=;]", need, maxsplit=1)[0]
+            assert name in pinned, f"{folder.name} needs {name}: run python -m tests.locks"
+
+
+def test_an_image_gets_no_package_that_its_service_does_not_need():
+    def pinned(service):
+        text = (ROOT / "services" / service / "requirements.txt").read_text(encoding="utf-8")
+        return set(re.findall(r"^([\w.-]+)==", text, re.MULTILINE))
+
+    assert not pinned("ingest") & {"matplotlib", "sqlalchemy", "openai", "python-telegram-bot"}
+    assert not pinned("notifier") & {"smartapi-python", "openai", "pyotp"}
+    assert not pinned("analytics") & {"openai", "sqlalchemy", "smartapi-python"}
+
+
+def test_locks_agree_with_the_laptop_s_and_hold_no_address():
+    laptop = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    ours = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", laptop, re.MULTILINE))
+
+    for folder in locks.folders():
+        text = (folder / "requirements.txt").read_text(encoding="utf-8")
+        assert "://" not in text
+        for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE):
+            assert name in ours
+            assert version in laptop
+    assert "://" not in laptop
+
+
+def test_every_service_s_folder_is_its_name_and_its_package_the_same_with_underscores():
+    for folder in locks.folders():
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        assert project["name"] == f"oimon-{folder.name}"
+        assert project["entry-points"]["oimon.services"] == {
+            folder.name: f"{folder.name.replace('-', '_')}.main:service"
+        }
+        assert (folder / folder.name.replace("-", "_") / "__init__.py").is_file()
+    assert {folder.name for folder in locks.folders()} == set(SERVICES)

@@ -1,0 +1,77 @@
+import json
+import logging
+
+import pytest
+
+from oimon import log
+
+
+@pytest.fixture(autouse=True)
+def _root_logger_as_it_was():
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:], root.level = handlers, level
+
+
+def lines_of(tmp_path) -> list[dict]:
+    return [
+        json.loads(line) for line in (tmp_path / "a.log").read_text(encoding="utf-8").splitlines()
+    ]
+
+
+def test_a_record_is_one_json_object_a_line_with_its_facts(tmp_path):
+    log.configure("ingest", file=tmp_path / "a.log")
+
+    logging.getLogger("x").info("batch published", extra={"ticks": 3})
+
+    (record,) = lines_of(tmp_path)
+    assert (record["event"], record["ticks"], record["service"], record["level"]) == (
+        "batch published",
+        3,
+        "ingest",
+        "info",
+    )
+    assert record["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    "name", ["api_key", "TELEGRAM_BOT_TOKEN", "password", "Authorization", "pin", "jwt"]
+)
+def test_what_is_named_like_a_secret_is_not_written(tmp_path, name):
+    log.configure("ingest", file=tmp_path / "a.log")
+
+    logging.getLogger("x").warning("login", extra={name: "s3cret"})
+
+    assert "s3cret" not in (tmp_path / "a.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://:s3cret@host:6379/0 is away", "redis://:***@host:6379/0 is away"),
+        ("postgresql://u:s3cret@db/oimon", "postgresql://u:***@db/oimon"),
+        (
+            "https://api.telegram.org/bot123:AA-s3cret/sendMessage",
+            "https://api.telegram.org/bot***/sendMessage",
+        ),
+        ("redis://host:6379/0", "redis://host:6379/0"),
+    ],
+)
+def test_an_address_loses_its_password(text, shown):
+    assert log.redact(text) == shown
+
+
+def test_an_exception_keeps_its_line(tmp_path):
+    log.configure("ingest", file=tmp_path / "a.log")
+
+    try:
+        raise ValueError("why")  # noqa: TRY301 - the point of the test
+    except ValueError:
+        logging.getLogger("x").exception("it failed")
+
+    (record,) = lines_of(tmp_path)
+    assert "ValueError: why" in record["exception"]
