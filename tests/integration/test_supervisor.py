@@ -1,0 +1,125 @@
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from oimon import supervisor as supervising
+from oimon.supervisor import Child, Supervisor
+from tests.eventually import eventually
+
+LIVES = "import sys; open(sys.argv[1], 'a').write('born\\n'); sys.stdin.read()"
+STUBBORN = "import signal, time, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def births(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0
+
+
+def make_child(name: str, code: str, *arguments: str, **fields) -> Child:
+    return Child(
+        **{"name": name, "argv": ["-c", code, *arguments], "stage": 0, "grace_s": 3.0, **fields}
+    )
+
+
+async def test_a_child_that_dies_is_started_again_and_the_user_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervising, "BACKOFF_S", (0.05, 1.0))
+    said = []
+    keeper = Supervisor(said.append)
+    child = make_child("ingest", LIVES, str(tmp_path / "births"))
+    await keeper.start(child)
+    await eventually(lambda: births(tmp_path / "births") == 1)
+
+    child.process.kill()
+    await eventually(lambda: births(tmp_path / "births") == 2)
+    await keeper.stop()
+
+    assert said == ["ingest ended with code -9, starting it again in 0.05 s"]
+
+
+async def test_stop_ends_every_child_a_stage_after_the_other(tmp_path):
+    order = []
+    keeper = Supervisor(order.append)
+    code = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(open(sys.argv[1], 'a').write(sys.argv[2] + '\\n') and 0))\n"
+        "print('up', flush=True)\n"
+        "time.sleep(600)"
+    )
+    children = [
+        make_child(name, code, str(tmp_path / "order"), name, stage=stage, announces=True)
+        for name, stage in (("redis", 2), ("notifier", 1), ("ingest", 0))
+    ]
+    for child in children:
+        await keeper.start(child)
+
+    await keeper.stop()
+
+    assert (tmp_path / "order").read_text(encoding="utf-8").split() == [
+        "ingest",
+        "notifier",
+        "redis",
+    ]
+    assert not any(is_alive(child.process.pid) for child in children)
+
+
+async def test_a_child_that_ignores_the_signal_is_killed(tmp_path):
+    keeper = Supervisor(lambda _: None)
+    child = make_child("stubborn", STUBBORN, announces=True, grace_s=0.2)
+    await keeper.start(child)
+
+    await keeper.stop()
+
+    assert child.process.returncode == -signal.SIGKILL
+
+
+async def test_a_child_that_does_not_start_is_an_error_with_what_it_said(tmp_path):
+    keeper = Supervisor(lambda _: None)
+    child = make_child(
+        "valkey", "import sys; sys.exit('no port')", announces=True, output=tmp_path / "out"
+    )
+
+    with pytest.raises(RuntimeError, match="valkey did not start: no port"):
+        await keeper.start(child)
+    await keeper.stop()
+
+
+async def test_children_end_when_their_supervisor_is_killed(tmp_path):
+    code = (
+        "import asyncio, sys\n"
+        "from oimon.supervisor import Child, Supervisor\n"
+        "async def main():\n"
+        "    keeper = Supervisor(print)\n"
+        "    child = Child(name='x', argv=['-c', 'import sys; sys.stdin.read()'], stage=0, grace_s=1)\n"
+        "    await keeper.start(child)\n"
+        "    print(child.process.pid, flush=True)\n"
+        "    await asyncio.sleep(600)\n"
+        "asyncio.run(main())"
+    )
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE
+    )
+    pid = int(await parent.stdout.readline())
+    assert is_alive(pid)
+
+    parent.kill()
+    await parent.wait()
+
+    await eventually(lambda: not is_alive(pid) or _is_zombie(pid))
+
+
+def _is_zombie(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
