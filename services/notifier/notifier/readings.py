@@ -9,6 +9,7 @@ from rich.text import Text
 
 from notifier import figures
 from notifier.figures import UNKNOWN, age, clock_time, plain, signed
+from notifier.render import call
 from oimon.messages import (
     Advice,
     ChainAnalysis,
@@ -97,11 +98,6 @@ def _coach_line(name: str, advice: Advice | None, analysis: ChainAnalysis) -> Te
         f"  by {advice.by}{why}, {clock_time(advice.input_ts_us)} ({age(since_s)} ago)",
         f"  {reasons}" if reasons else "",
     )
-
-
-def call(advice: Advice) -> str:
-    """Return what a coach says: ENTER CE, WAIT."""
-    return advice.action if advice.side is None else f"{advice.action} {advice.side}"
 
 
 def _has_traded(advice: Advice) -> bool:

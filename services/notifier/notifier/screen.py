@@ -12,7 +12,8 @@ from rich.text import Text
 from notifier import figures
 from notifier.figures import UNKNOWN, age, clock_time, grouped, percent, plain, signed
 from notifier.ladder import WIDE, arrow, chain_table, quote_table
-from notifier.readings import DIRECTIONS, call, coaches, iv, nearest, other_expiry, readings
+from notifier.readings import DIRECTIONS, coaches, iv, nearest, other_expiry, readings
+from notifier.render import call
 from oimon.messages import Advice, ChainAnalysis, QuoteBoard
 from oimon.terms import FeedState, MarketState, Mode, Quality
 
