@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from oimon import codec
-from oimon.bus import Entry
+from oimon.bus import Entry, Output, Pulse, Role
 from oimon.messages import (
     ADVICE_MINIMAL,
     ADVICE_RICH,
@@ -489,3 +489,15 @@ def make_entry(message: Message, entry_id: str = f"{NOW_US // 1000}-0", **given:
         "data": codec.encode(message),
     }
     return Entry(**{**fields, **given})
+
+
+PULSE = Pulse(run="r1", market=MarketState.OPEN, feed=FeedState.OK, age_ms=0)
+
+
+def role(writes: str, make: Any) -> Role[None]:
+    """A role that answers each gap on the ticks with the message that ``make`` returns."""
+
+    def handle(state: None, entry: Entry) -> tuple[None, list[Output]]:
+        return state, [Output(writes, make())] if isinstance(entry.message, Gap) else []
+
+    return Role(name=writes, reads=TICKS, writes=writes, start=lambda _: None, handle=handle)

@@ -8,35 +8,23 @@ from rich.console import Console
 from notifier.commands import bus_address
 from notifier.console import Lines, Newest, Picture, Table, watch
 from notifier.screen import View
-from oimon.bus import Output, Pulse, Role
 from oimon.bus.memory import MemoryBus
 from oimon.clock import ManualClock, SystemClock
 from oimon.config import Settings
 from oimon.errors import BusDown, ConfigError, InputError
-from oimon.messages import ANALYSIS, TICKS, Gap
-from oimon.terms import FeedState, MarketState
+from oimon.messages import ANALYSIS
 from tests.eventually import eventually
 from tests.unit.notifier.samples import (
     NOW_US,
+    PULSE,
     make_advice,
     make_analysis,
     make_board,
     make_entry,
     make_gap,
     make_rich_advice,
+    role,
 )
-
-PULSE = Pulse(run="r1", market=MarketState.OPEN, feed=FeedState.OK, age_ms=0)
-
-
-def answering(make):
-    """A role that answers each gap on the ticks with the message that ``make`` returns."""
-
-    def handle(state, entry):
-        outputs = [Output(ANALYSIS, make())] if isinstance(entry.message, Gap) else []
-        return state, outputs
-
-    return Role(name="analytics", reads=TICKS, writes=ANALYSIS, start=lambda _: None, handle=handle)
 
 
 class Shown:
@@ -61,7 +49,7 @@ async def test_the_watch_shows_each_new_analysis_until_it_is_stopped():
     await bus.declare(["NIFTY", "SENSEX"])
 
     async with asyncio.TaskGroup() as tasks:
-        owning = tasks.create_task(bus.own(answering(make_analysis)))
+        owning = tasks.create_task(bus.own(role(ANALYSIS, make_analysis)))
         watching = tasks.create_task(watch(bus, SystemClock(), shown, underlying=None, stop=stop))
         await bus.publish("NIFTY", [make_gap()], PULSE)
         view = await eventually(
