@@ -155,7 +155,7 @@ def run(
 
     Example: `REDIS_URL=redis://10.0.0.5:6379/0 oi run analytics coach-minimal`
     """
-    asyncio.run(run_services(services, attached=attached))
+    run_services(services, attached=attached)
 
 
 @app.command()

@@ -156,7 +156,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
     )
 
 
-async def run_services(wanted: Sequence[str], *, attached: bool = False) -> None:
+def run_services(wanted: Sequence[str], *, attached: bool = False) -> None:
     """Run the named services in this process until SIGINT or SIGTERM.
 
     Args:
@@ -176,6 +176,20 @@ async def run_services(wanted: Sequence[str], *, attached: bool = False) -> None
     if problems:
         raise ConfigError("\n".join(problems))
     log.configure("+".join(wanted), level=chosen[0][1].log_level, file=chosen[0][1].log_file)
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(_run_all(chosen, attached=attached))
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return uvloop's loop where there is one: half the CPU of small messages."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+async def _run_all(chosen: Sequence[tuple[Service[Any], Any]], *, attached: bool) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
     if attached:

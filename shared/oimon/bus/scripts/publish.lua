@@ -8,10 +8,11 @@ if own[1] ~= ARGV[1] or own[2] ~= ARGV[2] then return redis.error_reply('FENCED'
 if tonumber(ARGV[3]) <= tonumber(own[3] or '0') then return {0} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local oldest = string.format('%.0f', now_ms - tonumber(ARGV[5]))
 local n = tonumber(own[4] or '0')
 local function add(kind, data)
   n = n + 1
-  redis.call('XADD', KEYS[1], '*', 'n', string.format('%.0f', n), 'at', string.format('%.0f', now_ms),
+  redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'n', string.format('%.0f', n), 'at', string.format('%.0f', now_ms),
     'w', ARGV[1], 'v', ARGV[11], 't', kind, 'd', data)
 end
 for i = 12, #ARGV, 2 do add(ARGV[i], ARGV[i + 1]) end
@@ -30,8 +31,7 @@ if due > last then
   add('beat', ARGV[10] .. string.format('%.0f', due) .. '}')
   last = due
 end
-redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', now_ms - tonumber(ARGV[5])))
-redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[6])
+if n % 64 == 0 then redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[6]) end -- a belt: age is the rule
 redis.call('HSET', KEYS[2], 'pseq', ARGV[3], 'out_n', string.format('%.0f', n), 'run', ARGV[7],
   'beat', string.format('%.0f', last), 'until', string.format('%.0f', now_ms + tonumber(ARGV[4])))
 return {1, string.format('%.0f', beat)}
