@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.frames import FEW, Drop, decode
-from ingest.packets import LTP, QUOTE, SNAP_QUOTE, book, packet
+from ingest.packets import LTP, QUOTE, SNAP_QUOTE, book, fields, packet
 from ingest.tokens import TokenTable
 from oimon.messages import TickFlag
 from oimon.terms import Kind
@@ -327,8 +327,6 @@ def test_a_tick_says_what_the_sdk_reads(ltp, bid, numbers, qty, swapped):
 
 @pytest.mark.parametrize("mode", [1, 2, 3])
 def test_the_sdk_reads_the_worked_packets_to_the_same_fields(mode):
-    from ingest.packets import fields  # noqa: PLC0415 - beside its only use
-
     ours, theirs = fields(worked(mode)), sdk_parser()(worked(mode))
 
     names = {
