@@ -1,0 +1,1 @@
+"""Questions to an OpenAI-compatible model: deadline, budget, breaker, transcript."""
