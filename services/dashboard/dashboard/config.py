@@ -1,0 +1,13 @@
+"""The dashboard's settings."""
+
+from pydantic import Field
+
+from oimon.config import Settings
+
+
+class DashboardSettings(Settings):
+    """What the dashboard can be told."""
+
+    http_port: int = Field(
+        8700, ge=0, le=65535, description="port of the REST addresses; the next free one when taken"
+    )
