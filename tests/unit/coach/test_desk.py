@@ -1,0 +1,211 @@
+"""The desk: questions go out, answers lie ready, nobody waits."""
+
+import asyncio
+import json
+
+import pytest
+
+from oimon.clock import ManualClock
+from oimon.coach.desk import NoModel, open_desk
+from oimon.coach.settings import OPENROUTER, CoachSettings
+from oimon.config import load
+from oimon.errors import ConfigError
+from oimon.terms import Action, Coach
+from tests.fakes.model import GOOD
+from tests.unit.coach.market import NOON_US, later, make_analysis, make_question, make_transcript
+
+
+class Thinker:
+    """A model that answers when the test lets it."""
+
+    def __init__(self):
+        self.answers: asyncio.Queue[str] = asyncio.Queue()
+        self.asked: list[str] = []
+        self.notes: list[bool] = []
+        self.off: str | None = None
+
+    def refusal(self):
+        return self.off
+
+    async def ask(self, prompt):
+        self.asked.append(prompt)
+        text = await self.answers.get()
+        error = None if text else "timeout"
+        return make_transcript(prompt=prompt, answer=text, error=error)
+
+    def note(self, *, is_good):
+        self.notes.append(is_good)
+
+    def status(self):
+        return {}
+
+
+@pytest.fixture
+def clock():
+    return ManualClock(NOON_US)
+
+
+@pytest.fixture
+def thinker():
+    return Thinker()
+
+
+@pytest.fixture
+async def desk(clock, thinker):
+    async with open_desk(thinker, Coach.MINIMAL, clock) as opened:
+        yield opened
+
+
+async def answer(thinker, text):
+    thinker.answers.put_nowait(text)
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+QUESTION = make_question(make_analysis())
+
+
+async def test_a_question_is_out_until_its_answer_lies_on_the_desk(desk, thinker):
+    desk.ask(QUESTION)
+    await asyncio.sleep(0)
+    assert (desk.hear("NIFTY").newest, desk.can_ask("NIFTY", QUESTION.entry_id)) == (None, False)
+
+    await answer(thinker, json.dumps(GOOD))
+
+    assert desk.hear("NIFTY").answer.decision.action is Action.WAIT
+    assert thinker.notes == [True]
+
+
+async def test_one_question_a_second_of_an_underlying(desk, thinker, clock):
+    desk.ask(QUESTION)
+    await asyncio.sleep(0)
+    await answer(thinker, json.dumps(GOOD))
+
+    clock.advance(0.9)
+    assert not desk.can_ask("NIFTY", QUESTION.entry_id)
+    clock.advance(0.1)
+    assert desk.can_ask("NIFTY", QUESTION.entry_id)
+
+
+async def test_underlyings_do_not_wait_for_each_other(desk):
+    desk.ask(QUESTION)
+
+    assert desk.can_ask("BANKNIFTY", QUESTION.entry_id)
+
+
+async def test_an_old_analysis_is_not_worth_a_question(desk, clock):
+    clock.advance(2.6)
+
+    assert not desk.can_ask("NIFTY", QUESTION.entry_id)
+
+
+async def test_nothing_is_asked_of_a_model_that_refuses(desk, thinker):
+    thinker.off = "budget"
+
+    assert not desk.can_ask("NIFTY", QUESTION.entry_id)
+    assert desk.hear("NIFTY").off == "budget"
+
+
+async def test_the_age_of_an_answer_is_that_of_its_analysis(desk, thinker, clock):
+    clock.advance(0.5)
+    desk.ask(QUESTION)
+    await asyncio.sleep(0)
+    clock.advance(2)
+    await answer(thinker, json.dumps(GOOD))
+
+    assert desk.hear("NIFTY").age_s == pytest.approx(2.5)
+
+
+async def test_a_failure_lies_beside_the_last_good_answer(desk, thinker, clock):
+    desk.ask(QUESTION)
+    await asyncio.sleep(0)
+    await answer(thinker, json.dumps(GOOD))
+    clock.advance(1)
+    desk.ask(make_question(later(make_analysis(), 1)))
+    await asyncio.sleep(0)
+
+    await answer(thinker, "")
+
+    heard = desk.hear("NIFTY")
+    assert heard.answer.question is QUESTION
+    assert (heard.failure.transcript.error, heard.newest) == ("timeout", heard.failure)
+    assert thinker.notes == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"action": "BUY"}, "invalid: bad_action"),
+        ({"reasons": ["wall at 31000"]}, "invalid: outside_chain"),
+        ({"invalidation": 31_000}, "invalid: outside_chain"),
+    ],
+)
+async def test_an_answer_that_does_not_pass_is_a_failure(desk, thinker, changed, error):
+    desk.ask(QUESTION)
+    await asyncio.sleep(0)
+
+    await answer(thinker, json.dumps({**GOOD, **changed}))
+
+    heard = desk.hear("NIFTY")
+    assert (heard.answer, heard.failure.transcript.error) == (None, error)
+    assert thinker.notes == [False]
+
+
+async def test_questions_still_out_at_the_end_are_dropped(clock, thinker):
+    async with open_desk(thinker, Coach.RICH, clock) as desk:
+        desk.ask(QUESTION)
+        await asyncio.sleep(0)
+
+    assert desk.out == set()
+
+
+def test_a_desk_without_a_model_says_why(clock):
+    desk = NoModel(clock=clock)
+    clock.advance(3)
+
+    assert (desk.hear("NIFTY").off, desk.can_ask("NIFTY", QUESTION.entry_id)) == ("no_key", False)
+    assert (desk.age_s(QUESTION.entry_id), NoModel().age_s(QUESTION.entry_id)) == (3.0, 0.0)
+    with pytest.raises(ValueError, match="no_key"):
+        desk.ask(QUESTION)
+
+
+# --- settings ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("MODEL_BASE_URL", "MODEL_API_KEY", "OPENROUTER_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def make(**given):
+        return load(CoachSettings, given)
+
+    return make
+
+
+def test_without_an_address_and_a_key_there_is_no_model(settings):
+    assert settings().address is None
+
+
+def test_a_key_alone_means_openrouter(settings):
+    address = settings(openrouter_api_key="k").address
+
+    assert (address.base_url, address.key.get_secret_value()) == (OPENROUTER, "k")
+
+
+def test_an_address_alone_needs_no_key(settings):
+    address = settings(model_base_url="http://127.0.0.1:9/v1").address
+
+    assert (address.base_url, address.key) == ("http://127.0.0.1:9/v1", None)
+
+
+def test_the_models_own_key_comes_first(settings):
+    address = settings(model_api_key="own", openrouter_api_key="other").address
+
+    assert address.key.get_secret_value() == "own"
+
+
+def test_an_address_that_is_none_is_refused(settings):
+    with pytest.raises(ConfigError, match="MODEL_BASE_URL"):
+        settings(model_base_url="localhost:11434")
