@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", max_examples=40, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=2000, deadline=None)
+settings.load_profile("suite")  # pytest --hypothesis-profile=long looks harder
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
