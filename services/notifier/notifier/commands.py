@@ -1,8 +1,10 @@
 """`oi watch`: the live table from any machine that reaches the bus."""
 
 import asyncio
+import io
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -72,13 +74,15 @@ def register(app: typer.Typer) -> None:
 
         Example: oi watch NIFTY --all
         """
-        surface: Surface
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe on Windows may not know ▲ and ₹
+            sys.stdout.reconfigure(errors="replace")
         console = Console()
+        surface: Surface
         if svg is not None:
             surface = Picture(
                 svg, width=width or PICTURE_WIDTH, whole_chain=whole, contracts=contracts
             )
-        elif lines or not console.is_terminal:
+        elif lines or not console.is_terminal or console.is_dumb_terminal:
             surface = Lines(console)
         else:
             surface = Table(console, width=width, whole_chain=whole, contracts=contracts)
