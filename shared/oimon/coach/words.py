@@ -2,7 +2,7 @@
 
 from oimon.core.advice import RuleAdvice
 from oimon.messages import ChainAnalysis
-from oimon.terms import Action
+from oimon.terms import Action, OptionKind
 
 WORDS = {
     "market_closed": "the market is not open",
@@ -48,4 +48,6 @@ def rule_reasons(advice: RuleAdvice, analysis: ChainAnalysis) -> list[str]:
     """Return one to three reasons of the rule: for an entry, what speaks for it most."""
     if advice.action is not Action.ENTER:
         return [in_words(advice.why)]
-    return [text for _, _, text in analysis.contributions[:MOST]] or [str(analysis.direction)]
+    sign = 1.0 if advice.side is OptionKind.CE else -1.0
+    speaking_for = [text for _, share, text in analysis.contributions if sign * share > 0]
+    return speaking_for[:MOST] or [f"the market is {analysis.direction}"]

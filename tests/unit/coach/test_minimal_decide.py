@@ -3,6 +3,8 @@
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coach_minimal.decide import decide
 from coach_minimal.paper import State, resumed
@@ -52,6 +54,15 @@ def test_a_signal_without_a_veto_enters_by_rule():
     assert advice.contract.lots == 2  # worked case size-01
     assert advice.invalidation == pytest.approx(25_987.0)
     assert (advice.position, advice.order.buy, state.order) == (None, True, advice.order)
+
+
+def test_an_entry_names_what_speaks_for_its_side_only():
+    evidence = [("futures", 0.3, "future bought"), ("pcr_level", -0.2, "PCR is low")]
+
+    _, call = step(make_analysis(contributions=evidence))
+    _, put = step(make_analysis(contributions=evidence, direction=Direction.BEARISH))
+
+    assert (call.reasons, put.reasons) == (["future bought"], ["PCR is low"])
 
 
 def test_an_order_fills_on_a_later_analysis_at_the_ask_and_slippage():
@@ -219,6 +230,45 @@ def test_a_take_over_goes_on_from_the_last_advice():
     now = later(analysis, 2, bid=185.0, ask=185.2)
     _, undisturbed = step(now, dataclasses.replace(state, position=advice.position))
     assert codec.encode(step(now, restored)[1]) == codec.encode(undisturbed)
+
+
+unknown = st.sampled_from(["x", "atm", "forward", "pcr", "lot", "support", "resistance", "quotes"])
+beats = st.tuples(
+    st.sets(unknown, max_size=3),
+    st.sampled_from(Direction),
+    st.floats(0, 1),
+    st.floats(1, 500),
+    st.sampled_from(MarketState),
+    st.floats(0.1, 4000),
+)
+
+
+@given(st.lists(beats, min_size=1, max_size=12))
+def test_whatever_the_market_does_every_beat_gets_one_legal_advice(seen):
+    state, analysis = State(), make_analysis()
+    for missing, direction, confidence, bid, market, after_s in seen:
+        analysis = later(
+            analysis,
+            after_s,
+            direction=direction,
+            confidence_factor=confidence,
+            bid=round(bid * 20) / 20,
+            ask=round(bid * 20) / 20 + 0.05,
+            market=market,
+            **{
+                name: [] if name in ("support", "resistance") else None
+                for name in missing - {"quotes"}
+            },
+        )
+        if "quotes" in missing:
+            analysis = without_quotes(analysis)
+        state, advice = step(analysis, state)
+        assert advice.action in (
+            (Action.HOLD, Action.EXIT) if advice.position else (Action.ENTER, Action.WAIT)
+        )
+        assert 0.5 <= advice.confidence <= 0.7
+        assert advice.reasons
+        assert entry_of(advice).message.action is advice.action
 
 
 # --- the model's word ----------------------------------------------------------------------------------------------
