@@ -6,13 +6,13 @@ import pytest
 from dashboard.api import routes
 from dashboard.config import DashboardSettings
 from dashboard.main import run
-from dashboard.views import SERVICES
 from oimon import http
 from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
 from oimon.errors import BusDown
 from oimon.messages import ADVICE_MINIMAL, ANALYSIS
 from oimon.service import Running
+from oimon.terms import SERVICES
 from tests.eventually import eventually
 from tests.unit.notifier.samples import (
     PULSE,

@@ -11,10 +11,8 @@ import orjson
 
 from oimon.bus import Entry
 from oimon.errors import OimonError
-from oimon.terms import FeedState, MarketState
+from oimon.terms import SERVICES, FeedState, MarketState
 
-SERVICES = ("ingest", "analytics", "coach-minimal", "coach-rich", "notifier", "dashboard")
-"""What a whole system runs. Source: ruling 3."""
 STALE_MS = 5_000
 """An analysis written longer ago than this is stale, whatever it says."""
 IST = timezone(timedelta(hours=5, minutes=30), "IST")

@@ -28,6 +28,8 @@ KEPT = 5
 """Older files of a day beside the one being written."""
 TAIL_BYTES = 4_000_000
 """How much of the written end is read again at the start: far more than a repeated batch."""
+IDS_KEPT = 100_000
+"""How many of a day's ids are remembered: repeats come within half a minute."""
 DAYS_OPEN = 4
 
 log = logging.getLogger(__name__)
@@ -48,13 +50,15 @@ class _Line(msgspec.Struct):
 class _Day:
     """What is known of one day's files."""
 
-    seen: set[str] = field(default_factory=set)
+    seen: dict[str, None] = field(default_factory=dict)  # oldest first
     calls: dict[tuple[str, str], tuple[str, str, str]] = field(
         default_factory=dict
     )  # run, call, by
 
     def add(self, line: _Line) -> None:
-        self.seen.add(line.id)
+        self.seen[line.id] = None
+        if len(self.seen) > IDS_KEPT:
+            del self.seen[next(iter(self.seen))]
         self.calls[line.stream, line.partition] = (line.run, line.call, line.by)
 
 

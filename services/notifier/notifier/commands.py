@@ -8,42 +8,16 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
 from notifier.console import Lines, Picture, Surface, Table, watch
 from oimon.bus.redis import RedisBus
 from oimon.clock import SystemClock
-from oimon.config import Settings, load
-from oimon.errors import InputError, OimonError
+from oimon.config import Settings, bus_address, load
+from oimon.errors import OimonError
 
 PICTURE_WIDTH = 120
-
-
-class RunFile(msgspec.Struct):
-    """What ``oi up`` leaves in ``DATA_DIR/run.json`` for a second terminal."""
-
-    redis_url: str | None = None
-
-
-def bus_address(settings: Settings) -> str:
-    """Return where the bus is: ``REDIS_URL`` when set, else what ``oi up`` noted in the data folder, else the default.
-
-    Raises:
-        InputError: the note cannot be read.
-    """
-    path = settings.data_dir / "run.json"
-    if "redis_url" not in settings.model_fields_set and path.is_file():
-        try:
-            noted = msgspec.json.decode(path.read_bytes(), type=RunFile).redis_url
-        except (OSError, msgspec.MsgspecError) as error:
-            raise InputError(
-                path, "the note of a run", str(error), "Remove it, or set REDIS_URL"
-            ) from error
-        if noted:
-            return noted
-    return settings.redis_url.get_secret_value()
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +41,10 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--contracts", help="Open interest in contracts, not lakh/crore.")
         ] = False,
         svg: Annotated[
-            Path | None, typer.Option(help="Write the table to this file once, and end.")
+            Path | None,
+            typer.Option(
+                help="Write the table to this file when an analysis and an advice are there, and end."
+            ),
         ] = None,
     ) -> None:
         """Show the live table: chain, PCR, levels, direction, both coaches.

@@ -12,7 +12,7 @@ from oimon.bus import Entry
 from oimon.messages import Advice, ChainAnalysis, Gap, Level, QuoteBoard, Session, Trade
 
 _NO_ROW = ("ticks", "beat")  # ticks are kept by recordings; a beat is in its analysis
-_ZLIB_LEVEL = 1  # a sixth of the JSON at a quarter of the default level's time
+_ZLIB_LEVEL = 1  # 15 KB to 2.4 KB in 57 µs; the default level: to 2.0 KB in 137 µs
 
 
 @dataclass(frozen=True)

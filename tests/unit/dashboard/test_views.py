@@ -2,7 +2,7 @@ import pytest
 
 from dashboard import views
 from dashboard.views import NotThereError
-from oimon.terms import FeedState, MarketState
+from oimon.terms import SERVICES, FeedState, MarketState
 from tests.unit.notifier.samples import (
     NOW_US,
     make_advice,
@@ -17,7 +17,7 @@ def status(service, **given):
     return {"service": service, "state": "ready", "problems": [], **given}
 
 
-ALL = [status(name) for name in views.SERVICES]
+ALL = [status(name) for name in SERVICES]
 
 
 def analysed(**given):
@@ -126,7 +126,7 @@ def test_a_system_of_which_every_service_is_ready_is_ready():
 
 def test_missing_and_unready_services_and_bad_feeds_are_named():
     statuses = [
-        status(name) for name in views.SERVICES if name not in ("notifier", "coach-rich", "ingest")
+        status(name) for name in SERVICES if name not in ("notifier", "coach-rich", "ingest")
     ]
     statuses.append(status("ingest", state="not ready", problems=["login failed"]))
     newest = {

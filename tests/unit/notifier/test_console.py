@@ -1,17 +1,14 @@
 import asyncio
 import io
-import json
 
 import pytest
 from rich.console import Console
 
-from notifier.commands import bus_address
 from notifier.console import Lines, Newest, Picture, Table, watch
 from notifier.screen import View
 from oimon.bus.memory import MemoryBus
 from oimon.clock import ManualClock, SystemClock
-from oimon.config import Settings
-from oimon.errors import BusDown, ConfigError, InputError
+from oimon.errors import BusDown, ConfigError
 from oimon.messages import ANALYSIS
 from tests.eventually import eventually
 from tests.unit.notifier.samples import (
@@ -172,37 +169,6 @@ def test_the_picture_of_a_quote_board_waits_for_no_coach(tmp_path):
 
     assert picture.show(View(underlying="SILVERMIC", analysis=make_board()))
     assert path.exists()
-
-
-def settings(tmp_path, **given):
-    return Settings(_env_file=None, data_dir=tmp_path, **given)
-
-
-def test_a_second_terminal_finds_the_bus_by_the_note_of_the_first(tmp_path, monkeypatch):
-    monkeypatch.delenv("REDIS_URL", raising=False)
-    (tmp_path / "run.json").write_text(json.dumps({"redis_url": "redis://127.0.0.1:6391/0"}))
-
-    assert bus_address(settings(tmp_path)) == "redis://127.0.0.1:6391/0"
-
-
-def test_an_address_that_was_set_wins_over_the_note(tmp_path):
-    (tmp_path / "run.json").write_text(json.dumps({"redis_url": "redis://127.0.0.1:6391/0"}))
-
-    assert bus_address(settings(tmp_path, redis_url="redis://db:6379/0")) == "redis://db:6379/0"
-
-
-def test_without_a_note_the_default_address_is_used(tmp_path, monkeypatch):
-    monkeypatch.delenv("REDIS_URL", raising=False)
-
-    assert bus_address(settings(tmp_path)) == "redis://127.0.0.1:6379/0"
-
-
-def test_a_note_that_cannot_be_read_is_named_with_its_remedy(tmp_path, monkeypatch):
-    monkeypatch.delenv("REDIS_URL", raising=False)
-    (tmp_path / "run.json").write_text("{")
-
-    with pytest.raises(InputError, match=r"run\.json.*Remove it, or set REDIS_URL"):
-        bus_address(settings(tmp_path))
 
 
 def test_now_is_an_argument_so_that_an_old_entry_reads_old():
