@@ -1,0 +1,126 @@
+"""The contracts that a CSV of chains names, as rows of the instrument master (pure).
+
+A CSV has no tokens. The index gets its own; contracts get synthetic ones made of their symbol, so that a contract has the same token
+in every recording. Source: smartapi, section 7 (rows, index tokens, forms of symbols).
+"""
+
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from ingest.chain_csv import ChainRow
+from ingest.instruments import MasterRow, master_expiry
+from ingest.subscription import around_all
+from oimon.terms import Segment
+
+TICK_PAISE = 5
+"""Step of the price of an index' or a share's options."""
+
+
+class Key(NamedTuple):
+    """What tells one contract of an underlying from another; sorts by expiry, strike, side."""
+
+    expiry: str  # ISO day
+    strike: float  # rupees
+    right: str
+
+
+class Index(NamedTuple):
+    """An index in the master."""
+
+    exchange: str
+    token: str
+    symbol: str
+
+
+INDICES: Mapping[str, Index] = {
+    "NIFTY": Index("NSE", "99926000", "Nifty 50"),
+    "BANKNIFTY": Index("NSE", "99926009", "Nifty Bank"),
+    "FINNIFTY": Index("NSE", "99926037", "Nifty Fin Service"),
+    "MIDCPNIFTY": Index("NSE", "99926074", "NIFTY MID SELECT"),
+    "NIFTYNXT50": Index("NSE", "99926013", "Nifty Next 50"),
+    "SENSEX": Index("BSE", "99919000", "SENSEX"),
+}
+
+
+def segment_of(underlying: str) -> Segment:
+    """Return where an underlying's options are traded: an index' with its exchange, a share's on NSE."""
+    index = INDICES.get(underlying)
+    return Segment.BFO if index is not None and index.exchange == "BSE" else Segment.NFO
+
+
+def choose(
+    rows: Iterable[ChainRow], expiries: Collection[str], strikes_each_side: int | None
+) -> list[Key]:
+    """Return the contracts of these expiries within the window, sorted.
+
+    Args:
+        rows: of one underlying.
+        expiries: ISO days.
+        strikes_each_side: of the strike at the money, at any of the spots; ``None``: all strikes.
+    """
+    keys = {Key(row.expiry, row.strike, row.right) for row in rows if row.expiry in expiries}
+    if strikes_each_side is None:
+        return sorted(keys)
+    spots = {row.spot for row in rows}
+    window = {
+        expiry: set(
+            around_all(
+                sorted({k.strike for k in keys if k.expiry == expiry}), spots, strikes_each_side
+            )
+        )
+        for expiry in expiries
+    }
+    return sorted(key for key in keys if key.strike in window[key.expiry])
+
+
+def master_rows(underlying: str, keys: Sequence[Key], lots: Mapping[str, int]) -> list[MasterRow]:
+    """Return the master's rows of the underlying's own price, then of the contracts, in their order.
+
+    Args:
+        underlying: an index, else it is taken for a share of NSE.
+        keys: the contracts.
+        lots: units of a contract, by expiry.
+    """
+    index = INDICES.get(underlying)
+    taken: set[str] = set()
+    spot = MasterRow(
+        token=index.token if index else _token(f"{underlying}-EQ", taken),
+        symbol=index.symbol if index else f"{underlying}-EQ",
+        name=underlying,
+        expiry="",
+        strike="0.000000" if index else "-1.000000",
+        lotsize="1",
+        instrumenttype="AMXIDX" if index else "",
+        exch_seg=index.exchange if index else "NSE",
+        tick_size="0.000000" if index else f"{TICK_PAISE}.000000",
+    )
+    taken.add(spot.token)
+    rows = [spot]
+    for key in keys:
+        day = date.fromisoformat(key.expiry)
+        symbol = f"{underlying}{day:%d%b%y}{key.strike:g}{key.right}".upper()
+        rows.append(
+            MasterRow(
+                token=_token(symbol, taken),
+                symbol=symbol,
+                name=underlying,
+                expiry=master_expiry(day),
+                strike=f"{key.strike * 100:.6f}",
+                lotsize=str(lots[key.expiry]),
+                instrumenttype="OPTIDX" if index else "OPTSTK",
+                exch_seg=segment_of(underlying),
+                tick_size=f"{TICK_PAISE}.000000",
+            )
+        )
+    return rows
+
+
+def _token(symbol: str, taken: set[str]) -> str:
+    """Return eight digits made of the symbol, the next free ones where two symbols meet, and take them."""
+    number = zlib.crc32(symbol.encode())
+    while (token := f"{number % 10**8:08d}") in taken:
+        number += 1
+    taken.add(token)
+    return token
