@@ -59,7 +59,7 @@ def role(settings: Config, desk: Desk) -> Role[State]:
 
 def offline_role() -> Role[State]:
     """Return the same duty without a model and without a wall clock, over every analysis: for ``oi replay``."""
-    return replace(role(load(Config), NoModel()), newest_only=False)
+    return replace(role(load(Config), NoModel("offline")), newest_only=False)
 
 
 async def run(running: Running[Config]) -> None:

@@ -60,7 +60,7 @@ def offline_role() -> Role[State]:
 
     It looks at no other coach: which of two has read further is chance, and a replay knows no chance.
     """
-    return replace(role(NoModel()), newest_only=False, consults=None)
+    return replace(role(NoModel("offline")), newest_only=False, consults=None)
 
 
 async def run(running: Running[Config]) -> None:

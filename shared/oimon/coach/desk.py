@@ -6,6 +6,7 @@ return at once. Limits on waiting are wall time at any speed of a replay. Source
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from oimon.coach.question import Answer, Heard, Question, check
 from oimon.messages import Transcript
 from oimon.terms import Coach
 
+logger = logging.getLogger(__name__)
 WORTH_ASKING_S = 2.5  # an older analysis is not worth a question
 ASK_EVERY_S = 1.0
 
@@ -72,7 +74,7 @@ class NoModel:
         clock: by which entries grow old; an offline replay has none.
     """
 
-    def __init__(self, why: str = "no_key", clock: Clock | None = None) -> None:
+    def __init__(self, why: str, clock: Clock | None = None) -> None:
         self._heard = Heard(off=why)
         self._clock = clock
 
@@ -98,7 +100,7 @@ class NoModel:
 
     def status(self) -> Mapping[str, Any]:
         """Return why decisions are made by rule."""
-        return {"off": self._heard.off, "text": "no model is configured: decisions are by rule"}
+        return {"off": self._heard.off, "text": "no model is asked: decisions are by rule"}
 
 
 @dataclass
@@ -171,6 +173,7 @@ class ModelDesk:
         _measure(self.coach, answer.transcript)
         if answer.decision is None:
             drawer.failure = answer
+            _report(self.coach, answer)
         else:
             drawer.answer, drawer.about_s, drawer.failure = answer, about_s, None
 
@@ -204,6 +207,16 @@ def _answered(question: Question, transcript: Transcript) -> Answer:
         decision=checked.decision,
         warnings=checked.warnings,
     )
+
+
+def _report(coach: Coach, failure: Answer) -> None:
+    facts = {
+        "coach": coach,
+        "underlying": failure.question.partition,
+        "error": failure.transcript.error,
+        "latency_ms": failure.transcript.latency_ms,
+    }
+    logger.warning("model gave no usable answer", extra=facts)
 
 
 def _measure(coach: Coach, transcript: Transcript) -> None:

@@ -1,8 +1,9 @@
 """Where a coach's model is, and what it may cost."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from oimon.config import Settings
 
@@ -36,6 +37,15 @@ class CoachSettings(Settings):
         250.0, ge=0, description="most rupees a day (IST) that this coach's questions may cost"
     )
     usd_inr: float = Field(90.0, gt=0, description="rupees for a dollar, to count the cost in")
+
+    @field_validator("model_base_url")
+    @classmethod
+    def _names_a_host(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)  # an address that is none raises, as its port does
+            if not parts.hostname or parts.port == 0:
+                raise ValueError(f"must name a host, as http://127.0.0.1:11434/v1 does: {value!r}")
+        return value
 
     @property
     def address(self) -> Address | None:

@@ -40,7 +40,7 @@ async def desk_of(
     """
     address = settings.address
     if address is None:
-        yield NoModel(clock=clock)
+        yield NoModel("no_key", clock)
         return
     key = "" if address.key is None else address.key.get_secret_value()
     asked = Asked(

@@ -6,8 +6,9 @@ Source: analytics specification, 11.1; bus contract, 12.
 import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import genai_prices
 import orjson
@@ -29,7 +30,7 @@ class Asked:
     """What a model is always told, and how long it may take."""
 
     base_url: str
-    key: str
+    key: str = field(repr=False)
     name: str
     system: str
     schema: Mapping[str, Any]
@@ -102,7 +103,9 @@ class OpenAiModel:
         """Return what ``/status`` says of it."""
         return {
             "name": self._asked.name,
-            "address": self._asked.base_url,
+            "host": urlsplit(
+                self._asked.base_url
+            ).hostname,  # the whole address may hold a password
             "off": self.refusal(),
             "budget": self._budget.status(),
             "last_error": self._last_error,

@@ -160,11 +160,14 @@ async def test_questions_still_out_at_the_end_are_dropped(clock, thinker):
 
 
 def test_a_desk_without_a_model_says_why(clock):
-    desk = NoModel(clock=clock)
+    desk = NoModel("no_key", clock)
     clock.advance(3)
 
     assert (desk.hear("NIFTY").off, desk.can_ask("NIFTY", QUESTION.entry_id)) == ("no_key", False)
-    assert (desk.age_s(QUESTION.entry_id), NoModel().age_s(QUESTION.entry_id)) == (3.0, 0.0)
+    assert (desk.age_s(QUESTION.entry_id), NoModel("offline").age_s(QUESTION.entry_id)) == (
+        3.0,
+        0.0,
+    )
     with pytest.raises(ValueError, match="no_key"):
         desk.ask(QUESTION)
 
@@ -206,6 +209,7 @@ def test_the_models_own_key_comes_first(settings):
     assert address.key.get_secret_value() == "own"
 
 
-def test_an_address_that_is_none_is_refused(settings):
+@pytest.mark.parametrize("address", ["localhost:11434", "http://", "http://[::bad", "http://h:x"])
+def test_an_address_that_is_none_is_refused(settings, address):
     with pytest.raises(ConfigError, match="MODEL_BASE_URL"):
-        settings(model_base_url="localhost:11434")
+        settings(model_base_url=address)

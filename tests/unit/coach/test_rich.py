@@ -135,7 +135,7 @@ def test_a_label_that_changed_too_soon_is_spoken_of_later():
 
 
 def test_without_a_model_it_speaks_at_once_by_rule():
-    _, (output,) = play(role(NoModel()), [entry_of(make_analysis())])
+    _, (output,) = play(role(NoModel("no_key")), [entry_of(make_analysis())])
 
     advice = output.message
     assert (output.stream, output.id) == (ADVICE_RICH, None)
@@ -231,13 +231,15 @@ def test_it_knows_the_fast_coachs_position():
 def test_a_new_run_starts_anew():
     first = make_analysis()
 
-    _, outputs = play(role(NoModel()), [entry_of(first), entry_of(make_analysis(run="run-2"))])
+    _, outputs = play(
+        role(NoModel("no_key")), [entry_of(first), entry_of(make_analysis(run="run-2"))]
+    )
 
     assert [o.message.trigger.reason for o in outputs] == ["initial", "initial"]
 
 
 def test_a_take_over_compares_with_the_analysis_last_spoken_of():
-    duty, first = role(NoModel()), make_analysis()
+    duty, first = role(NoModel("no_key")), make_analysis()
     _, (output,) = play(duty, [entry_of(first)])
 
     state = duty.resume("NIFTY", entry_of(output.message), entry_of(first))
@@ -247,7 +249,7 @@ def test_a_take_over_compares_with_the_analysis_last_spoken_of():
 
 
 def test_a_take_over_without_that_analysis_starts_anew():
-    duty, first = role(NoModel()), make_analysis()
+    duty, first = role(NoModel("no_key")), make_analysis()
     _, (output,) = play(duty, [entry_of(first)])
 
     state = duty.resume("NIFTY", entry_of(output.message), None)
@@ -266,7 +268,7 @@ def test_a_quote_board_is_passed_over():
         rows=[],
     )
 
-    assert play(role(NoModel()), [entry_of(board, "oi.analysis.v1")])[1] == []
+    assert play(role(NoModel("no_key")), [entry_of(board, "oi.analysis.v1")])[1] == []
 
 
 def test_a_replay_is_the_same_whatever_the_fast_coach_said():
