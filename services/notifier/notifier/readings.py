@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from notifier import figures
-from notifier.figures import UNKNOWN, age, clock_time, plain, signed
-from notifier.render import call
+from notifier.figures import UNKNOWN, age, clock_time, plain
+from notifier.render import call, evidence
 from oimon.messages import (
     Advice,
     ChainAnalysis,
@@ -63,7 +63,7 @@ def nearest(levels: Sequence[Level]) -> str:
 
 
 def _evidence(items: Sequence[Contribution]) -> str:
-    return " · ".join(f"{text} ({signed(share, 2)})" for _, share, text in items) or UNKNOWN
+    return " · ".join(evidence(item) for item in items) or UNKNOWN
 
 
 def other_expiry(other: ExpiryAnalysis) -> Text:

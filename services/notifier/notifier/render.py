@@ -5,7 +5,7 @@ Every text for a person far away has the time, the data's age, the mode, and the
 
 from notifier import figures
 from notifier.figures import age, clock_time, grouped
-from oimon.messages import Advice, ChainAnalysis
+from oimon.messages import Advice, ChainAnalysis, Contribution
 from oimon.terms import Action, Coach, Direction
 
 FOOTER = "decision support, not advice"
@@ -33,7 +33,7 @@ def decision(advice: Advice, was: Advice, analysis: ChainAnalysis | None, tag: s
         f"{grouped(advice.x)} · {'; '.join(advice.reasons) or 'no reason given'}",
     ]
     if analysis is not None and analysis.against:
-        lines.append(f"Against: {analysis.against[0][2]}")
+        lines.append(f"Against: {evidence(analysis.against[0])}")
     lines.append(_idea(advice))
     return _finished(lines, _age_line(advice, analysis), tag)
 
@@ -46,7 +46,7 @@ def turn(analysis: ChainAnalysis, was: Direction, tag: str) -> str:
         was: the direction before.
         tag: short name of this text.
     """
-    why = "; ".join(text for _, _, text in analysis.contributions[:2]) or "no reason given"
+    why = "; ".join(evidence(item) for item in analysis.contributions[:2]) or "no reason given"
     lines = [
         (
             f"🧭 {analysis.underlying}: {_MARKS[was]} {was} → {_MARKS[analysis.direction]} "
@@ -60,7 +60,7 @@ def turn(analysis: ChainAnalysis, was: Direction, tag: str) -> str:
         f"Why: {why}",
     ]
     if analysis.against:
-        lines.append(f"Against: {analysis.against[0][2]}")
+        lines.append(f"Against: {evidence(analysis.against[0])}")
     return _finished(lines, _age_line(analysis, analysis), tag)
 
 
@@ -97,6 +97,16 @@ def transcript(advice: Advice, was: str | None) -> str:
 def call(advice: Advice) -> str:
     """Return what a coach says: ENTER CE, WAIT."""
     return advice.action if advice.side is None else f"{advice.action} {advice.side}"
+
+
+def evidence(item: Contribution) -> str:
+    """Return one component's part in the score: its name, its share, and its raw value in words.
+
+    The analysis' own line (``coi_balance +0.80 → +0.126: puts written 1,648,400``) gives way to
+    ``coi balance +0.13: puts written 1,648,400``. Source: specification 6.1.
+    """
+    name, share, line = item
+    return f"{name.replace('_', ' ')} {figures.signed(share)}: {line.split(': ', 1)[-1]}"
 
 
 def _idea(advice: Advice) -> str:

@@ -30,7 +30,7 @@ def test_a_coachs_card_has_time_age_mode_and_the_last_line():
     assert card.splitlines() == [
         "⚡ NIFTY coach: WAIT → ENTER CE   12:41:07 IST",
         "24,512.35 · above 24,490 for 90s; put writing 24500 +2.2L",
-        "Against: call wall 24600 is near",
+        "Against: sr position -0.02: call wall 24600 is near",
         "Idea: 24500CE ~₹186.40 · invalid beyond 24,470.00 · conf 0.61 · by model",
         "REPLAY · prices 0.3s old, OI 1m12s old",
         "decision support, not advice #7f3a",
@@ -57,8 +57,8 @@ def test_a_direction_that_turned_is_told_with_its_reasons():
     assert text.splitlines() == [
         "🧭 NIFTY: - NEUTRAL → ▲ BULLISH 62%   12:41:07 IST",
         "24,512.35 · PCR 1.18 · max pain 24450",
-        "Why: puts written at 24400 and 24500; puts +16.5L, calls +4.6L in 15 min",
-        "Against: call wall 24600 is near",
+        "Why: net buildup +0.18: puts written at 24400 and 24500; coi balance +0.13: puts +16.5L, calls +4.6L in 15 min",
+        "Against: sr position -0.02: call wall 24600 is near",
         "REPLAY · prices 0.3s old, OI 1m12s old",
         "decision support, not advice #00ff",
     ]

@@ -67,8 +67,8 @@ Short cover   -0.82L   +15.4L    65.4L    404.26    24200    --            91.91
 steady         -1.2L    -5.8L    53.2L    479.26    24100    --            66.91    53.2L    -5.8L    -1.2L steady
 Short build    -1.6L    -8.0L    41.0L    554.26    24000    --            41.91    41.0L    -8.0L    -1.6L Short build
 S 24400(91) 24300(60)   R 24600(91) 24700(72)   Straddle 344.6   ±345 by expiry
-Why      puts written at 24400 and 24500 (+0.18) · puts +16.5L, calls +4.6L in 15 min (+0.13)
-Against  call wall 24600 is near (-0.02)
+Why      net buildup +0.18: puts written at 24400 and 24500 · coi balance +0.13: puts +16.5L, calls +4.6L in 15 min
+Against  sr position -0.02: call wall 24600 is near
 MINIMAL  WAIT 0.61  by rule: no key, 12:41:07 (0.0s ago)  direction is NEUTRAL; no signal
 RICH     HOLD CE 0.62  by model, 12:38:50 (2m17s ago)  support 24400 holds; puts are written at 24500
 PAPER    2x24500CE at 186.40 now 192.60 +₹806 before charges   today 3 trades +₹1,140 net   stop 139.80 target 260.95
