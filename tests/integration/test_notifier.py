@@ -145,4 +145,4 @@ async def test_without_token_or_chats_telegram_is_off_and_says_why(tmp_path, giv
     await bus.stop()
     await working
 
-    assert running.status()["telegram"] == {"on": False, "why": why}
+    assert running.status()["telegram"] == {"off": why}

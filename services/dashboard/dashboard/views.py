@@ -217,12 +217,12 @@ def _in_words(underlyings: Mapping[str, Json]) -> str:
 
 
 def _off(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Whatever a service says is off: a fact of the form ``{"on": false, "why": …}``."""
+    """Whatever a service says is off: a fact of the form ``{"off": "why"}``."""
     return [
-        f"{status.get('service')}: {name} is off: {fact.get('why')}"
+        f"{status.get('service')}: {name} is off: {fact['off']}"
         for status in statuses
         for name, fact in sorted(status.items())
-        if isinstance(fact, Mapping) and fact.get("on") is False
+        if isinstance(fact, Mapping) and fact.get("off")
     ]
 
 

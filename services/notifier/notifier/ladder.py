@@ -136,8 +136,8 @@ def _rows(
     analysis: ChainAnalysis, each_side: int | None, *, contracts: bool, is_stale: bool
 ) -> list[_Row]:
     strikes = analysis.chain.strike
-    marks = {strike: "S" for strike, _ in analysis.support}
-    marks |= {strike: "R" for strike, _ in analysis.resistance}
+    supports = {strike for strike, _ in analysis.support}
+    resistances = {strike for strike, _ in analysis.resistance}
     verdicts = {strike: verdict for strike, _, _, verdict, _ in analysis.verdicts}
     divisor = float(analysis.lot) if contracts and analysis.lot else 1.0
     rows = [
@@ -146,7 +146,7 @@ def _rows(
             index=i,
             ce=analysis.chain.ce,
             pe=analysis.chain.pe,
-            mark=marks.get(float(strikes[i]), ""),
+            mark="S" * (strikes[i] in supports) + "R" * (strikes[i] in resistances),
             verdict=verdicts.get(float(strikes[i])),
             is_atm=float(strikes[i]) == analysis.atm,
             is_stale=is_stale,

@@ -35,9 +35,7 @@ async def run(running: Running[NotifierSettings]) -> None:
             "rows_refused": store.rows_refused,
         },
         "transcripts": lambda: {"lines_written": transcripts.lines_written},
-        "telegram": lambda: (
-            {"on": False, "why": sender} if isinstance(sender, str) else sender.facts()
-        ),
+        "telegram": lambda: {"off": sender} if isinstance(sender, str) else sender.facts(),
     }
     to_database = _watched(running, "database", store.write)
     to_files = _watched(running, "transcripts", transcripts.write)

@@ -54,7 +54,7 @@ def _whole(value: float | None) -> float | None:
 
 
 def _levels(levels: Sequence[Level]) -> str:
-    return " ".join(f"{plain(k)}({strength:.0f})" for k, strength in levels[:3]) or UNKNOWN
+    return " ".join(f"{plain(k)}({strength:.0f})" for k, strength in levels[:2]) or UNKNOWN
 
 
 def nearest(levels: Sequence[Level]) -> str:

@@ -30,7 +30,7 @@ def decision(advice: Advice, was: Advice, analysis: ChainAnalysis | None, tag: s
             f"⚡ {advice.underlying} {_COACHES[advice.coach]}: {call(was)} → {call(advice)}"
             f"   {clock_time(advice.ts_us)} IST"
         ),
-        f"{grouped(advice.x)} · {'; '.join(advice.reasons) or 'no reason given'}",
+        f"{grouped(advice.x)} · {'; '.join(advice.reasons[:2]) or 'no reason given'}",
     ]
     if analysis is not None and analysis.against:
         lines.append(f"Against: {evidence(analysis.against[0])}")
@@ -46,7 +46,11 @@ def turn(analysis: ChainAnalysis, was: Direction, tag: str) -> str:
         was: the direction before.
         tag: short name of this text.
     """
-    why = "; ".join(evidence(item) for item in analysis.contributions[:2]) or "no reason given"
+    shown = analysis.contributions[:2]
+    against = [
+        item for item in analysis.against if item not in shown
+    ]  # all, where the label is NEUTRAL
+    why = "; ".join(evidence(item) for item in shown) or "no reason given"
     lines = [
         (
             f"🧭 {analysis.underlying}: {_MARKS[was]} {was} → {_MARKS[analysis.direction]} "
@@ -59,8 +63,8 @@ def turn(analysis: ChainAnalysis, was: Direction, tag: str) -> str:
         ),
         f"Why: {why}",
     ]
-    if analysis.against:
-        lines.append(f"Against: {evidence(analysis.against[0])}")
+    if against:
+        lines.append(f"Against: {evidence(against[0])}")
     return _finished(lines, _age_line(analysis, analysis), tag)
 
 

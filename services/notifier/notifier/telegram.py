@@ -114,7 +114,7 @@ class Telegram:
     def facts(self) -> Mapping[str, Any]:
         """Return what ``/status`` says."""
         return {
-            "on": True,
+            "off": None,
             "chats": len(self._chat_ids),
             "waiting": len(self._waiting),
             "outcomes": dict(self.outcomes),

@@ -146,8 +146,8 @@ def test_missing_and_unready_services_and_bad_feeds_are_named():
 
 def test_what_a_service_says_is_off_is_listed_with_its_reason():
     statuses = [
-        status("notifier", telegram={"on": False, "why": "TELEGRAM_BOT_TOKEN is not set"}),
-        status("coach-rich", model={"on": True}),
+        status("notifier", telegram={"off": "TELEGRAM_BOT_TOKEN is not set"}),
+        status("coach-rich", model={"off": None, "calls": 3}),
     ]
 
     answer = views.system(statuses, {"SILVERMIC": make_entry(make_board())}, NOW_US)

@@ -108,3 +108,14 @@ def test_a_forced_decision_and_its_warnings_are_marked():
 
     assert lines[0].endswith("minimal: WAIT 0.61 by rule (no key), forced")
     assert lines[-1] == "  warning  model said ENTER"
+
+
+def test_what_is_told_as_the_reason_is_not_told_again_as_the_contrary():
+    neutral = make_analysis(direction=Direction.NEUTRAL)
+    neutral = make_analysis(
+        direction=Direction.NEUTRAL, against=[*neutral.contributions, *neutral.against]
+    )
+
+    lines = render.turn(neutral, Direction.BULLISH, "00ff").splitlines()
+
+    assert lines[3] == "Against: sr position -0.02: call wall 24600 is near"

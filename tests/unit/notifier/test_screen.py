@@ -100,7 +100,7 @@ def test_the_narrow_screen_fits_80_columns():
 def strikes_of(lines):
     """What stands in the strike column of the wide ladder."""
     cells = (line[49:60].strip() for line in lines)
-    return [cell for cell in cells if re.fullmatch(r"\*?\d{5}\*?( [SR])?", cell)]
+    return [cell for cell in cells if re.fullmatch(r"\*?\d{5}\*? ?[SR]*", cell)]
 
 
 def test_the_whole_chain_is_shown_when_asked():
@@ -282,3 +282,10 @@ def test_drawing_changes_nothing_in_the_message():
     drawn(make_view(analysis=analysis))
 
     np.testing.assert_equal(dataclasses.asdict(analysis), before)
+
+
+def test_a_strike_can_be_support_and_resistance():
+    analysis = make_analysis(support=[(24_500.0, 91.0)], resistance=[(24_500.0, 77.0)])
+
+    assert "*24500*SR" in strikes_of(drawn(make_view(analysis=analysis)))
+    assert "*24500*SR" in "\n".join(drawn(make_view(analysis=analysis), width=80))
