@@ -10,6 +10,7 @@ from oimon.core.build_up import (
     build_up,
     em_window,
     future_bands,
+    one_build_up,
     option_bands,
     why_none,
 )
@@ -250,12 +251,14 @@ def _sr_position_score(a):
 
 
 def _buildup(a):
-    p0, p1, oi0, oi1, delta = (column([a[name]]) for name in ("p0", "p1", "oi0", "oi1", "delta"))
     known = {"lot": a["lot"], "tick": a["tick"], "em_w": a["em_w"]}
     if a["kind"] == "FUT":
-        bands = future_bands(p0, oi0, **known)
-    else:
-        bands = option_bands(p0, oi0, delta=delta, **known)
+        moved, flowed = a["p1"] - a["p0"], a["oi1"] - a["oi0"]
+        price_band, oi_band = future_bands(a["p0"], a["oi0"], **known)
+        found = one_build_up(moved, flowed, price_band=price_band, oi_band=oi_band)
+        return {"class": found, "why": None, "dp": moved, "do": flowed}
+    p0, p1, oi0, oi1, delta = (column([a[name]]) for name in ("p0", "p1", "oi0", "oi1", "delta"))
+    bands = option_bands(p0, oi0, delta=delta, **known)
     moved, flowed = plain((p1 - p0)[0]), plain((oi1 - oi0)[0])
     why = why_none(moved, flowed, price_band=float(bands.price[0]), oi_band=float(bands.oi[0]))
     code = build_up(p1 - p0, oi1 - oi0, bands)[0]

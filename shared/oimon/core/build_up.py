@@ -87,19 +87,6 @@ def option_bands(
     return DeadBands(price, np.fmax(oi, 25.0 * lot, out=oi))
 
 
-def future_bands(
-    price_then: FloatArray, oi_then: FloatArray, *, lot: int, tick: float, em_w: float | None = None
-) -> DeadBands:
-    """Return the dead-bands of futures; arguments as of :func:`option_bands`.
-
-    Source: analytics specification, 5.1.
-    """
-    wide = max(MOVE_SHARE * (em_w or 0.0), 2 * tick)
-    return DeadBands(
-        price=np.fmax(price_then * 0.0005, wide), oi=np.fmax(oi_then * 0.0025, 10.0 * lot)
-    )
-
-
 def build_up(price_change: FloatArray, oi_change: FloatArray, bands: DeadBands) -> IntArray:
     """Return the class of each leg as an index into ``CLASSES``: 0 where unknown or within a dead-band.
 
@@ -122,6 +109,33 @@ def build_up(price_change: FloatArray, oi_change: FloatArray, bands: DeadBands) 
     code += _ONE
     code *= is_classed.view(np.int8)
     return code
+
+
+def future_bands(
+    price_then: float, oi_then: float, *, lot: int, tick: float, em_w: float | None = None
+) -> tuple[float, float]:
+    """Return the dead-bands of a future, in rupees and in quantity.
+
+    Args:
+        price_then: mark at the window's start, in rupees.
+        oi_then: open interest at the window's start, in quantity.
+        lot: quantity of one lot.
+        tick: smallest step of the price, in rupees.
+        em_w: expected move of the underlying in the window, in rupees; None counts as 0.
+
+    Source: analytics specification, 5.1.
+    """
+    price_band = max(0.0005 * price_then, 2 * tick, MOVE_SHARE * (em_w or 0.0))
+    return price_band, max(0.0025 * oi_then, 10.0 * lot)
+
+
+def one_build_up(
+    price_change: float, oi_change: float, *, price_band: float, oi_band: float
+) -> BuildUp:
+    """Return the class of one contract; arguments as of :func:`why_none`. Source: specification, 5.1."""
+    if why_none(price_change, oi_change, price_band=price_band, oi_band=oi_band) is not None:
+        return BuildUp.NONE
+    return CLASSES[1 + (price_change < 0) + 2 * (oi_change < 0)]
 
 
 def why_none(

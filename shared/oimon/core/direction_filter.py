@@ -1,7 +1,7 @@
 """The direction's label: smoothed, confirmed and held, so that it does not flap."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from oimon.core.compare import SLACK, reaches
 from oimon.terms import Direction, Quality
@@ -52,27 +52,31 @@ def direction_filter(
             at_s=at_s, smoothed=score, label=Direction.NEUTRAL, label_since_s=at_s
         )
     weight = 1.0 - math.exp(-(at_s - state.at_s) / TAU_S)
-    state = replace(state, at_s=at_s, smoothed=state.smoothed + weight * (score - state.smoothed))
+    smoothed = state.smoothed + weight * (score - state.smoothed)
+    label, since_s, wanted, wanted_s = state.label, state.label_since_s, None, 0.0
     if quality is Quality.BAD or not reaches(coverage, MIN_COVERAGE):
-        since_s = state.label_since_s if state.label is Direction.NEUTRAL else at_s
-        return replace(state, label=Direction.NEUTRAL, label_since_s=since_s, wanted=None)
-    wanted = _wanted(state, agreement)
-    if wanted is state.label:
-        return replace(state, wanted=None)
-    if wanted is not state.wanted:
-        state = replace(state, wanted=wanted, wanted_since_s=at_s)
-    is_confirmed = reaches(at_s - state.wanted_since_s, CONFIRM_S)
-    if is_confirmed and reaches(at_s - state.label_since_s, DWELL_S):
-        return replace(state, label=wanted, label_since_s=at_s, wanted=None)
-    return state
+        if label is not Direction.NEUTRAL:
+            label, since_s = Direction.NEUTRAL, at_s
+    elif (asked := _wanted(label, smoothed, agreement)) is not label:
+        wanted, wanted_s = asked, state.wanted_since_s if asked is state.wanted else at_s
+        if reaches(at_s - wanted_s, CONFIRM_S) and reaches(at_s - since_s, DWELL_S):
+            label, since_s, wanted, wanted_s = asked, at_s, None, 0.0
+    return DirectionState(
+        at_s=at_s,
+        smoothed=smoothed,
+        label=label,
+        label_since_s=since_s,
+        wanted=wanted,
+        wanted_since_s=wanted_s,
+    )
 
 
-def _wanted(state: DirectionState, agreement: float) -> Direction:
+def _wanted(label: Direction, smoothed: float, agreement: float) -> Direction:
     if reaches(agreement, MIN_AGREEMENT):
-        if reaches(state.smoothed, ENTER):
+        if reaches(smoothed, ENTER):
             return Direction.BULLISH
-        if reaches(-state.smoothed, ENTER):
+        if reaches(-smoothed, ENTER):
             return Direction.BEARISH
-    keeps_up = state.label is Direction.BULLISH and state.smoothed > LEAVE + SLACK
-    keeps_down = state.label is Direction.BEARISH and state.smoothed < -LEAVE - SLACK
-    return state.label if keeps_up or keeps_down else Direction.NEUTRAL
+    keeps_up = label is Direction.BULLISH and smoothed > LEAVE + SLACK
+    keeps_down = label is Direction.BEARISH and smoothed < -LEAVE - SLACK
+    return label if keeps_up or keeps_down else Direction.NEUTRAL

@@ -63,7 +63,7 @@ def deltas(d_one: FloatArray, discount: float) -> FloatArray:
 
     Source: analytics specification, 9.2.
     """
-    both = normal_cdf(np.stack((d_one, -d_one)))
+    both = normal_cdf(np.concatenate((d_one, -d_one))).reshape(2, -1)
     both *= discount
     both[1] *= -1.0
     return both
@@ -96,7 +96,7 @@ def black76(
     discount, root = math.exp(-rate * years), math.sqrt(years)
     d_one = d1(forward, strike, years, sigma)
     d_two = d_one - sigma * root
-    below = normal_cdf(np.stack((d_two, -d_two)))  # N(d2), N(−d2)
+    below = normal_cdf(np.concatenate((d_two, -d_two))).reshape(2, -1)  # N(d2), N(−d2)
     delta = deltas(d_one, discount)
     density = normal_pdf(d_one) * (discount * forward)
     price = delta * forward

@@ -12,8 +12,10 @@ from oimon.core.greeks import YEAR_S, normal_cdf, normal_pdf
 
 SIGMA_MIN, SIGMA_MAX = 0.01, 5.0
 MIN_SECONDS = 60.0
-_MAX_STEPS = 60  # bisection alone closes the bracket in fewer; three or four Halley steps are usual
+_STEPS = 8  # three or four are usual
+_MAX_STEPS = 60  # bisection alone closes the bracket in fewer
 _CLOSE = 1e-6  # relative step after which a cubic method is exact
+_HALF = np.array(0.5)
 
 
 class IvStatus(StrEnum):
@@ -32,6 +34,7 @@ class IvStatus(StrEnum):
 
 # A status is its index in this tuple, so that a whole chain's are one array.
 IV_STATUSES = tuple(IvStatus)
+_CODES = {status: code for code, status in enumerate(IV_STATUSES)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +69,9 @@ def implied_vol(
     Source: analytics specification, 9.2.
     """
     discount = math.exp(-rate * max(years, 0.0))
-    intrinsic = np.maximum(np.where(is_call, forward - strike, strike - forward), 0.0)
+    intrinsic = np.where(is_call, forward, strike) - np.minimum(strike, forward)
     undiscounted = price / discount
-    status = _status(
-        undiscounted, intrinsic, np.where(is_call, forward, strike), years, 2 * tick / discount
-    )
+    status = _status(undiscounted, intrinsic, is_call, forward, strike, years, 2 * tick / discount)
     sigma = np.full(price.shape, np.nan)
     open_ = (status == 0).nonzero()
     if not len(open_[0]):
@@ -79,44 +80,43 @@ def implied_vol(
     at = strike[open_]
     value = (undiscounted[open_] - intrinsic[open_]) / np.sqrt(forward * at)
     root = math.sqrt(years)
-    found = _deviation(value, -np.abs(np.log(forward / at)), SIGMA_MIN * root, SIGMA_MAX * root)
+    found = _deviation(value, -np.abs(np.log(at / forward)), SIGMA_MIN * root, SIGMA_MAX * root)
     found /= root
     low, high = found < SIGMA_MIN - SLACK, found > SIGMA_MAX + SLACK
-    if low.any() or high.any():
+    if (low | high).any():
         found[low | high] = np.nan
-        status[open_] = np.where(
-            low,
-            IV_STATUSES.index(IvStatus.BELOW_MIN),
-            np.where(high, IV_STATUSES.index(IvStatus.ABOVE_MAX), 0),
-        )
+        status[open_] = np.where(low, _CODES[IvStatus.BELOW_MIN], high * _CODES[IvStatus.ABOVE_MAX])
     sigma[open_] = found
     return ImpliedVol(sigma=sigma, status=status)
 
 
 def _status(
-    undiscounted: FloatArray, intrinsic: FloatArray, bound: FloatArray, years: float, floor: float
+    undiscounted: FloatArray,
+    intrinsic: FloatArray,
+    is_call: BoolArray,
+    forward: float,
+    strike: FloatArray,
+    years: float,
+    floor: float,
 ) -> IntArray:
     """Return each option's status before any root is sought; the last written is the first asked."""
     status = np.zeros(undiscounted.shape, np.int8)
-    checks = [
-        (IvStatus.ABOVE_BOUND, undiscounted >= bound),
-        (IvStatus.BELOW_INTRINSIC, undiscounted <= intrinsic),
-        (IvStatus.TICK_FLOOR, undiscounted < floor - SLACK),
-    ]
-    if years <= 0 or years * YEAR_S < MIN_SECONDS:
-        code = IvStatus.EXPIRED if years <= 0 else IvStatus.TOO_CLOSE
-        checks.append((code, np.ones(undiscounted.shape, np.bool_)))
-    checks.append((IvStatus.NO_PRICE, np.isnan(undiscounted)))
-    for code, holds in checks:
-        status[holds] = IV_STATUSES.index(code)
+    status[undiscounted >= np.where(is_call, forward, strike)] = _CODES[IvStatus.ABOVE_BOUND]
+    status[undiscounted <= intrinsic] = _CODES[IvStatus.BELOW_INTRINSIC]
+    status[undiscounted < floor - SLACK] = _CODES[IvStatus.TICK_FLOOR]
+    if years <= 0:
+        status[:] = _CODES[IvStatus.EXPIRED]
+    elif years * YEAR_S < MIN_SECONDS:
+        status[:] = _CODES[IvStatus.TOO_CLOSE]
+    status[np.isnan(undiscounted)] = _CODES[IvStatus.NO_PRICE]
     return status
 
 
 def _deviation(value: FloatArray, x: FloatArray, least: float, most: float) -> FloatArray:
     """Return s = σ√T of out-of-the-money options by Halley steps on the logarithm of the price.
 
-    b(s) = e^(x/2)·N(x/s + s/2) − e^(−x/2)·N(x/s − s/2) rises with s. A step that leaves the bracket is replaced by its
-    middle, so a root outside [least, most] ends at a bound beyond it.
+    b(s) = e^(x/2)·N(x/s + s/2) − e^(−x/2)·N(x/s − s/2) rises with s. From an explicit start three or four steps are
+    enough; an option that they lead astray is done again inside a bracket.
 
     Args:
         value: price/(D·√(F·K)), shape (n,).
@@ -126,61 +126,73 @@ def _deviation(value: FloatArray, x: FloatArray, least: float, most: float) -> F
 
     Source: performance paper, 4c (method).
     """
-    low, high = np.full(x.shape, 0.5 * least), np.full(x.shape, 2.0 * most)
-    s = np.clip(_start(value, x), low, high)
-    up, down = np.exp(x * 0.5), np.exp(x * -0.5)
+    growth = np.exp(x * 0.5)
+    s = _start(value, x)
     is_open = np.ones(x.shape, np.bool_)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for _ in range(_MAX_STEPS):
-            new = _step(value, x, s, up, down, low, high)
-            is_close = np.abs(new - s) <= _CLOSE * s
-            s = np.where(is_open, new, s)
-            is_open &= ~is_close
+    with np.errstate(all="ignore"):
+        for _ in range(_STEPS):
+            new, _ = _halley(value, x, s, growth)
+            is_far = ~(np.abs(new - s) <= _CLOSE * s)
+            s = np.where(
+                is_open, new, s
+            )  # what is found stays, so that no option depends on another
+            is_open &= is_far
             if not is_open.any():
-                break
+                return s
+        s[is_open] = _bracketed(
+            value[is_open], x[is_open], growth[is_open], 0.5 * least, 2.0 * most
+        )
     return s
 
 
-def _step(
-    value: FloatArray,
-    x: FloatArray,
-    s: FloatArray,
-    up: FloatArray,
-    down: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
+def _bracketed(
+    value: FloatArray, x: FloatArray, growth: FloatArray, least: float, most: float
 ) -> FloatArray:
-    """Return the next s, and narrow the bracket in place."""
-    ratio, half = x / s, s * 0.5
-    first = ratio + half
-    below = normal_cdf(np.stack((first, ratio - half)))
-    b = up * below[0] - down * below[1]
+    """Return s by steps that never leave a bracket; a root outside it ends at its bound."""
+    low, high = np.full(x.shape, least), np.full(x.shape, most)
+    s: FloatArray = np.sqrt(low * high)
+    for _ in range(_MAX_STEPS):
+        new, error = _halley(value, x, s, growth)
+        high, low = np.where(error > 0, s, high), np.where(error > 0, low, s)
+        new = np.where((new >= low) & (new <= high), new, np.sqrt(low * high))
+        is_close = np.abs(new - s) <= _CLOSE * s
+        s = new
+        if is_close.all():
+            break
+    return s
+
+
+def _halley(
+    value: FloatArray, x: FloatArray, s: FloatArray, growth: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the next s, and ln(b(s)/value); ``growth`` is e^(x/2)."""
+    n, ratio, half = len(x), x / s, s * _HALF
+    ends = np.concatenate((ratio + half, ratio - half))
+    below = normal_cdf(ends)
+    b = growth * below[:n] - below[n:] / growth
     error = np.log(b / value)
-    is_above = error > 0
-    np.copyto(high, s, where=is_above)
-    np.copyto(low, s, where=~is_above)
-    slope = up * normal_pdf(first) / b
-    newton = -error / slope
-    bend = ratio * ratio / s - 0.5 * half - slope  # f''/f' of ln b
-    new = s + newton / (1.0 + 0.5 * newton * bend)
-    return np.where((new >= low) & (new <= high), new, np.sqrt(low * high))
+    slope = growth * normal_pdf(ends[:n]) / b
+    newton = error / slope
+    bend = ratio * ratio / s - half * _HALF - slope  # f''/f' of ln b
+    return s - newton / (1.0 - newton * bend * _HALF), error
 
 
 def _start(value: FloatArray, x: FloatArray) -> FloatArray:
-    """Return the explicit approximation of s by Stefanica and Radoičić (2017), x ≤ 0; 0 where it has none."""
+    """Return the explicit approximation of s by Stefanica and Radoičić (2017) for x ≤ 0, NaN where it has none."""
     ey = np.exp(x)
     alpha = value * np.sqrt(ey)  # undiscounted price over the strike
-    r = 2.0 * alpha + 1.0 - ey
-    part = (1.0 - 2.0 / math.pi) * x
-    ep, em = np.exp(part), np.exp(-part)
+    r = alpha + alpha + 1.0 - ey
+    rr = r * r
+    ep = np.exp(x * (1.0 - 2.0 / math.pi))
+    em = 1.0 / ep
+    e2 = ey / ep  # e^(2x/π)
     a = (ep - em) ** 2
-    b = 4.0 * (np.exp(2.0 * x / math.pi) + np.exp(-2.0 * x / math.pi)) - 2.0 / ey * (ep + em) * (
-        ey * ey + 1.0 - r * r
-    )
-    c = 4.0 * alpha * (alpha + 1.0 - ey) * ((ey + 1.0) ** 2 - r * r) / (ey * ey)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gamma = -0.5 * math.pi * np.log(2.0 * c / (b + np.sqrt(b * b + 4.0 * a * c)))
-        turn = 0.5 * ey - (0.5 - 0.5 * np.sqrt(1.0 - np.exp(x * (4.0 / math.pi))))
-        upper, lower = np.sqrt(gamma - x), np.sqrt(np.maximum(gamma + x, 0.0))
-        s = np.where(alpha <= turn, upper - lower, upper + lower)
-    return np.where(np.isfinite(s), s, 0.0)
+    b = 4.0 * (e2 + 1.0 / e2) - 2.0 / ey * (ep + em) * (ey * ey + 1.0 - rr)
+    c = 4.0 * alpha * (alpha + 1.0 - ey) * ((ey + 1.0) ** 2 - rr) / (ey * ey)
+    with np.errstate(all="ignore"):
+        gamma = (-0.5 * math.pi) * np.log(2.0 * c / (b + np.sqrt(b * b + 4.0 * a * c)))
+        turn = 0.5 * (ey - 1.0 + np.sqrt(1.0 - e2 * e2))
+        s = np.sqrt(gamma - x)
+        lower = np.sqrt(np.maximum(gamma + x, 0.0))
+        start: FloatArray = s + np.where(alpha <= turn, -lower, lower)
+    return start

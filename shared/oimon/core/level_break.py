@@ -1,6 +1,6 @@
 """Support and resistance in time: a level broken, a level shifted."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from oimon.core.compare import SLACK, reaches
@@ -71,7 +71,7 @@ def watch_break(
         is_over = at_s - run.broken_s >= IN_FORCE_S - SLACK or beyond < 0
         return BreakRun() if is_over else run
     if beyond <= break_buffer(level, tick):
-        return BreakRun()
+        return BreakRun() if run.samples else run
     since_s = at_s if run.since_s is None else run.since_s
     samples = run.samples + 1
     is_broken = samples >= 2 and reaches(at_s - since_s, hold_s)
@@ -96,9 +96,9 @@ def watch_shift(reference: LevelReference, at_s: float, primary: float | None) -
     if reference.strike is None:
         return LevelReference(strike=primary)
     if primary is None or primary == reference.strike:
-        return replace(reference, candidate=None)
+        return reference if reference.candidate is None else LevelReference(strike=reference.strike)
     if primary != reference.candidate:
-        return replace(reference, candidate=primary, candidate_since_s=at_s)
+        return LevelReference(strike=reference.strike, candidate=primary, candidate_since_s=at_s)
     if reaches(at_s - reference.candidate_since_s, SHIFT_S):
         return LevelReference(strike=primary)
     return reference

@@ -43,7 +43,7 @@ def mark_price(
     *,
     quote_age_s: FloatArray,
     trade_age_s: FloatArray,
-    tick: float,
+    tick: float | FloatArray,
     max_age_s: float = MAX_AGE_S,
 ) -> Marks:
     """Return the mark of each leg; all arrays have one shape, prices in rupees, NaN where missing.
@@ -56,7 +56,7 @@ def mark_price(
         ltp: last traded price.
         quote_age_s: seconds since the quote was seen.
         trade_age_s: seconds since the last trade.
-        tick: smallest step of the price, in rupees.
+        tick: smallest step of the price, in rupees: one for all, or one a leg.
         max_age_s: age above which a quote or a trade is not used.
 
     Source: analytics specification, 1.4.

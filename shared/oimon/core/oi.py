@@ -82,6 +82,26 @@ def detect_oi_unit(legs: Sequence[tuple[float, int]], configured: OiUnit) -> Uni
     return UnitCheck(unit=configured, share=share, status=status)
 
 
+def window_base(
+    at_window: FloatArray,
+    oldest: FloatArray,
+    oldest_age_s: FloatArray,
+    min_window_s: float = MIN_WINDOW_S,
+) -> tuple[FloatArray, BoolArray]:
+    """Return what a change over a window counts from, and where that is a younger history's oldest.
+
+    Args:
+        at_window: the last observation of each leg at or before the window's start, NaN where there is none.
+        oldest: the oldest observation of each leg, same shape.
+        oldest_age_s: its age in seconds, NaN where there is none.
+        min_window_s: what a younger history must span.
+
+    Source: analytics specification, 1.3.
+    """
+    is_partial = np.isnan(at_window) & (oldest_age_s >= min_window_s - SLACK)
+    return np.where(is_partial, oldest, at_window), is_partial
+
+
 def oi_change(
     now: FloatArray,
     at_window: FloatArray,
@@ -91,28 +111,27 @@ def oi_change(
     window_s: float = WINDOW_S,
     min_window_s: float = MIN_WINDOW_S,
 ) -> OiChange:
-    """Return the change of open interest over a window, leg by leg; all four arrays have the same shape.
+    """Return the change of open interest over a window, leg by leg; all arrays have the same shape.
 
     Args:
         now: open interest of each leg, in quantity.
-        at_window: the last observation at or before the window's start, NaN where there is none.
-        oldest: the oldest observation of each leg, the base of a history younger than the window.
-        oldest_age_s: its age in seconds, NaN where there is none.
+        at_window: as of :func:`window_base`, like the next two.
+        oldest: the oldest observation of each leg.
+        oldest_age_s: its age in seconds.
         window_s: length of the window.
         min_window_s: what a younger history must span.
 
     Source: analytics specification, 1.3.
     """
-    partial = np.isnan(at_window) & (oldest_age_s >= min_window_s - SLACK)
-    base = np.where(partial, oldest, at_window)
+    base, is_partial = window_base(at_window, oldest, oldest_age_s, min_window_s)
     delta = now - base
     known = ~np.isnan(delta)
     return OiChange(
         delta=delta,
         base=np.where(known, base, np.nan),
         pct=percent_of(delta, base),
-        window_s=np.where(known, np.where(partial, oldest_age_s, window_s), np.nan),
-        partial=partial & known,
+        window_s=np.where(known, np.where(is_partial, oldest_age_s, window_s), np.nan),
+        partial=is_partial & known,
     )
 
 

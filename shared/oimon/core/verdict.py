@@ -13,7 +13,8 @@ THRESHOLD = 0.25
 # By score reached: at or below −0.25, in between, at or above +0.25.
 VERDICTS = (Verdict.BEAR, Verdict.NEUTRAL, Verdict.BULL)
 
-_CALL_SAYS, _PUT_SAYS = np.array(CALL_SAYS), np.array(PUT_SAYS)
+_SAYS = np.array(CALL_SAYS + PUT_SAYS)
+_PLACE = np.array(((0,), (len(CALL_SAYS),)), np.int8)  # of each side in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ def class_says(build_up: IntArray) -> FloatArray:
 
     Source: analytics specification, 5.2.
     """
-    return np.stack((_CALL_SAYS.take(build_up[CE]), _PUT_SAYS.take(build_up[PE])))
+    return _SAYS.take(build_up + _PLACE)
 
 
 def strike_verdict(build_up: IntArray, oi_change: FloatArray, oi: FloatArray) -> Verdicts:

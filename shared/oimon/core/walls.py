@@ -130,12 +130,14 @@ def _side(
         return Levels()
     (wall, largest), second = walls[0], walls[1] if len(walls) > 1 else None
     is_candidate = oi > 0
-    moved = np.max(np.abs(change), initial=0.0, where=is_candidate)
+    size = np.abs(change)
+    size *= is_candidate
+    moved = size.item(size.argmax())
     strength = oi * (50.0 / largest)
     strength += fixed * 15.0
     strength += change * (10.0 / moved) if moved else 0.0
     strength += 10.0  # half of chg: what is unknown or has not changed
-    strength[~is_candidate] = 0.0
+    strength *= is_candidate
     weak = None
     if second and second[1] / largest >= WEAK_RATIO - SLACK:
         weak = Towards.TOP if second[0] > wall else Towards.BOTTOM

@@ -5,10 +5,12 @@ from hypothesis import strategies as st
 
 from oimon.core.build_up import (
     CLASSES,
+    DeadBands,
     WhyNone,
     build_up,
     em_window,
     future_bands,
+    one_build_up,
     option_bands,
     why_none,
 )
@@ -71,11 +73,25 @@ def test_the_reason_names_the_dead_band():
 
 
 def test_a_future_has_bands_of_its_own():
-    then, oi_then = column(26_029.0), column(11_527_750)
-    bands = future_bands(then, oi_then, lot=65, tick=0.05, em_w=38.22)
+    price_band, oi_band = future_bands(26_029.0, 11_527_750, lot=65, tick=0.05, em_w=38.22)
+    bands = {"price_band": price_band, "oi_band": oi_band}
 
-    assert bands.price[0] == pytest.approx(0.35 * 38.22)
-    assert CLASSES[build_up(column(49.5), column(55_250), bands)[0]] is BuildUp.LONG_BUILDUP
+    assert (price_band, oi_band) == pytest.approx((0.35 * 38.22, 28_819.375))
+    assert one_build_up(49.5, 55_250, **bands) is BuildUp.LONG_BUILDUP
+    assert one_build_up(-49.5, -55_250, **bands) is BuildUp.LONG_UNWINDING
+    assert one_build_up(-9.5, -55_250, **bands) is BuildUp.NONE
+
+
+@given(changes, changes)
+def test_one_contract_and_many_have_the_same_class(price_change, oi_change):
+    moved, flowed = column(price_change), column(oi_change)
+    bands = DeadBands(column(100.0), column(65_000.0))
+
+    many = CLASSES[build_up(moved, flowed, bands)[0]]
+
+    known = not (np.isnan(price_change) or np.isnan(oi_change))
+    one = one_build_up(price_change, oi_change, price_band=100.0, oi_band=65_000.0)
+    assert many is (one if known else BuildUp.NONE)
 
 
 @given(st.lists(st.tuples(prices, prices, quantities, changes), min_size=1, max_size=20))
