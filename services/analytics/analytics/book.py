@@ -1,0 +1,193 @@
+"""The chain as it stands: ticks go in, a copy comes out. The only mutable state of market data here."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from analytics.cells import KEPT, Cell
+from analytics.layout import Layout, layout_of
+from oimon.core.chain import BoolArray, FloatArray
+from oimon.errors import PoisonMessage
+from oimon.messages import Session, TickBatch, TickFlag
+
+PAISE = 100.0  # in a rupee; divided by, so that 14235 becomes 142.35 and not its neighbour
+MOST = 10**12  # quantity of open interest or volume; a thousand times the largest ever seen
+_PRICES = ("ltp", "bid", "ask")
+_QUANTITIES = ("volume", "oi")
+_DAY = (
+    (Cell.DAY_OPEN, "open"),
+    (Cell.DAY_HIGH, "high"),
+    (Cell.DAY_LOW, "low"),
+    (Cell.DAY_AVERAGE, "average"),
+)
+Rows = npt.NDArray[np.intp]
+
+
+class ChainBook:
+    """Newest value of every cell of every instrument of one run.
+
+    Args:
+        session: what the ticks mean.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.layout: Layout = layout_of(session.instruments)
+        self.dropped: Counter[str] = Counter()
+        """Ticks that changed nothing: ``old`` (repeated or out of order) and ``absurd`` (beyond any sane value)."""
+        self._cells = _static(session)
+
+    def copy(self) -> FloatArray:
+        """Return all cells kept, shape (KEPT, instruments + 1); nothing is known of the last column."""
+        return self._cells.copy()
+
+    def delivered(self) -> BoolArray:
+        """Return which instruments the feed has delivered in this run, shape (instruments + 1,)."""
+        received: FloatArray = self._cells[Cell.RECEIVED_US]
+        return ~np.isnan(received)
+
+    def adopt(self, session: Session) -> int:
+        """Take in the same run's session table again; return how many instruments were added at its end.
+
+        Raises:
+            PoisonMessage: the table is not the one known with instruments added.
+        """
+        known = len(self.session.instruments.token)
+        tokens = session.instruments.token
+        if tokens[:known] != self.session.instruments.token:
+            raise PoisonMessage(
+                f"within a run instruments are only added: knew {known} of table {self.session.table}, "
+                f"found {len(tokens)} others in table {session.table}"
+            )
+        if len(tokens) > known:
+            cells = _static(session)
+            cells[:, :known] = self._cells[:, :known]
+            self._cells, self.layout = cells, layout_of(session.instruments)
+        self.session = session
+        return len(tokens) - known
+
+    def apply(self, batch: TickBatch) -> None:
+        """Take in a batch; several ticks of one instrument count in their order.
+
+        Raises:
+            PoisonMessage: the batch belongs to another session table, or names an instrument that is not in it.
+        """
+        if batch.table != self.session.table:
+            raise PoisonMessage(
+                f"ticks of table {batch.table}, but the session's is {self.session.table}"
+            )
+        if not len(batch.records):
+            return
+        rows = batch.records["row"].astype(np.intp)
+        if rows.max() >= len(self.session.instruments.token):
+            raise PoisonMessage(
+                f"tick of row {rows.max()}, but the session has {len(self.session.instruments.token)}"
+            )
+        day = _day_records(batch)
+        for part in _rounds(rows):
+            self._apply(batch.records[part], rows[part], batch.received_us, day[part])
+
+    def _apply(
+        self, ticks: npt.NDArray[np.void], rows: Rows, received_us: int, day: FloatArray
+    ) -> None:
+        """Take in ticks of different instruments; ``day`` holds their day records in rupees, shape (n, 4)."""
+        cells = self._cells
+        exchange, seq = ticks["exchange_us"].astype(np.float64), ticks["seq"].astype(np.float64)
+        last, is_first = cells[Cell.EXCHANGE_US, rows], np.isnan(cells[Cell.EXCHANGE_US, rows])
+        is_new = is_first | (exchange > last)
+        is_new |= (exchange == last) & (seq > cells[Cell.SEQ, rows])
+        is_sane = _is_sane(ticks)
+        self.dropped["absurd"] += int((~is_sane).sum())
+        self.dropped["old"] += int((is_sane & ~is_new).sum())
+        kept = (is_new & is_sane).nonzero()[0]
+        ticks, rows, day = ticks[kept], rows[kept], day[kept]
+        received = received_us + ticks["received_after_us"].astype(np.float64)
+        cells[Cell.EXCHANGE_US, rows], cells[Cell.SEQ, rows] = exchange[kept], seq[kept]
+        cells[Cell.RECEIVED_US, rows] = received
+        flags = ticks["flags"]
+        self._trade(ticks, rows, flags & TickFlag.PRICE > 0)
+        self._quote(ticks, rows, flags & TickFlag.QUOTE > 0, received)
+        has = flags & TickFlag.VOLUME > 0
+        cells[Cell.VOLUME, rows[has]] = ticks["volume"][has]
+        self._interest(ticks["oi"], rows, flags & TickFlag.OI > 0, received)
+        has = flags & TickFlag.DAY > 0
+        for i, (cell, _) in enumerate(_DAY):
+            cells[cell, rows[has]] = day[has, i]
+
+    def _trade(self, ticks: npt.NDArray[np.void], rows: Rows, has: BoolArray) -> None:
+        has = has & (ticks["ltp"] > 0)  # a contract that never traded has a last price of 0
+        at, traded = rows[has], ticks["traded_s"][has].astype(np.float64) * 1e6
+        self._cells[Cell.LTP, at] = ticks["ltp"][has] / PAISE
+        # A feed that does not say when the last trade was: it is as old as the frame that tells it.
+        self._cells[Cell.TRADED_US, at] = np.where(traded > 0, traded, ticks["exchange_us"][has])
+
+    def _quote(
+        self, ticks: npt.NDArray[np.void], rows: Rows, has: BoolArray, received: FloatArray
+    ) -> None:
+        at = rows[has]
+        self._cells[Cell.BID, at] = ticks["bid"][has] / PAISE
+        self._cells[Cell.ASK, at] = ticks["ask"][has] / PAISE
+        self._cells[Cell.BID_QTY, at] = ticks["bid_qty"][has]
+        self._cells[Cell.ASK_QTY, at] = ticks["ask_qty"][has]
+        self._cells[Cell.QUOTED_US, at] = received[has]
+
+    def _interest(
+        self, oi: npt.NDArray[np.int64], rows: Rows, has: BoolArray, received: FloatArray
+    ) -> None:
+        """Keep open interest, when it was last told, and when it last changed; a change is an event of its own."""
+        cells, at, now, seen = self._cells, rows[has], oi[has].astype(np.float64), received[has]
+        before = cells[Cell.OI, at]
+        moved = (before != now) & ~np.isnan(before)  # the first value seen is no change
+        cells[Cell.OI_CHANGED_US, at[moved]] = seen[moved]
+        cells[Cell.OI, at] = now
+        cells[Cell.OI_SEEN_US, at] = seen
+        opened = np.isnan(cells[Cell.OI_OPEN, at])
+        cells[Cell.OI_OPEN, at[opened]] = now[opened]
+
+
+def _static(session: Session) -> FloatArray:
+    """Return cells in which only what the session itself tells is known."""
+    told = session.instruments
+    cells = np.full((KEPT, len(told.token) + 1), np.nan)
+    for cell, values in (
+        (Cell.PREV_CLOSE, told.prev_close),
+        (Cell.OI_PREV, told.oi_prev),
+        (Cell.OI_OPEN, told.oi_open),
+    ):
+        cells[cell, :-1] = [np.nan if value is None else value for value in values]
+    return cells
+
+
+def _rounds(rows: Rows) -> Iterator[Rows | slice]:
+    """Yield the places of each instrument's first tick, then of each one's second, and so on."""
+    if np.bincount(rows).max() == 1:
+        yield slice(None)
+        return
+    order = rows.argsort(kind="stable")
+    grouped = rows[order]
+    starts = np.concatenate(([0], (grouped[1:] != grouped[:-1]).nonzero()[0] + 1))
+    turn = np.arange(len(rows)) - np.repeat(starts, np.diff([*starts, len(rows)]))
+    for k in range(int(turn.max()) + 1):
+        yield order[turn == k]
+
+
+def _is_sane(ticks: npt.NDArray[np.void]) -> BoolArray:
+    """Return which ticks hold no negative price, and no negative or impossible quantity."""
+    sane = np.ones(len(ticks), np.bool_)
+    for name in _PRICES:
+        sane &= ticks[name] >= 0
+    for name in _QUANTITIES:
+        sane &= (ticks[name] >= 0) & (ticks[name] <= MOST)
+    return sane
+
+
+def _day_records(batch: TickBatch) -> FloatArray:
+    """Return the day record of each tick in rupees, shape (n, 4), NaN where it has none."""
+    values = np.full((len(batch.records), len(_DAY)), np.nan)
+    if batch.day is not None:
+        has = (batch.records["flags"] & TickFlag.DAY > 0).nonzero()[0]
+        for i, (_, name) in enumerate(_DAY):
+            values[has, i] = batch.day[name] / PAISE
+    return values

@@ -1,0 +1,122 @@
+"""What is known of each instrument at one instant: one matrix, a row a cell, a column an instrument (pure)."""
+
+import math
+from enum import IntEnum
+from types import MappingProxyType
+
+import numpy as np
+
+from analytics.history import Then
+from oimon.core.chain import FloatArray
+from oimon.core.compare import age_limit
+from oimon.core.mark import MAX_AGE_S, mark_price
+from oimon.core.oi import window_base
+from oimon.core.quality import OI_STALE_S
+
+
+class Cell(IntEnum):
+    """A row of the matrix. Prices in rupees, interest and volume in quantity, instants in microseconds; NaN is unknown."""
+
+    LTP = 0
+    BID = 1
+    ASK = 2
+    BID_QTY = 3
+    ASK_QTY = 4
+    VOLUME = 5
+    OI = 6
+    OI_PREV = 7  # at the previous session's close
+    OI_OPEN = 8  # the session's first
+    PREV_CLOSE = 9
+    EXCHANGE_US = 10
+    RECEIVED_US = 11
+    TRADED_US = 12
+    OI_CHANGED_US = 13
+    # what only the book itself needs
+    QUOTED_US = 14
+    OI_SEEN_US = 15
+    SEQ = 16
+    DAY_OPEN = 17
+    DAY_HIGH = 18
+    DAY_LOW = 19
+    DAY_AVERAGE = 20
+    # what follows from the rest at a beat
+    MARK = 21
+    IS_MID = 22  # 1 where the mark is a mid
+    OI_AGE_S = 23  # since the last open-interest message
+    OI_CHANGE_DAY = 24
+    OI_CHANGE_OPEN = 25
+    OI_CHANGE_3M = 26
+    OI_CHANGE_5M = 27
+    OI_CHANGE_15M = 28
+    OI_CHANGE_30M = 29
+    PRICE_CHANGE_15M = 30
+
+
+KEPT = Cell.MARK
+"""Cells below this one are kept by the book; the others are made at each beat."""
+WINDOWS = MappingProxyType(
+    {
+        Cell.OI_CHANGE_3M: 180.0,
+        Cell.OI_CHANGE_5M: 300.0,
+        Cell.OI_CHANGE_15M: 900.0,
+        Cell.OI_CHANGE_30M: 1800.0,
+    }
+)
+"""Windows of the changes of open interest, in seconds; the specification's ΔOI_w is the 15-minute one."""
+
+
+def marked(kept: FloatArray, tick: FloatArray, now_us: int, cadence_s: float) -> FloatArray:
+    """Return the whole matrix with marks and ages, and with changes still unknown.
+
+    Args:
+        kept: the book's cells, shape (KEPT, instruments).
+        tick: smallest step of each price in rupees, shape (instruments,).
+        now_us: the beat.
+        cadence_s: usual time between two prices of one instrument.
+
+    Source: analytics specification, 1.4; rulings, 13.
+    """
+    cells = np.full((len(Cell), kept.shape[1]), np.nan)
+    cells[:KEPT] = kept
+    ages_s = (now_us - kept[[Cell.QUOTED_US, Cell.TRADED_US, Cell.OI_SEEN_US]]) * 1e-6
+    marks = mark_price(
+        kept[Cell.BID],
+        kept[Cell.ASK],
+        kept[Cell.LTP],
+        quote_age_s=ages_s[0],
+        trade_age_s=ages_s[1],
+        tick=tick,
+        max_age_s=age_limit(MAX_AGE_S, cadence_s),
+    )
+    cells[Cell.MARK], cells[Cell.IS_MID] = marks.price, marks.is_mid
+    cells[Cell.OI_AGE_S] = ages_s[2]
+    return cells
+
+
+def fill_changes(cells: FloatArray, then: dict[float, Then]) -> None:
+    """Fill in the changes of open interest and of marks, in place.
+
+    A leg whose open interest was last confirmed more than 600 s ago keeps it, but has no change over a window.
+
+    Args:
+        cells: the matrix of :func:`marked`.
+        then: what was known at the start of each window of ``WINDOWS``, by its length.
+
+    Source: analytics specification, 1.3 and 1.6.
+    """
+    oi = cells[Cell.OI]
+    cells[Cell.OI_CHANGE_DAY] = oi - cells[Cell.OI_PREV]
+    cells[Cell.OI_CHANGE_OPEN] = oi - cells[Cell.OI_OPEN]
+    current = np.where(cells[Cell.OI_AGE_S] <= OI_STALE_S, oi, np.nan)
+    for cell, window_s in WINDOWS.items():
+        past = then[window_s]
+        base, is_partial = window_base(past.oi, past.first_oi, past.first_age_s)
+        cells[cell] = current - base
+        if cell is Cell.OI_CHANGE_15M:
+            mark = np.where(is_partial, past.first_mark, past.mark)
+            cells[Cell.PRICE_CHANGE_15M] = cells[Cell.MARK] - mark
+
+
+def known(value: float) -> float | None:
+    """Return a cell's value as a plain number, None where it is unknown."""
+    return None if math.isnan(value) else float(value)

@@ -1,0 +1,160 @@
+"""The chain over the last half hour: whole-chain samples, and the faces of it that analyses ask for."""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from typing_extensions import TypedDict, override
+
+from oimon.core.chain import FloatArray
+from oimon.core.oi import MIN_WINDOW_S
+
+KEEP_S = 1860.0  # half an hour and a minute, plus one older sample as anchor
+QUIET_S = 15.0  # a sample is due after this long even where nothing changed
+SPACING_S = 1.0  # at most one sample a second, however fast the beats are
+MAX_POINTS = int(KEEP_S / SPACING_S) + 2
+
+
+class Point(TypedDict):
+    """One sample of one instrument: epoch seconds, rupees, quantity; None is unknown."""
+
+    ts: float
+    ltp: float | None
+    oi: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """What was known of every instrument at one beat; columns of shape (instruments,), NaN where unknown."""
+
+    at_s: float
+    oi: FloatArray
+    mark: FloatArray
+    ltp: FloatArray
+    level: float | None  # reference level X, in rupees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Then:
+    """What was known when a window began; columns of shape (instruments,), NaN where unknown.
+
+    ``oi`` and ``mark`` are of the last sample at or before the window's start, ``first_*`` of each instrument's oldest.
+    """
+
+    oi: FloatArray
+    mark: FloatArray
+    first_oi: FloatArray
+    first_mark: FloatArray
+    first_age_s: FloatArray
+    level: float | None
+
+
+class RollingTicks(Mapping[str, "deque[Point]"]):
+    """Samples of the whole chain, oldest first, at most ``MAX_POINTS``; by symbol, that instrument's points.
+
+    Args:
+        symbols: name of each instrument.
+
+    Source: analytics specification, 0 (evaluation grid) and 1.3; requirement R131.
+    """
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self._symbols = list(symbols)
+        self._times: list[float] = []
+        self._samples: list[Sample] = []
+        self._unseen = np.full(len(symbols) + 1, np.nan)
+        self._first_oi, self._first_mark = self._unseen, self._unseen
+        self._first_s = self._unseen
+
+    @override
+    def __getitem__(self, symbol: str) -> "deque[Point]":
+        """Return one instrument's points, oldest first."""
+        row = self._symbols.index(symbol)
+        return deque((_point(sample, row) for sample in self._samples), maxlen=MAX_POINTS)
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        """Go through the symbols."""
+        return iter(self._symbols)
+
+    @override
+    def __len__(self) -> int:
+        """Return how many instruments there are."""
+        return len(self._symbols)
+
+    def span_s(self, now_s: float) -> float:
+        """Return how far back the samples reach, in seconds."""
+        return now_s - self._times[0] if self._times else 0.0
+
+    def is_due(self, now_s: float, oi: FloatArray) -> bool:
+        """Say whether a sample is due: open interest changed, or 15 s have passed."""
+        if not self._times:
+            return True
+        since_s = now_s - self._times[-1]
+        if since_s >= QUIET_S:
+            return True
+        return since_s >= SPACING_S and not np.array_equal(oi, self._samples[-1].oi, equal_nan=True)
+
+    def append(self, sample: Sample) -> None:
+        """Add a sample, and drop what is older than any window asks for."""
+        is_first = np.isnan(self._first_oi) & ~np.isnan(sample.oi)
+        if is_first.any():
+            self._first_oi = np.where(is_first, sample.oi, self._first_oi)
+            self._first_mark = np.where(is_first, sample.mark, self._first_mark)
+            self._first_s = np.where(is_first, sample.at_s, self._first_s)
+        self._times.append(sample.at_s)
+        self._samples.append(sample)
+        stale = bisect_right(self._times, sample.at_s - KEEP_S) - 1
+        if stale > 0:
+            del self._times[:stale], self._samples[:stale]
+
+    def at_window(self, now_s: float, window_s: float) -> Then:
+        """Return what was known when a window that ends now began."""
+        index = bisect_right(self._times, now_s - window_s) - 1
+        base = self._samples[index] if index >= 0 else None
+        level = base
+        if base is None and self._samples and self.span_s(now_s) >= MIN_WINDOW_S:
+            level = self._samples[0]
+        return Then(
+            oi=base.oi if base else self._unseen,
+            mark=base.mark if base else self._unseen,
+            first_oi=self._first_oi,
+            first_mark=self._first_mark,
+            first_age_s=now_s - self._first_s,
+            level=level.level if level else None,
+        )
+
+    def widen(self, symbols: Sequence[str]) -> None:
+        """Take in instruments that were added at the end; nothing is known of their past."""
+        added = len(symbols) - len(self._symbols)
+        self._symbols = list(symbols)
+        self._unseen = np.full(len(symbols) + 1, np.nan)
+        self._first_oi, self._first_mark, self._first_s = (
+            _wider(column, added) for column in (self._first_oi, self._first_mark, self._first_s)
+        )
+        self._samples = [
+            Sample(
+                at_s=sample.at_s,
+                oi=_wider(sample.oi, added),
+                mark=_wider(sample.mark, added),
+                ltp=_wider(sample.ltp, added),
+                level=sample.level,
+            )
+            for sample in self._samples
+        ]
+
+
+def _wider(column: FloatArray, added: int) -> FloatArray:
+    """Return the column with unknown instruments before its last place, which stands for "no such leg"."""
+    return np.concatenate((column[:-1], np.full(added + 1, np.nan)))
+
+
+def _point(sample: Sample, row: int) -> Point:
+    ltp, oi = sample.ltp.item(row), sample.oi.item(row)
+    return Point(
+        ts=sample.at_s,
+        ltp=None if np.isnan(ltp) else ltp,
+        oi=None if np.isnan(oi) else int(oi),
+    )

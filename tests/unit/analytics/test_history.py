@@ -1,0 +1,72 @@
+import numpy as np
+
+from analytics.history import KEEP_S, MAX_POINTS, RollingTicks, Sample
+from tests.unit.core.chains import column
+
+
+def sample(at_s, oi=65.0, mark=100.0, level=24_500.0):
+    return Sample(
+        at_s=at_s,
+        oi=column(oi, None),
+        mark=column(mark, None),
+        ltp=column(mark, None),
+        level=level,
+    )
+
+
+def test_a_sample_is_due_on_a_change_or_after_fifteen_seconds():
+    rolling = RollingTicks(["A"])
+    assert rolling.is_due(0.0, column(65, None))
+    rolling.append(sample(0.0))
+
+    assert not rolling.is_due(14.9, column(65, None))
+    assert rolling.is_due(15.0, column(65, None))
+    assert rolling.is_due(1.0, column(130, None))
+    assert not rolling.is_due(0.5, column(130, None))
+
+
+def test_memory_is_bounded_and_keeps_one_older_anchor():
+    rolling = RollingTicks(["A"])
+    for second in range(4_000):
+        rolling.append(sample(float(second), oi=float(second)))
+
+    assert len(rolling["A"]) <= MAX_POINTS
+    assert KEEP_S <= rolling.span_s(3_999.0) <= KEEP_S + 1
+    assert rolling.at_window(3_999.0, 1_800.0).oi[0] == 2_199.0
+
+
+def test_an_instrument_s_points_are_plain_values():
+    rolling = RollingTicks(["A"])
+    rolling.append(sample(1.0, oi=None, mark=12.5))
+    rolling.append(sample(16.0))
+
+    assert list(rolling) == ["A"]
+    assert len(rolling) == 1
+    assert list(rolling["A"]) == [
+        {"ts": 1.0, "ltp": 12.5, "oi": None},
+        {"ts": 16.0, "ltp": 100.0, "oi": 65},
+    ]
+
+
+def test_a_window_before_the_first_sample_has_only_the_oldest():
+    rolling = RollingTicks(["A"])
+    rolling.append(sample(100.0, oi=65.0))
+    rolling.append(sample(200.0, oi=130.0))
+
+    young, older = rolling.at_window(300.0, 900.0), rolling.at_window(400.0, 900.0)
+
+    assert np.isnan(older.oi[0])
+    assert (older.first_oi[0], older.first_age_s[0]) == (65.0, 300.0)
+    assert (young.level, older.level) == (None, 24_500.0)
+
+
+def test_an_added_instrument_has_no_past():
+    rolling = RollingTicks(["A"])
+    rolling.append(sample(0.0))
+
+    rolling.widen(["A", "B"])
+
+    then = rolling.at_window(900.0, 900.0)
+    assert then.oi.tolist()[:1] == [65.0]
+    assert np.isnan(then.oi[1:]).all()
+    assert list(rolling["B"]) == [{"ts": 0.0, "ltp": None, "oi": None}]
