@@ -1,0 +1,83 @@
+"""Where the market stands: forward, reference level, the strikes around the money (pure)."""
+
+from analytics.cells import Cell
+from analytics.findings import Reference
+from analytics.situation import Before, ChainNow, MarketNow
+from oimon.core.chain import nearest_index, strike_window
+from oimon.core.compare import age_limit
+from oimon.core.forward import Forward, ForwardSource, synthetic_forward
+from oimon.core.greeks import years_to_expiry
+from oimon.core.mark import Marks
+from oimon.core.quality import SLOW_S
+from oimon.terms import MarketState
+
+EACH_SIDE = 10  # strikes of ATM±n for window ratios
+CARRY_S = 60.0  # how much of F − S is averaged while spot is no traded price
+
+
+def reference_of(chain: ChainNow, market: MarketNow, before: Before) -> Reference:
+    """Return forward, reference level and window of one chain.
+
+    Args:
+        chain: one expiry.
+        market: what all expiries share.
+        before: what is remembered of this expiry.
+
+    Source: analytics specification, 1.5.
+    """
+    years = years_to_expiry(chain.seconds_left)
+    future = market.future
+    future_mark = None if future is None else future.mark
+    is_own = future is not None and future.expiry == chain.expiry
+    forward: Forward | None = None
+    if market.spot is not None:
+        forward = synthetic_forward(
+            chain.strike,
+            Marks(price=chain.cells[Cell.MARK], is_mid=chain.cells[Cell.IS_MID] > 0),
+            spot=market.spot,
+            years=years,
+            future=future_mark if is_own else None,
+        )
+    elif future_mark is not None:
+        forward = Forward(price=future_mark, source=ForwardSource.FUTURE, strikes=0)
+    is_spot_good = _is_spot_good(market)
+    price = None if forward is None else forward.price
+    atm = None if price is None else nearest_index(chain.strike, price)
+    near = None if market.spot is None else nearest_index(chain.strike, market.spot)
+    return Reference(
+        years=years,
+        is_spot_good=is_spot_good,
+        forward=forward,
+        level=market.spot if is_spot_good else _level_by_carry(market, price, before),
+        atm=atm,
+        atm_spot=None if near is None else chain.strike.item(near),
+        window=slice(0)
+        if atm is None
+        else strike_window(chain.strike, chain.strike[atm], EACH_SIDE),
+    )
+
+
+def _is_spot_good(market: MarketNow) -> bool:
+    """Say whether spot is a fresh, traded price: in the closing auction of the cash market it is not."""
+    if market.spot is None or market.spot_age_s is None:
+        return False
+    is_fresh = market.spot_age_s <= age_limit(SLOW_S, market.cadence_s)
+    return is_fresh and market.market is not MarketState.OPEN_CAS
+
+
+def _level_by_carry(market: MarketNow, forward: float | None, before: Before) -> float | None:
+    """Return the forward less the last known carry, or the last spot where that is unknown."""
+    if forward is None:
+        return None
+    if not before.carry:
+        return forward if market.spot is None else market.spot
+    newest = before.carry[-1][0]
+    recent = [carry for at_s, carry in before.carry if at_s >= newest - CARRY_S]
+    return forward - sum(recent) / len(recent)
+
+
+def spot_carry(reference: Reference, market: MarketNow) -> float | None:
+    """Return F − S in rupees, None while spot is no traded price."""
+    if reference.forward is None or market.spot is None or not reference.is_spot_good:
+        return None
+    return reference.forward.price - market.spot

@@ -1,0 +1,104 @@
+"""What an analysis is made from: the chain now, the market now, and what was remembered (pure)."""
+
+from dataclasses import dataclass, field, replace
+
+from analytics.levels import LevelWatch
+from oimon.core.chain import FloatArray
+from oimon.core.direction_filter import DirectionState
+from oimon.core.skew import skew_reference
+from oimon.terms import MarketState
+
+SAMPLE_S = 30.0  # pace of PCR, skew and carry histories
+SAMPLES_S = 1860.0  # how long PCR and carry are kept; skew is kept for the day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChainNow:
+    """One expiry's chain at a beat.
+
+    ``strike`` in rupees, ascending, shape (n,); ``cells`` of shape (len(Cell), 2, n), calls before puts.
+    """
+
+    expiry: str
+    lot: int | None
+    tick: float
+    seconds_left: float  # to the contract's close
+    session_s: float  # length of a trading session
+    is_in_entry_window: bool
+    strike: FloatArray
+    cells: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FutureNow:
+    """The near future at a beat: prices in rupees, interest in quantity, changes over the short-term window."""
+
+    symbol: str
+    expiry: str | None
+    lot: int
+    tick: float
+    mark: float | None
+    mark_change: float | None
+    oi: float | None
+    oi_change: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketNow:
+    """What all expiries of an underlying share at a beat."""
+
+    ts_us: int
+    market: MarketState
+    cadence_s: float
+    spot: float | None
+    spot_age_s: float | None
+    level_then: float | None  # reference level when the short-term window began
+    future: FutureNow | None
+
+    @property
+    def now_s(self) -> float:
+        """The beat, in epoch seconds."""
+        return self.ts_us / 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What one expiry's analysis remembers: filters, levels and its own sampled histories."""
+
+    direction: DirectionState | None = None
+    support: LevelWatch = field(default_factory=LevelWatch)
+    resistance: LevelWatch = field(default_factory=LevelWatch)
+    sampled_s: float | None = None
+    pcr: tuple[tuple[float, float | None], ...] = ()  # epoch seconds, chain PCR
+    carry: tuple[tuple[float, float], ...] = ()  # epoch seconds, F − S in rupees
+    rr25: tuple[float, ...] = ()
+    rr25_reference: float | None = None
+
+
+def sampled(
+    before: Before, now_s: float, *, pcr: float | None, carry: float | None, rr25: float | None
+) -> Before:
+    """Return what is remembered with one more sample, when 30 s have passed since the last.
+
+    Args:
+        before: what is remembered.
+        now_s: the beat.
+        pcr: put-call ratio of the chain.
+        carry: forward minus spot in rupees; None while spot is no traded price.
+        rr25: 25-delta risk reversal.
+
+    Source: analytics specification, 0 (evaluation grid).
+    """
+    if before.sampled_s is not None and now_s - before.sampled_s < SAMPLE_S:
+        return before
+    oldest = now_s - SAMPLES_S
+    skew = before.rr25 if rr25 is None else (*before.rr25, rr25)
+    kept = tuple(sample for sample in before.carry if sample[0] >= oldest)
+    return replace(
+        before,
+        sampled_s=now_s,
+        pcr=(*(sample for sample in before.pcr if sample[0] >= oldest), (now_s, pcr)),
+        carry=kept if carry is None else (*kept, (now_s, carry)),
+        rr25=skew,
+        rr25_reference=skew_reference(skew),
+    )
