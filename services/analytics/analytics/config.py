@@ -1,0 +1,13 @@
+"""Settings of analytics: those of every service, on a port of its own."""
+
+from pydantic import Field
+
+from oimon.config import Settings
+
+
+class AnalyticsSettings(Settings):
+    """What analytics can be told."""
+
+    http_port: int = Field(
+        8702, ge=0, le=65535, description="port of /healthz, /readyz, /metrics and /status"
+    )

@@ -1,0 +1,128 @@
+"""One partition's analyst: takes entries in, answers each beat with one analysis.
+
+The state is what a restart must rebuild from the log: book, history, filters. Only a beat makes an analysis, so how
+ticks were batched never shows. Source: bus contract, section 7; rulings, 5, 11, 13, 14.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analytics.analyse import analyse
+from analytics.board import quote_board
+from analytics.book import ChainBook
+from analytics.cells import Cell
+from analytics.findings import Findings
+from analytics.history import RollingTicks, Sample
+from analytics.message import chain_analysis
+from analytics.run import Run, cells_now, chain_now, market_now, tracked
+from analytics.situation import Before
+from oimon.bus import Entry, Output
+from oimon.core.chain import FloatArray
+from oimon.core.oi import WINDOW_S
+from oimon.messages import ANALYSIS, Beat, ChainAnalysis, Gap, QuoteBoard, Session, TickBatch
+from oimon.terms import Segment
+
+_WINDOW_US = int(WINDOW_S * 1e6)
+
+
+@dataclass(kw_only=True, eq=False)
+class Desk:
+    """State of one partition."""
+
+    partition: str
+    run: Run | None = None
+    last_n: int = 0  # number of the last entry: the next is one more, or the log has a hole
+    has_hole: bool = False  # since the last beat
+    gapped_until_us: int = 0
+
+
+def handle(desk: Desk, entry: Entry) -> tuple[Desk, Sequence[Output]]:
+    """Take one entry of a partition's ticks in; answer a beat with one analysis, anything else with nothing.
+
+    Raises:
+        PoisonMessage: the entry cannot be used.
+    """
+    message = entry.message
+    desk.has_hole |= 0 < desk.last_n < entry.n - 1
+    desk.last_n = entry.n
+    match message:
+        case Session():
+            _meet(desk, message)
+        case Gap(filled=False):
+            desk.gapped_until_us = max(desk.gapped_until_us, message.to_us + _WINDOW_US)
+        case TickBatch() if desk.run is not None:
+            desk.run.book.apply(message)
+        case Beat() if desk.run is not None:
+            if desk.has_hole:
+                desk.has_hole, desk.gapped_until_us = False, message.ts_us + _WINDOW_US
+            is_gapped = message.ts_us < desk.gapped_until_us
+            return desk, [Output(ANALYSIS, _answer(desk.run, message, is_gapped=is_gapped))]
+        case _:
+            pass  # ticks and beats before the first session: nobody could say what they mean
+    return desk, []
+
+
+def _meet(desk: Desk, session: Session) -> None:
+    """Start anew for a new run; within a run take in what was added."""
+    run = desk.run
+    if run is None or run.book.session.run != session.run:
+        desk.run = Run(book=ChainBook(session), history=RollingTicks(session.instruments.symbol))
+        desk.has_hole, desk.gapped_until_us = False, 0
+    elif run.book.adopt(session):
+        run.history.widen(session.instruments.symbol)
+
+
+def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> ChainAnalysis | QuoteBoard:
+    if run.book.session.segment in (Segment.MCX, Segment.NSE) or not run.book.layout.expiries:
+        return quote_board(run.book, beat)
+    cells = cells_now(run, beat)
+    market = market_now(run, cells, beat)
+    found = []
+    for expiry in tracked(run, beat.ts_us):
+        before = run.before.get(expiry.expiry, Before())
+        findings = analyse(chain_now(run, expiry, cells, beat.ts_us), market, before)
+        run.before[expiry.expiry] = findings.after
+        found.append(findings)
+    _sample(run, cells, market.now_s, found[0].reference.level)
+    _note_minute(run, found[0])
+    return chain_analysis(
+        run.book,
+        beat,
+        found,
+        cells,
+        minutes=run.minutes,
+        history_s=run.history.span_s(market.now_s),
+        is_gapped=is_gapped,
+    )
+
+
+def _sample(run: Run, cells: FloatArray, now_s: float, level: float | None) -> None:
+    if run.history.is_due(now_s, cells[Cell.OI]):
+        run.history.append(
+            Sample(
+                at_s=now_s,
+                oi=cells[Cell.OI].copy(),
+                mark=cells[Cell.MARK].copy(),
+                ltp=cells[Cell.LTP].copy(),
+                level=level,
+            )
+        )
+
+
+def _note_minute(run: Run, found: Findings) -> None:
+    """Keep one line a minute, of its first beat."""
+    at_s = found.market.ts_us // 1_000_000
+    if run.minutes and run.minutes[-1][0] // 60 == at_s // 60:
+        return
+    interest, judged = found.interest, found.judgement
+    run.minutes.append(
+        (
+            at_s,
+            found.reference.level,
+            interest.pcr.by_oi,
+            interest.coi.balance,
+            judged.scored.score,
+            judged.state.label.value,
+            None if interest.pain is None else interest.pain.strike,
+        )
+    )

@@ -1,0 +1,54 @@
+"""Wires analytics: ticks in, one analysis a beat out."""
+
+import time
+from collections.abc import Sequence
+
+from analytics.config import AnalyticsSettings
+from analytics.desk import Desk, handle
+from oimon import metrics
+from oimon.bus import Entry, Output, Role
+from oimon.messages import ANALYSIS, TICKS
+from oimon.service import Running, Service
+
+
+def role() -> Role[Desk]:
+    """Return the duty: ticks of a partition in, its analyses out."""
+    return Role(
+        name="analytics",
+        reads=TICKS,
+        writes=ANALYSIS,
+        start=lambda partition: Desk(partition=partition),
+        handle=handle,
+    )
+
+
+def _measured(desk: Desk, entry: Entry) -> tuple[Desk, Sequence[Output]]:
+    """Handle an entry and count what it came to; the handler itself knows no clock and no metric."""
+    book = desk.run.book if desk.run else None
+    before = dict(book.dropped) if book else {}
+    started = time.perf_counter()
+    desk, outputs = handle(desk, entry)
+    if outputs:
+        metrics.ANALYSIS_SECONDS.observe(time.perf_counter() - started)
+        metrics.ANALYSES.labels(desk.partition).inc(len(outputs))
+    elif book is not None:
+        for why, count in book.dropped.items():
+            metrics.TICKS_DROPPED.labels(why).inc(count - before.get(why, 0))
+    return desk, outputs
+
+
+async def run(running: Running[AnalyticsSettings]) -> None:
+    """Own partitions and analyse them until told to stop."""
+    duty = role()
+    await running.bus.own(
+        Role(
+            name=duty.name,
+            reads=duty.reads,
+            writes=duty.writes,
+            start=duty.start,
+            handle=_measured,
+        )
+    )
+
+
+service = Service(name="analytics", settings=AnalyticsSettings, run=run, offline_role=role)

@@ -1,0 +1,111 @@
+"""The analysis of one beat as the project's message (pure)."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from analytics.book import ChainBook
+from analytics.cells import Cell, known
+from analytics.findings import Findings
+from analytics.history import KEEP_S
+from analytics.report import expiry_analysis, future_reading
+from oimon.core.chain import FloatArray
+from oimon.core.compare import age_limit
+from oimon.messages import Beat, ChainAnalysis, ExpiryAnalysis, Minute
+from oimon.terms import MarketState
+
+STALE_S = 10.0  # age of the newest market data while the market is open; Source: bus contract, 11
+WARM_S = 300.0
+_OPEN = (MarketState.OPEN, MarketState.OPEN_CAS)
+_EXPIRY_FIELDS = tuple(f.name for f in fields(ExpiryAnalysis) if f.name != "why_null")
+_NO_SPOT = "no price of the underlying yet"
+_WHY = {
+    "spot": _NO_SPOT,
+    "spot_prev_close": "the session does not tell the previous close",
+    "x": _NO_SPOT,
+    "vix": "India VIX is not among the instruments",
+    "tick_received_us": "no tick yet",
+    "tick_age_ms": "no market data yet",
+    "oi_age_s": "open interest has not changed yet",
+    "quotes_assumed": "quotes are the source's own",
+    "future": "no future among the instruments",
+}
+
+
+def chain_analysis(
+    book: ChainBook,
+    beat: Beat,
+    found: Sequence[Findings],
+    cells: FloatArray,
+    *,
+    minutes: Sequence[Minute],
+    history_s: float,
+    is_gapped: bool,
+) -> ChainAnalysis:
+    """Return the message of one beat.
+
+    Args:
+        book: whose session and layout name things.
+        beat: what is answered.
+        found: of each tracked expiry, the headline first.
+        cells: the whole matrix, shape (len(Cell), instruments + 1).
+        minutes: one line a minute, oldest first.
+        history_s: how far back the samples reach.
+        is_gapped: whether ticks of the last window are missing.
+
+    Source: messages-sketch (fields).
+    """
+    session, layout, headline = book.session, book.layout, found[0]
+    first, *more = [expiry_analysis(findings) for findings in found]
+    place = next(e for e in layout.expiries if e.expiry == first.expiry)
+    changed_us = _newest(cells[Cell.OI_CHANGED_US, place.columns])
+    told: dict[str, Any] = {
+        "spot": headline.market.spot,
+        "spot_prev_close": _cell(cells, Cell.PREV_CLOSE, layout.spot),
+        "x": headline.reference.level,
+        "vix": _cell(cells, Cell.LTP, layout.vix),
+        "tick_received_us": _newest(cells[Cell.RECEIVED_US]),
+        "tick_age_ms": beat.age_ms,
+        "oi_age_s": None if changed_us is None else (beat.ts_us - changed_us) / 1e6,
+        "quotes_assumed": session.quotes_assumed,
+        "future": future_reading(headline),
+    }
+    return ChainAnalysis(
+        **{name: getattr(first, name) for name in _EXPIRY_FIELDS},
+        **told,
+        why_null={**first.why_null, **{k: _WHY[k] for k, value in told.items() if value is None}},
+        ts_us=beat.ts_us,
+        run=session.run,
+        mode=session.mode,
+        underlying=session.underlying,
+        segment=session.segment,
+        date=session.date,
+        market=headline.market.market,
+        feed=beat.feed,
+        cadence_s=session.cadence_s,
+        is_stale=_is_stale(beat, session.cadence_s),
+        is_gapped=is_gapped,
+        is_warm=history_s >= WARM_S,
+        history_s=min(history_s, KEEP_S),
+        events=headline.events,
+        history=list(minutes),
+        more=more,
+    )
+
+
+def _is_stale(beat: Beat, cadence_s: float) -> bool:
+    """Say whether the newest market data are too old while the market is open. Source: bus contract, 11."""
+    if beat.market not in _OPEN:
+        return False
+    return beat.age_ms is None or beat.age_ms > age_limit(STALE_S, cadence_s) * 1000
+
+
+def _newest(instants: FloatArray) -> int | None:
+    known_ = instants[~np.isnan(instants)]
+    return int(known_.max()) if len(known_) else None
+
+
+def _cell(cells: FloatArray, cell: Cell, column: int | None) -> float | None:
+    return None if column is None else known(cells[cell, column])

@@ -1,0 +1,264 @@
+"""Findings as the project's message (pure)."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from analytics.cells import Cell
+from analytics.findings import Findings
+from analytics.words import line
+from oimon.core.build_up import CLASSES
+from oimon.core.chain import BoolArray, FloatArray
+from oimon.core.implied_vol import IV_STATUSES
+from oimon.core.verdict import VERDICTS
+from oimon.messages import (
+    Chain,
+    CoiReading,
+    ComponentReading,
+    Contribution,
+    ExpiryAnalysis,
+    FutureReading,
+    Gex,
+    Legs,
+    SignalReading,
+    StrikeVerdict,
+)
+
+DAY_S = 86_400.0
+AGAINST = 3  # contrary lines shown
+ClassNames = tuple[list[str | None], list[str | None]]
+"""Class of each call and each put, None where it could not be made."""
+_CLASS_NAMES = tuple(str(name) for name in CLASSES)
+_VERDICT_NAMES = tuple(str(name) for name in VERDICTS)
+
+_NO_SPOT = "no price of the underlying yet"
+_NO_VOLATILITY = "no at-the-money volatility"
+_YOUNG = "history is younger than 5 minutes"
+_WHY: Mapping[str, str] = MappingProxyType(
+    {
+        "lot": "lot unknown: open interest is in contracts",
+        "forward": _NO_SPOT,
+        "forward_source": _NO_SPOT,
+        "atm": _NO_SPOT,
+        "atm_spot": _NO_SPOT,
+        "pcr": "no call open interest",
+        "pcr_window": "no call open interest around the money",
+        "pcr_vol": "no call volume",
+        "pcr_slope_per_hour": "fewer than 5 samples of PCR over 5 minutes",
+        "max_pain": "no open interest",
+        "max_pain_zone": "no open interest",
+        "support_wall": "no put open interest at or below the level",
+        "resistance_wall": "no call open interest at or above the level",
+        "support_second_ratio": "no second strike",
+        "resistance_second_ratio": "no second strike",
+        "support_weak_towards": "the second strike is not close",
+        "resistance_weak_towards": "the second strike is not close",
+        "atm_iv": "no volatility at any strike",
+        "rr25": "25-delta wings are not in the chain",
+        "straddle": "a leg at the money has no price",
+        "em_window": _NO_VOLATILITY,
+        "em_expiry": _NO_VOLATILITY,
+        "gex": "no volatility at any strike",
+    }
+)
+
+
+def expiry_analysis(found: Findings) -> ExpiryAnalysis:
+    """Return the message's part about one expiry; each null at its top has a reason in ``why_null``.
+
+    Source: messages-sketch (fields), analytics specification, 14.
+    """
+    chain, judged, levels = found.chain, found.judgement, found.interest.levels
+    contributions, classes = _contributions(found), _class_names(found)
+    coi, told = _coi(found), _nullable(found)
+    return ExpiryAnalysis(
+        **told,
+        why_null=_why_null(told, coi, _why_no_iv(found)),
+        expiry=chain.expiry,
+        days_to_expiry=max(chain.seconds_left, 0.0) / DAY_S,
+        tick=chain.tick,
+        quality=found.quality.quality,
+        quality_why=list(found.quality.why),
+        coi=coi,
+        support=list(levels.support.strongest),
+        resistance=list(levels.resistance.strongest),
+        direction=judged.state.label,
+        confidence_factor=judged.confidence,
+        score=judged.scored.score,
+        agreement=judged.scored.agreement,
+        coverage=judged.scored.coverage,
+        components={
+            name.value: ComponentReading(score=part.score, status=part.status.value)
+            for name, part in judged.parts.items()
+        },
+        contributions=contributions,
+        against=[c for c in contributions if c[1] * judged.scored.score < 0][:AGAINST],
+        signal=SignalReading(
+            signal=judged.view.signal,
+            raw=judged.view.raw,
+            vetoes=[veto.value for veto in judged.view.vetoes],
+        ),
+        verdicts=_verdicts(found, classes),
+        chain=_chain(found, classes),
+    )
+
+
+def _nullable(found: Findings) -> dict[str, Any]:
+    """Return the message's fields that may be null, each of which then needs a reason."""
+    chain, reference, interest = found.chain, found.reference, found.interest
+    forward, pain, curve = reference.forward, interest.pain, found.volatility.curve
+    support, resistance = interest.levels
+    slope, straddle = found.judgement.slope, found.volatility.straddle
+    return {
+        "lot": chain.lot,
+        "forward": None if forward is None else forward.price,
+        "forward_source": None if forward is None else forward.source.value,
+        "atm": None if reference.atm is None else chain.strike.item(reference.atm),
+        "atm_spot": reference.atm_spot,
+        "pcr": interest.pcr.by_oi,
+        "pcr_window": interest.pcr_window.by_oi,
+        "pcr_vol": interest.pcr.by_volume,
+        "pcr_slope_per_hour": None if slope is None else slope.per_hour,
+        "max_pain": None if pain is None else pain.strike,
+        "max_pain_zone": None if pain is None else pain.zone,
+        "support_wall": support.wall,
+        "resistance_wall": resistance.wall,
+        "support_second_ratio": support.second_ratio,
+        "resistance_second_ratio": resistance.second_ratio,
+        "support_weak_towards": support.weak_towards,
+        "resistance_weak_towards": resistance.weak_towards,
+        "atm_iv": None if curve is None else curve.atm_iv,
+        "rr25": None if curve is None else curve.rr25,
+        "straddle": None if straddle is None else straddle.price,
+        "em_window": found.volatility.em_window,
+        "em_expiry": found.volatility.em_expiry,
+        "gex": _gex(found),
+    }
+
+
+def future_reading(found: Findings) -> FutureReading | None:
+    """Return what the near future says, None where the session has none."""
+    future, flow = found.market.future, found.flow
+    if future is None:
+        return None
+    return FutureReading(
+        symbol=future.symbol,
+        mark=future.mark,
+        oi=None if future.oi is None else int(future.oi),
+        build_up=None if flow.future is None else flow.future.value,
+        basis=flow.basis,
+    )
+
+
+def _why_null(told: Mapping[str, object], coi: CoiReading, why_no_iv: str | None) -> dict[str, str]:
+    """Return the reason of each null at the top."""
+    why = {name: _WHY[name] for name, value in told.items() if value is None}
+    if why_no_iv is not None:
+        why |= {name: why_no_iv for name in ("atm_iv", "gex") if name in why}
+    if coi.balance is None:
+        why["coi.balance"] = _YOUNG
+    return why
+
+
+def _why_no_iv(found: Findings) -> str | None:
+    """Return why the strike at the money has no volatility."""
+    curve, atm = found.volatility.curve, found.reference.atm
+    if curve is None or atm is None:
+        return _NO_SPOT
+    status = IV_STATUSES[curve.status[atm]]
+    return None if curve.status[atm] == 0 else f"at the money: {status.replace('_', ' ')}"
+
+
+def _contributions(found: Findings) -> list[Contribution]:
+    return [
+        (name.value, share, line(name, share, found))
+        for name, share in found.judgement.scored.contributions
+    ]
+
+
+def _coi(found: Findings) -> CoiReading:
+    change = found.interest.coi
+    return CoiReading(
+        balance=change.balance,
+        case=change.case.value,
+        ratio=change.ratio,
+        ce_change=change.ce_change,
+        pe_change=change.pe_change,
+    )
+
+
+def _gex(found: Findings) -> Gex | None:
+    exposure = found.volatility.exposure
+    if exposure is None:
+        return None
+    return Gex(net=exposure.net, abs=exposure.absolute, zero=exposure.zero_gamma)
+
+
+def _class_names(found: Findings) -> ClassNames:
+    """Return the class of each call and each put, None where price or interest is unknown."""
+    calls, puts = (
+        [_CLASS_NAMES[code] if known else None for code, known in zip(codes, is_known, strict=True)]
+        for codes, is_known in zip(
+            found.flow.build_up.tolist(), found.flow.is_known.tolist(), strict=True
+        )
+    )
+    return calls, puts
+
+
+def _verdicts(found: Findings, classes: ClassNames) -> list[StrikeVerdict]:
+    verdicts = found.flow.verdicts
+    names = [_VERDICT_NAMES[code] for code in verdicts.code.tolist()]
+    strikes, scores = found.chain.strike.tolist(), verdicts.score.tolist()
+    return list(zip(strikes, *classes, names, scores, strict=True))
+
+
+def _chain(found: Findings, classes: ClassNames) -> Chain:
+    curve, cells = found.volatility.curve, found.chain.cells
+    n = len(found.chain.strike)
+    nothing = np.full((2, n), np.nan)
+    delta = nothing if curve is None else curve.delta
+    is_mid = cells[Cell.IS_MID] > 0
+    return Chain(
+        strike=found.chain.strike,
+        iv=nothing[0] if curve is None else curve.iv,
+        ce=_legs(cells[:, 0], classes[0], delta[0], is_mid[0]),
+        pe=_legs(cells[:, 1], classes[1], delta[1], is_mid[1]),
+    )
+
+
+def _legs(
+    cells: FloatArray, build_up: list[str | None], delta: FloatArray, is_mid: BoolArray
+) -> Legs:
+    """Return one side's columns from its cells, shape (len(Cell), n)."""
+    priced = ~np.isnan(cells[Cell.MARK])
+    return Legs(
+        ltp=cells[Cell.LTP],
+        bid=cells[Cell.BID],
+        ask=cells[Cell.ASK],
+        bid_qty=cells[Cell.BID_QTY],
+        ask_qty=cells[Cell.ASK_QTY],
+        mark=cells[Cell.MARK],
+        mark_source=[
+            ("mid" if mid else "ltp") if known else None
+            for mid, known in zip(is_mid.tolist(), priced.tolist(), strict=True)
+        ],
+        prev_close=cells[Cell.PREV_CLOSE],
+        volume=cells[Cell.VOLUME],
+        oi=cells[Cell.OI],
+        oi_prev=cells[Cell.OI_PREV],
+        oi_change_day=cells[Cell.OI_CHANGE_DAY],
+        oi_change_open=cells[Cell.OI_CHANGE_OPEN],
+        oi_change_3m=cells[Cell.OI_CHANGE_3M],
+        oi_change_5m=cells[Cell.OI_CHANGE_5M],
+        oi_change_15m=cells[Cell.OI_CHANGE_15M],
+        oi_change_30m=cells[Cell.OI_CHANGE_30M],
+        price_change_15m=cells[Cell.PRICE_CHANGE_15M],
+        build_up=build_up,
+        delta=delta,
+        exchange_us=cells[Cell.EXCHANGE_US],
+        received_us=cells[Cell.RECEIVED_US],
+        traded_us=cells[Cell.TRADED_US],
+        oi_changed_us=cells[Cell.OI_CHANGED_US],
+    )

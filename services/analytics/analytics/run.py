@@ -1,0 +1,133 @@
+"""What one run of a session has taught, and the chains and the market as they stand in it at a beat."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+
+from analytics.book import ChainBook
+from analytics.cells import WINDOWS, Cell, fill_changes, known, marked
+from analytics.history import RollingTicks
+from analytics.layout import ExpiryLayout
+from analytics.situation import Before, ChainNow, FutureNow, MarketNow
+from oimon import calendar
+from oimon.core.chain import FloatArray
+from oimon.core.compare import age_limit
+from oimon.core.oi import WINDOW_S
+from oimon.messages import Beat, Minute
+from oimon.terms import FeedState, MarketState, Segment
+
+MINUTES = 30
+HALT_S = 60.0  # without a tick of any symbol while the market should be open
+
+
+@dataclass(kw_only=True, eq=False)
+class Run:
+    """Everything that one run of a session has taught."""
+
+    book: ChainBook
+    history: RollingTicks
+    before: dict[str, Before] = field(default_factory=dict)  # by expiry
+    minutes: deque[Minute] = field(default_factory=lambda: deque(maxlen=MINUTES))
+
+
+def cells_now(run: Run, beat: Beat) -> FloatArray:
+    """Return the whole matrix at a beat, shape (len(Cell), instruments + 1)."""
+    now_s = beat.ts_us / 1e6
+    cells = marked(run.book.copy(), run.book.layout.tick, beat.ts_us, run.book.session.cadence_s)
+    then = {window_s: run.history.at_window(now_s, window_s) for window_s in WINDOWS.values()}
+    fill_changes(cells, then)
+    return cells
+
+
+def tracked(run: Run, ts_us: int) -> list[ExpiryLayout]:
+    """Return the expiries to analyse, the headline first: the nearest that lives and was delivered."""
+    session, delivered = run.book.session, run.book.delivered()
+    alive = [
+        expiry
+        for expiry in run.book.layout.expiries
+        if _close_us(session.segment, expiry.expiry) > ts_us
+    ]
+    if not alive:  # a recorded day goes on a little after its last contract has closed
+        alive = list(run.book.layout.expiries[-1:])
+    return [expiry for expiry in alive if delivered[expiry.columns].any()] or alive[:1]
+
+
+def market_now(run: Run, cells: FloatArray, beat: Beat) -> MarketNow:
+    """Return what all expiries share at a beat."""
+    session, layout = run.book.session, run.book.layout
+    now_s = beat.ts_us / 1e6
+    spot, age_s = None, None
+    if layout.spot is not None:
+        spot = known(cells[Cell.LTP, layout.spot])
+        received_us = known(cells[Cell.RECEIVED_US, layout.spot])
+        age_s = None if received_us is None else now_s - received_us / 1e6
+    return MarketNow(
+        ts_us=beat.ts_us,
+        market=_state(beat, session.cadence_s),
+        cadence_s=session.cadence_s,
+        spot=spot,
+        spot_age_s=age_s,
+        level_then=run.history.at_window(now_s, WINDOW_S).level,
+        future=_future(run, cells),
+    )
+
+
+def _state(beat: Beat, cadence_s: float) -> MarketState:
+    """Return the market's state; open without any tick from a working feed, it is perhaps halted.
+
+    Source: analytics specification, 12.2; rulings, 13.
+    """
+    if beat.market is not MarketState.OPEN or beat.age_ms is None:
+        return beat.market
+    is_quiet = beat.age_ms > age_limit(HALT_S, cadence_s) * 1000
+    is_working = beat.feed in (FeedState.OK, FeedState.SILENT)
+    return MarketState.HALT_SUSPECTED if is_quiet and is_working else beat.market
+
+
+def _future(run: Run, cells: FloatArray) -> FutureNow | None:
+    """Return the near future, None where the session has none."""
+    session, futures = run.book.session, run.book.layout.futures
+    live = [row for row in futures if (session.instruments.expiry[row] or "") >= session.date]
+    if not live:
+        return None
+    row, told = live[0], session.instruments
+    return FutureNow(
+        symbol=told.symbol[row],
+        expiry=told.expiry[row],
+        lot=told.lot[row],
+        tick=told.tick[row],
+        mark=known(cells[Cell.MARK, row]),
+        mark_change=known(cells[Cell.PRICE_CHANGE_15M, row]),
+        oi=known(cells[Cell.OI, row]),
+        oi_change=known(cells[Cell.OI_CHANGE_15M, row]),
+    )
+
+
+def chain_now(run: Run, expiry: ExpiryLayout, cells: FloatArray, ts_us: int) -> ChainNow:
+    """Return one expiry's chain: the strikes of which the feed has delivered a leg in this run."""
+    segment, today = run.book.session.segment, calendar.day_of(ts_us)
+    is_last_day = today.isoformat() == expiry.expiry
+    first_us, last_us = calendar.entry_window(segment, today, is_expiry=is_last_day)
+    is_listed = run.book.delivered()[expiry.columns].any(axis=0)
+    return ChainNow(
+        expiry=expiry.expiry,
+        lot=expiry.lot,
+        tick=expiry.tick,
+        seconds_left=(_close_us(segment, expiry.expiry) - ts_us) / 1e6,
+        session_s=_session_s(segment, today),
+        is_in_entry_window=first_us <= ts_us <= last_us,
+        strike=expiry.strike[is_listed],
+        cells=cells[:, expiry.columns[:, is_listed]],
+    )
+
+
+@lru_cache(maxsize=256)
+def _close_us(segment: Segment, expiry: str) -> int:
+    """Return when contracts of an expiry close; asked of the calendar once, not at every beat."""
+    return calendar.close_us(segment, date.fromisoformat(expiry))
+
+
+@lru_cache(maxsize=256)
+def _session_s(segment: Segment, day: date) -> float:
+    return float(calendar.session_s(segment, day))
