@@ -18,7 +18,7 @@ from rich.live import Live
 from notifier.screen import View, screen, summary
 from oimon.bus import Bus, Entry
 from oimon.clock import Clock
-from oimon.errors import ConfigError, PoisonMessage, TransientError
+from oimon.errors import ConfigError, InputError, PoisonMessage, TransientError
 from oimon.messages import (
     ADVICE_MINIMAL,
     ADVICE_RICH,
@@ -144,7 +144,9 @@ class Lines:
             self._last = line
             try:
                 print(line, file=self._console.file, flush=True)
-            except BrokenPipeError:
+            except (
+                BrokenPipeError
+            ):  # and the interpreter's own flush at the end shall find an open file
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._console.file.fileno())
                 return True
         return False
@@ -163,7 +165,11 @@ class Picture:
         self._whole_chain, self._contracts = whole_chain, contracts
 
     def show(self, view: View) -> bool:
-        """Write the file once an analysis and the fast coach's word on it are there."""
+        """Write the file once an analysis and the fast coach's word on it are there.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
         if view.analysis is None or (
             isinstance(view.analysis, ChainAnalysis) and view.minimal is None
         ):
@@ -181,7 +187,12 @@ class Picture:
         )
         title = f"OI Monitor · {view.underlying} · {view.analysis.mode}"
         drawing = _FONT_FROM_ELSEWHERE.sub("", console.export_svg(title=title))
-        self._path.write_text(drawing, encoding="utf-8")
+        try:
+            self._path.write_text(drawing, encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                self._path, "the picture", str(error), "Name a file that can be written"
+            ) from error
         return True
 
     def close(self) -> None:
@@ -205,6 +216,7 @@ async def watch(
 
     Raises:
         ConfigError: no such underlying is watched; names those that are.
+        InputError: the picture's file cannot be written.
     """
     newest = Newest(underlying or "")
     reading = asyncio.ensure_future(_read(bus, newest, underlying))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from notifier import figures
+from notifier import figures, render
 from notifier.figures import UNKNOWN, age, clock_time, plain
 from notifier.render import call, evidence
 from oimon.messages import (
@@ -91,7 +91,8 @@ def _coach_line(name: str, advice: Advice | None, analysis: ChainAnalysis) -> Te
         return Text(f"{name:8s} has not spoken yet", style="bright_black")
     why = "" if advice.by_why is None else f": {advice.by_why.replace('_', ' ')}"
     since_s = max(0.0, (analysis.ts_us - advice.input_ts_us) / 1e6)
-    reasons = "; ".join([*advice.reasons, *advice.warnings])
+    asked = [] if advice.trigger is None else [f"({render.trigger(advice.trigger)})"]
+    reasons = "; ".join([*advice.reasons, *advice.warnings, *asked])
     return Text.assemble(
         (f"{name:8s} ", "bold"),
         (f"{call(advice)} {advice.confidence:.2f}", "bold cyan"),

@@ -5,7 +5,7 @@ Every text for a person far away has the time, the data's age, the mode, and the
 
 from notifier import figures
 from notifier.figures import age, clock_time, grouped
-from oimon.messages import Advice, ChainAnalysis, Contribution
+from oimon.messages import Advice, ChainAnalysis, Contribution, Trigger
 from oimon.terms import Action, Coach, Direction
 
 FOOTER = "decision support, not advice"
@@ -86,6 +86,8 @@ def transcript(advice: Advice, was: str | None) -> str:
     ]
     lines += [f"  because  {reason}" for reason in advice.reasons]
     lines += [f"  warning  {warning}" for warning in advice.warnings]
+    if advice.trigger is not None:
+        lines.append(f"  trigger  {trigger(advice.trigger)}")
     if advice.invalidation is not None:
         lines.append(f"  invalid beyond {grouped(advice.invalidation)}")
     told = advice.transcript
@@ -101,6 +103,11 @@ def transcript(advice: Advice, was: str | None) -> str:
 def call(advice: Advice) -> str:
     """Return what a coach says: ENTER CE, WAIT."""
     return advice.action if advice.side is None else f"{advice.action} {advice.side}"
+
+
+def trigger(why: Trigger) -> str:
+    """Return why the deep coach spoke: oi change, 12 of 84 legs moved."""
+    return f"{why.reason.replace('_', ' ')}, {why.moved} of {why.eligible} legs moved"
 
 
 def evidence(item: Contribution) -> str:

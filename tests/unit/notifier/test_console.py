@@ -8,7 +8,7 @@ from notifier.console import Lines, Newest, Picture, Table, watch
 from notifier.screen import View
 from oimon.bus.memory import MemoryBus
 from oimon.clock import ManualClock, SystemClock
-from oimon.errors import BusDown, ConfigError
+from oimon.errors import BusDown, ConfigError, InputError
 from oimon.messages import ANALYSIS
 from tests.eventually import eventually
 from tests.unit.notifier.samples import (
@@ -161,6 +161,14 @@ def test_the_picture_waits_for_the_fast_coach_and_asks_no_other_server(tmp_path)
     assert "BULLISH" in drawing
     assert "REPLAY" in drawing
     assert "url(http" not in drawing
+
+
+def test_a_picture_that_cannot_be_written_is_named_with_its_remedy(tmp_path):
+    path = tmp_path / "no such folder" / "table.svg"
+    picture = Picture(path, width=80, whole_chain=False, contracts=False)
+
+    with pytest.raises(InputError, match=r"table\.svg: the picture.*Name a file"):
+        picture.show(View(underlying="SILVERMIC", analysis=make_board()))
 
 
 def test_the_picture_of_a_quote_board_waits_for_no_coach(tmp_path):

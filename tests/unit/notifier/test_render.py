@@ -82,6 +82,7 @@ def test_a_transcript_shows_question_answer_and_what_it_cost():
         "2026-08-18 12:38:50 IST REPLAY NIFTY rich: WAIT → HOLD CE 0.62 by model",
         "  because  support 24400 holds",
         "  because  puts are written at 24500",
+        "  trigger  oi change, 12 of 84 legs moved",
         "  invalid beyond 24,470.00",
         "  model    qwen/qwen-2.5-72b-instruct, 1850 ms, 900 + 60 tokens, $0.00031",
         '  asked    {"v":1,"u":"NIFTY"}',

@@ -70,7 +70,7 @@ S 24400(91) 24300(60)   R 24600(91) 24700(72)   Straddle 344.6   ±345 by expiry
 Why      net buildup +0.18: puts written at 24400 and 24500 · coi balance +0.13: puts +16.5L, calls +4.6L in 15 min
 Against  sr position -0.02: call wall 24600 is near
 MINIMAL  WAIT 0.61  by rule: no key, 12:41:07 (0.0s ago)  direction is NEUTRAL; no signal
-RICH     HOLD CE 0.62  by model, 12:38:50 (2m17s ago)  support 24400 holds; puts are written at 24500
+RICH     HOLD CE 0.62  by model, 12:38:50 (2m17s ago)  support 24400 holds; puts are written at 24500; (oi cha…
 PAPER    2x24500CE at 186.40 now 192.60 +₹806 before charges   today 3 trades +₹1,140 net   stop 139.80 target 260.95
 25 Aug   PCR 1.02  MaxPain 24500  - NEUTRAL 12%  S 24400  R 24600  IV 12.8%"""
 
