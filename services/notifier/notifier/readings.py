@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from notifier import figures, render
+from notifier import figures
 from notifier.figures import UNKNOWN, age, clock_time, plain
-from notifier.render import call, evidence
+from notifier.render import call, evidence, trigger
 from oimon.messages import (
     Advice,
     ChainAnalysis,
@@ -80,19 +80,25 @@ def other_expiry(other: ExpiryAnalysis) -> Text:
 
 def coaches(analysis: ChainAnalysis, minimal: Advice | None, rich: Advice | None) -> list[Text]:
     """Return a line for each coach, and one for the paper position when there is or was one today."""
-    lines = [_coach_line("MINIMAL", minimal, analysis), _coach_line("RICH", rich, analysis)]
-    if minimal is not None and (minimal.position is not None or _has_traded(minimal)):
-        lines.append(Text.assemble(("PAPER    ", "bold"), _paper(minimal)))
+    fast, deep = (_of_run(analysis.run, advice) for advice in (minimal, rich))
+    lines = [_coach_line("MINIMAL", fast, analysis), _coach_line("RICH", deep, analysis)]
+    if fast is not None and (fast.position is not None or _has_traded(fast)):
+        lines.append(Text.assemble(("PAPER    ", "bold"), _paper(fast)))
     return lines
 
 
+def _of_run(run: str, advice: Advice | None) -> Advice | None:
+    """Return the advice unless it is of an earlier run: what was said of another day is not shown."""
+    return advice if advice is not None and advice.run == run else None
+
+
 def _coach_line(name: str, advice: Advice | None, analysis: ChainAnalysis) -> Text:
-    if advice is None or advice.run != analysis.run:
+    if advice is None:
         return Text(f"{name:8s} has not spoken yet", style="bright_black")
     why = "" if advice.by_why is None else f": {advice.by_why.replace('_', ' ')}"
     since_s = max(0.0, (analysis.ts_us - advice.input_ts_us) / 1e6)
-    asked = [] if advice.trigger is None else [f"({render.trigger(advice.trigger)})"]
-    reasons = "; ".join([*advice.reasons, *advice.warnings, *asked])
+    asked = "" if advice.trigger is None else f" ({trigger(advice.trigger)})"
+    reasons = "; ".join([*advice.reasons, *advice.warnings]) + asked
     return Text.assemble(
         (f"{name:8s} ", "bold"),
         (f"{call(advice)} {advice.confidence:.2f}", "bold cyan"),

@@ -70,7 +70,7 @@ S 24400(91) 24300(60)   R 24600(91) 24700(72)   Straddle 344.6   ±345 by expiry
 Why      net buildup +0.18: puts written at 24400 and 24500 · coi balance +0.13: puts +16.5L, calls +4.6L in 15 min
 Against  sr position -0.02: call wall 24600 is near
 MINIMAL  WAIT 0.61  by rule: no key, 12:41:07 (0.0s ago)  direction is NEUTRAL; no signal
-RICH     HOLD CE 0.62  by model, 12:38:50 (2m17s ago)  support 24400 holds; puts are written at 24500; (oi cha…
+RICH     HOLD CE 0.62  by model, 12:38:50 (2m17s ago)  support 24400 holds; puts are written at 24500 (oi change, 12 of…
 PAPER    2x24500CE at 186.40 now 192.60 +₹806 before charges   today 3 trades +₹1,140 net   stop 139.80 target 260.95
 25 Aug   PCR 1.02  MaxPain 24500  - NEUTRAL 12%  S 24400  R 24600  IV 12.8%"""
 
@@ -201,10 +201,14 @@ def test_the_mode_is_a_watermark_of_its_own_colour():
     assert len(set(backgrounds.values())) == 3
 
 
-def test_a_coach_of_an_earlier_run_has_not_spoken_yet():
-    lines = drawn(make_view(rich=make_rich_advice(run="r0")))
+def test_what_a_coach_said_in_an_earlier_run_is_not_shown():
+    old = make_advice(run="r0", position=make_position())
 
+    lines = drawn(make_view(minimal=old, rich=make_rich_advice(run="r0")))
+
+    assert "MINIMAL  has not spoken yet" in lines
     assert "RICH     has not spoken yet" in lines
+    assert not any(line.startswith("PAPER") for line in lines)
 
 
 def test_a_cached_answer_shows_how_old_its_input_is():
