@@ -25,7 +25,16 @@ from oimon.core.advice import RuleAdvice, advise_flat, advise_held, rule_probabi
 from oimon.core.answer import DEFAULT_HORIZON_MIN
 from oimon.core.arbitrate import Decider, Opinion, Ruling, arbitrate_flat, arbitrate_held
 from oimon.core.position import QUOTE_AGE_S, Sight, coach_in_position
-from oimon.messages import Advice, ChainAnalysis, Contract, DayTotals, Order, Position, Transcript
+from oimon.messages import (
+    Advice,
+    ChainAnalysis,
+    Contract,
+    DayTotals,
+    Fill,
+    Order,
+    Position,
+    Transcript,
+)
 from oimon.terms import Action, Coach, DecidedBy
 
 ANSWER_S = 5.0  # an answer is usable until its analysis is this old
@@ -38,6 +47,17 @@ class _Said:
     rule: RuleAdvice
     ruling: Ruling
     contract: Contract | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beat:
+    """What an advice tells besides the decision."""
+
+    analysis: ChainAnalysis
+    found: Usable
+    day: DayTotals
+    fill: Fill | None
+    transcript: Transcript | None
 
 
 def decide(
@@ -63,8 +83,8 @@ def decide(
         state, said = _in_position(analysis, state, state.position, found)
     else:
         state, said = _flat(analysis, state, day, found, refused=refused, capital=capital)
-    advice = _advice(analysis, state, found, said)
-    return state, replace(advice, fill=fill, day=day, transcript=transcript)
+    beat = _Beat(analysis=analysis, found=found, day=day, fill=fill, transcript=transcript)
+    return state, _advice(beat, state, said)
 
 
 def _told(state: State, heard: Heard, found: Usable) -> tuple[State, Transcript | None]:
@@ -162,8 +182,10 @@ def _refused(why: str, analysis: ChainAnalysis) -> RuleAdvice:
     return RuleAdvice(action=Action.WAIT, side=None, why=why, confidence=confidence)
 
 
-def _advice(analysis: ChainAnalysis, state: State, found: Usable, said: _Said) -> Advice:
-    ruling, rule = said.ruling, said.rule
+def _advice(beat: _Beat, state: State, said: _Said) -> Advice:
+    """Return the advice, as the rule says it; a model's words come over it where the ruling is its."""
+    analysis, ruling = beat.analysis, said.ruling
+    why, reasons, confidence = _rules_words(beat, said)
     advice = Advice(
         ts_us=analysis.ts_us,
         run=analysis.run,
@@ -173,39 +195,42 @@ def _advice(analysis: ChainAnalysis, state: State, found: Usable, said: _Said) -
         x=analysis.x,
         action=ruling.action,
         side=ruling.side,
-        confidence=rule.confidence,
-        reasons=rule_reasons(rule, analysis),
+        confidence=confidence,
+        reasons=reasons,
         invalidation=_level(analysis, state, ruling),
         horizon_min=DEFAULT_HORIZON_MIN,
         by=DecidedBy.RULE,
-        by_why=found.why,
+        by_why=why,
         input_ts_us=analysis.ts_us,
-        forced=rule.is_forced,
-        rule_action=rule.action,
+        forced=said.rule.is_forced,
+        rule_action=said.rule.action,
         warnings=[],
         quotes_assumed=analysis.quotes_assumed,
         contract=said.contract,
         position=state.position,
         order=state.order,
+        fill=beat.fill,
+        day=beat.day,
+        transcript=beat.transcript,
     )
     match ruling.decider:
         case Decider.MINIMAL:
-            return _by_model(advice, found, ruling)
+            return _by_model(advice, beat.found, ruling)
         case Decider.RICH:
             return _by_rich(advice, state)
         case Decider.RULE:
-            return _by_rule(advice, analysis, said)
+            return advice
 
 
-def _by_rule(advice: Advice, analysis: ChainAnalysis, said: _Said) -> Advice:
-    why = said.ruling.why
-    if why is None or why == "forced":
-        return replace(advice, by_why=why or advice.by_why)
-    if why == said.rule.why:  # the rule's own reason: its words and its confidence stand
-        return replace(advice, by_why=advice.by_why or why)
+def _rules_words(beat: _Beat, said: _Said) -> tuple[str | None, list[str], float]:
+    """Return why it is not the model's word, the rule's reasons, and its confidence."""
+    analysis, rule, why = beat.analysis, said.rule, said.ruling.why
+    if why in (None, "forced", rule.why):  # the rule's own reason: its words stand
+        none_heard = beat.found.why if why != "forced" else why
+        return none_heard or why, rule_reasons(rule, analysis), rule.confidence
     is_entry = said.ruling.action is Action.ENTER
     confidence = rule_probability(analysis.confidence_factor, is_directional=is_entry)
-    return replace(advice, by_why=why, reasons=[in_words(why)], confidence=confidence)
+    return why, [in_words(why)], confidence
 
 
 def _by_model(advice: Advice, found: Usable, ruling: Ruling) -> Advice:

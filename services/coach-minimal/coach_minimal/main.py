@@ -79,7 +79,7 @@ async def run(running: Running[Config]) -> None:
         await running.bus.own(replace(duty, handle=handle))
 
 
-service = Service(name="coach-minimal", settings=Config, run=run)
+service = Service(name="coach-minimal", settings=Config, run=run, offline_role=offline_role)
 
 
 def _resume(_partition: str, last: Entry, _answered: Entry | None) -> State:

@@ -79,7 +79,7 @@ async def run(running: Running[Config]) -> None:
         await running.bus.own(replace(duty, handle=handle))
 
 
-service = Service(name="coach-rich", settings=Config, run=run)
+service = Service(name="coach-rich", settings=Config, run=run, offline_role=offline_role)
 
 
 def _with_position(state: State, fast: Advice) -> State:

@@ -105,7 +105,10 @@ def _analysis(analysis: ChainAnalysis) -> Json:
             "slope_h": number(analysis.pcr_slope_per_hour, 3),
         },
         "coi": {"balance": number(analysis.coi.balance, 3), "case": analysis.coi.case},
-        "max_pain": {"strike": number(analysis.max_pain, 2), "zone": zone and list(zone)},
+        "max_pain": {
+            "strike": number(analysis.max_pain, 2),
+            "zone": zone and [number(k, 2) for k in zone],
+        },
         "support": _levels(analysis.support),
         "resistance": _levels(analysis.resistance),
         "events": [event.text for event in analysis.events],

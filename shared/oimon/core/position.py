@@ -108,7 +108,9 @@ def coach_in_position(
     bid, age = seen.bid, seen.quote_age_s
     if bid is None or age is None or age > quote_age_limit_s + SLACK:
         return _stale(held, seen), Action.HOLD, Reason.STALE_QUOTE
-    held = _trailed(replace(held, stale_since_s=None, peak=max(held.peak, bid)))
+    if held.stale_since_s is not None or bid > held.peak:
+        held = replace(held, stale_since_s=None, peak=max(held.peak, bid))
+    held = _trailed(held)
     reason = _exit(held, seen, bid)
     if reason is None:
         return held, Action.HOLD, Reason.IN_POSITION
@@ -160,7 +162,9 @@ def _stale(held: Holding, seen: Sight) -> Holding:
 def _trailed(held: Holding) -> Holding:
     if not held.is_trailing and not reaches(held.peak, held.entry * TRAIL_FROM):
         return held
-    return replace(held, is_trailing=True, stop=max(held.stop, TRAIL * held.peak))
+    stop = max(held.stop, TRAIL * held.peak)
+    is_same = held.is_trailing and stop == held.stop
+    return held if is_same else replace(held, is_trailing=True, stop=stop)
 
 
 def _exit(held: Holding, seen: Sight, bid: float) -> Reason | None:
