@@ -19,7 +19,7 @@ from oimon.terms import MarketState
 STALE_S = 10.0  # age of the newest market data while the market is open; Source: bus contract, 11
 WARM_S = 300.0
 _OPEN = (MarketState.OPEN, MarketState.OPEN_CAS)
-_EXPIRY_FIELDS = tuple(f.name for f in fields(ExpiryAnalysis) if f.name != "why_null")
+EXPIRY_FIELDS = tuple(f.name for f in fields(ExpiryAnalysis) if f.name != "why_null")
 _NO_SPOT = "no price of the underlying yet"
 _WHY = {
     "spot": _NO_SPOT,
@@ -73,7 +73,7 @@ def chain_analysis(
         "future": future_reading(headline),
     }
     return ChainAnalysis(
-        **{name: getattr(first, name) for name in _EXPIRY_FIELDS},
+        **{name: getattr(first, name) for name in EXPIRY_FIELDS},
         **told,
         why_null={**first.why_null, **{k: _WHY[k] for k, value in told.items() if value is None}},
         ts_us=beat.ts_us,

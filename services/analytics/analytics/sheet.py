@@ -1,0 +1,116 @@
+"""One analysis on paper: the figures, then the strikes around the money (pure)."""
+
+import math
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from oimon.calendar import IST
+from oimon.messages import ChainAnalysis, Legs
+
+EACH_SIDE = 10
+UNKNOWN = "--"
+
+
+def sheet(analysis: ChainAnalysis) -> RenderableType:
+    """Return what a terminal shows of one analysis of a file.
+
+    Args:
+        analysis: with open interest in quantity, or in contracts where its lot is unknown.
+    """
+    parts: list[RenderableType] = [_head(analysis), _figures(analysis), _ladder(analysis)]
+    if analysis.lot is None:
+        note = "Open interest and volume are in contracts: the lot is unknown. Give it with --lot."
+        parts.append(Text(note, style="yellow"))
+    return Group(*parts)
+
+
+def _head(analysis: ChainAnalysis) -> Text:
+    at = datetime.fromtimestamp(analysis.ts_us / 1e6, IST)
+    text = Text(f"{analysis.underlying} {analysis.expiry}", style="bold")
+    text.append(f" as of {at:%Y-%m-%d %H:%M:%S} IST, from a file\n", style="default")
+    text.append(f"spot {_price(analysis.spot)}  forward {_price(analysis.forward)}")
+    text.append(f"  {analysis.direction}  quality {analysis.quality}")
+    if analysis.quality_why:
+        text.append(f" ({', '.join(analysis.quality_why)})")
+    return text
+
+
+def _figures(analysis: ChainAnalysis) -> Table:
+    table = Table.grid(padding=(0, 2))
+    zone = analysis.max_pain_zone
+    pain = _strike(analysis.max_pain)
+    if zone is not None and zone[0] < zone[1]:
+        pain += f" (zone {_strike(zone[0])} to {_strike(zone[1])})"
+    iv, gex = analysis.atm_iv, analysis.gex
+    for name, value in (
+        ("PCR by open interest", _ratio(analysis.pcr)),
+        ("PCR by volume", _ratio(analysis.pcr_vol)),
+        ("PCR around the money", _ratio(analysis.pcr_window)),
+        ("Max pain", pain),
+        ("Support", _levels(analysis.support)),
+        ("Resistance", _levels(analysis.resistance)),
+        ("Largest put, call interest", _walls(analysis)),
+        ("Volatility at the money", UNKNOWN if iv is None else f"{iv:.2%}"),
+        ("Straddle", _price(analysis.straddle)),
+        ("Expected move to expiry", _price(analysis.em_expiry)),
+        ("Zero gamma (assumption)", _price(gex.zero if gex is not None else None)),
+    ):
+        table.add_row(name, value)
+    return table
+
+
+def _ladder(analysis: ChainAnalysis) -> Table:
+    table = Table(box=None, padding=(0, 1))
+    for name in ("Call OI", "Δ day", "Call LTP", "Strike", "Put LTP", "Δ day", "Put OI", "IV"):
+        table.add_column(name, justify="right")
+    strikes = analysis.chain.strike.tolist()
+    at = strikes.index(analysis.atm) if analysis.atm in strikes else len(strikes) // 2
+    for i in range(max(at - EACH_SIDE, 0), min(at + EACH_SIDE + 1, len(strikes))):
+        iv = analysis.chain.iv.item(i)
+        call, put = _leg(analysis.chain.ce, i), _leg(analysis.chain.pe, i)
+        table.add_row(
+            *call,
+            _strike(strikes[i]),
+            *reversed(put),
+            f"{iv:.1%}" if math.isfinite(iv) else UNKNOWN,
+            style="bold" if strikes[i] == analysis.atm else None,
+        )
+    return table
+
+
+def _leg(legs: Legs, i: int) -> tuple[str, str, str]:
+    oi, change, ltp = (column.item(i) for column in (legs.oi, legs.oi_change_day, legs.ltp))
+    return _count(oi), _count(change, sign="+"), _price(ltp)
+
+
+def _count(value: float, sign: str = "") -> str:
+    """Return a count as India writes it: in crore and lakh where it is large."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    for unit, name in ((1e7, "cr"), (1e5, "L")):
+        if abs(value) >= unit:
+            return f"{value / unit:{sign}.2f}{name}"
+    return f"{value:{sign},.0f}"
+
+
+def _price(value: float | None) -> str:
+    return UNKNOWN if value is None or math.isnan(value) else f"{value:,.2f}"
+
+
+def _strike(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:g}"
+
+
+def _ratio(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.4f}"
+
+
+def _levels(levels: list[tuple[float, float]]) -> str:
+    return "  ".join(f"{_strike(k)} ({strength:.0f})" for k, strength in levels) or UNKNOWN
+
+
+def _walls(analysis: ChainAnalysis) -> str:
+    return f"{_strike(analysis.support_wall)}, {_strike(analysis.resistance_wall)}"
