@@ -12,7 +12,7 @@ from oimon.bus import Entry
 from oimon.messages import Advice, ChainAnalysis, Gap, Level, QuoteBoard, Session, Trade
 
 _NO_ROW = ("ticks", "beat")  # ticks are kept by recordings; a beat is in its analysis
-_ZLIB_LEVEL = 1  # 15 KB to 2.4 KB in 57 µs; the default level: to 2.0 KB in 137 µs
+_ZLIB_LEVEL = 1  # of the bundled day: 43 KB to 11.6 in 0.4 ms; the default level: to 10.1 in 1.1 ms
 
 
 @dataclass(frozen=True)
