@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oimon import codec
+from oimon import codec, plain
 from oimon.errors import PoisonMessage
 from oimon.messages import DAY, TICK, Beat, Gap, Session, TickBatch, TickFlag
 from oimon.terms import FeedState, MarketState
@@ -50,9 +50,9 @@ def test_an_analysis_comes_back_with_the_same_bytes():
 
 def test_every_key_of_an_analysis_is_sorted_and_no_number_is_nan():
     text = codec.encode(make_analysis())
-    plain = orjson.loads(text)
+    read = orjson.loads(text)
 
-    assert orjson.dumps(plain, option=orjson.OPT_SORT_KEYS) == text
+    assert orjson.dumps(read, option=orjson.OPT_SORT_KEYS) == text
     assert b"NaN" not in text
 
 
@@ -62,10 +62,10 @@ def test_counts_are_whole_numbers_and_an_unknown_one_is_null():
     legs.oi[0] = np.nan
     chain = dataclasses.replace(analysis.chain, ce=legs)
 
-    plain = orjson.loads(codec.encode(dataclasses.replace(analysis, chain=chain)))
+    read = orjson.loads(codec.encode(dataclasses.replace(analysis, chain=chain)))
 
-    assert plain["chain"]["ce"]["oi"][:2] == [None, 65]
-    assert isinstance(plain["chain"]["ce"]["oi"][1], int)
+    assert read["chain"]["ce"]["oi"][:2] == [None, 65]
+    assert isinstance(read["chain"]["ce"]["oi"][1], int)
 
 
 def test_a_field_that_a_newer_writer_added_is_ignored():
@@ -78,8 +78,8 @@ def test_a_field_that_a_newer_writer_added_is_ignored():
 def test_floats_keep_nine_significant_digits_alone_or_in_a_column(value):
     expected = float(f"{value:.9g}")
 
-    alone = codec.round9(value)
-    column = codec.round9_array(np.array([value]))[0]
+    alone = plain.round9(value)
+    column = plain.round9_array(np.array([value]))[0]
 
     assert alone == expected
     assert column == pytest.approx(expected, rel=1.1e-8, abs=1e-21)
@@ -87,14 +87,14 @@ def test_floats_keep_nine_significant_digits_alone_or_in_a_column(value):
 
 @given(st.floats(min_value=1e-6, max_value=1e12))
 def test_a_column_rounds_to_the_double_nearest_to_the_decimal(value):
-    column = codec.round9_array(np.array([value]))[0]
+    column = plain.round9_array(np.array([value]))[0]
 
     assert column == float(f"{column:.9g}")
 
 
 def test_what_is_not_finite_is_null():
-    assert codec.round9(float("inf")) is None
-    assert np.isnan(codec.round9_array(np.array([np.inf, -np.inf, np.nan]))).all()
+    assert plain.round9(float("inf")) is None
+    assert np.isnan(plain.round9_array(np.array([np.inf, -np.inf, np.nan]))).all()
 
 
 def test_a_batch_of_ticks_comes_back_as_it_went():

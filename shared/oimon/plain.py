@@ -1,0 +1,138 @@
+"""A message as JSON: keys sorted, floats of nine significant digits, whole numbers in columns of counts, null for unknown.
+
+How each field is made plain is worked out once from its type; what is plain already is not looked at again. Columns of one
+record are treated together, as one array. Source: messages-sketch (encoding).
+"""
+
+import dataclasses
+import math
+import types
+from collections.abc import Callable, Hashable, Mapping
+from enum import Enum
+from functools import cache, lru_cache
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+DIGITS = 9
+ROWS_KEPT = 4096  # most rows of a beat (verdicts, minutes) are those of the beat before
+_POWERS = np.array([float(f"1e{k}") for k in range(23)])  # each exact
+_SMALLEST = 13  # below 1e-13 a number has fewer digits
+_STEPS = np.array([float(f"1e{k}") for k in range(-_SMALLEST, 16)])
+_BEFORE = (
+    np.arange(len(_STEPS) + 1) - _SMALLEST
+)  # digits before the point, by place among the steps
+_SCALE = _POWERS[np.clip(DIGITS - _BEFORE, 0, 22)]
+_UNIT = _POWERS[np.clip(_BEFORE - DIGITS, 0, 22)]
+
+Way = Callable[[Any], Any]
+"""Makes a value plain; ``None`` in its place: it is plain."""
+
+
+def dumps(message: object) -> bytes:
+    """Return a message as JSON with sorted keys."""
+    return orjson.dumps(
+        _record(cast(Hashable, type(message)))(message),
+        option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY,
+    )
+
+
+def round9(value: float) -> float | None:
+    """Return ``value`` rounded to nine significant digits, never −0; ``None`` for NaN and infinity."""
+    return float(f"{value:.9g}") + 0.0 if math.isfinite(value) else None
+
+
+def round9_array(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return ``values`` of any shape rounded to nine significant digits, NaN where not finite.
+
+    A power of ten is exact to 1e22, so digits / power is the nearest double to the decimal, as parsing would give.
+    """
+    place = _STEPS.searchsorted(np.abs(values), side="right")
+    scale, unit = _SCALE[place], _UNIT[place]
+    rounded: npt.NDArray[np.float64] = np.rint(values * scale / unit) / scale * unit
+    rounded[~np.isfinite(values)] = np.nan
+    return rounded
+
+
+def counts(columns: npt.NDArray[np.float64]) -> list[orjson.Fragment]:
+    """Return each row of whole numbers, shape (rows, n), as JSON; null for NaN."""
+    text = orjson.dumps(np.rint(columns) + 0.0, option=orjson.OPT_SERIALIZE_NUMPY)
+    rows = text.replace(b".0", b"")[2:-2].split(b"],[")  # every number is whole, so ".0" is its end
+    return [orjson.Fragment(b"[" + row + b"]") for row in rows]
+
+
+@cache
+def _record(cls: Hashable) -> Way:
+    """Return how a record of this class is made plain."""
+    hints = get_type_hints(cls, include_extras=True)
+    names = [field.name for field in dataclasses.fields(cast(Any, cls))]
+    kinds = {name: next(iter(getattr(hints[name], "__metadata__", ())), None) for name in names}
+    floats = [name for name in names if kinds[name] == "float"]
+    whole = [name for name in names if kinds[name] == "count"]
+    ways = {name: _way(hints[name]) for name in names if kinds[name] is None}
+
+    def plain(record: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, way in ways.items():
+            value = getattr(record, name)
+            found[name] = value if way is None or value is None else way(value)
+        if floats:
+            rounded = round9_array(np.array([getattr(record, name) for name in floats]))
+            found.update(zip(floats, rounded, strict=True))
+        if whole:
+            columns = counts(np.array([getattr(record, name) for name in whole]))
+            found.update(zip(whole, columns, strict=True))
+        return found
+
+    return plain
+
+
+def _way(hint: Any) -> Way | None:  # noqa: PLR0911 - one return a kind of type
+    """Return how a value of this type is made plain, ``None`` where it is."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if hint is float:
+        return round9
+    if dataclasses.is_dataclass(hint):
+        return _record(cast(Hashable, hint))
+    if origin in {Union, types.UnionType}:
+        ways = [way for way in map(_way, parts) if way is not None]
+        return ways[0] if ways else None  # no field is of two types that need work
+    if origin is list or (origin is tuple and parts[-1] is Ellipsis):
+        return _each(_way(parts[0]))
+    if origin is tuple:
+        return _fixed([_way(part) for part in parts])
+    if origin is Mapping or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        return _values(_way(parts[1]))
+    if isinstance(hint, type) and issubclass(hint, str | int | Enum | types.NoneType):
+        return None
+    raise TypeError(f"a message has no field of type {hint}")
+
+
+def _each(way: Way | None) -> Way | None:
+    if way is None:
+        return None
+    return lambda values: [None if value is None else way(value) for value in values]
+
+
+def _fixed(ways: list[Way | None]) -> Way | None:
+    if not any(ways):
+        return None
+
+    @lru_cache(maxsize=ROWS_KEPT)
+    def row(values: tuple[Any, ...]) -> list[Any]:
+        return [
+            value if way is None or value is None else way(value)
+            for value, way in zip(values, ways, strict=True)
+        ]
+
+    return lambda values: row(tuple(values))
+
+
+def _values(way: Way | None) -> Way | None:
+    if way is None:
+        return None
+    return lambda values: {
+        key: None if value is None else way(value) for key, value in values.items()
+    }
