@@ -3,61 +3,23 @@
 Source: analytics specification, 7.3 and 11.1; rulings, 15 and 16.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
+from coach_minimal.advice import Circumstances, Said, advice_of
 from coach_minimal.idea import Idea, idea_of, wanted_side
-from coach_minimal.paper import (
-    State,
-    begun,
-    contract_of,
-    holding_of,
-    invalidation_of,
-    observed,
-    settled,
-)
-from coach_minimal.quotes import quote_of
+from coach_minimal.paper import State, begun, contract_of, holding_of, observed, settled
+from coach_minimal.quotes import Quote, quote_of
 from oimon import calendar
 from oimon.coach.question import Heard, Usable, seen_of, usable
 from oimon.coach.refusal import refusal
-from oimon.coach.words import in_words, rule_reasons
 from oimon.core.advice import RuleAdvice, advise_flat, advise_held, rule_probability
-from oimon.core.answer import DEFAULT_HORIZON_MIN
 from oimon.core.arbitrate import Decider, Opinion, Ruling, arbitrate_flat, arbitrate_held
 from oimon.core.position import QUOTE_AGE_S, Sight, coach_in_position
-from oimon.messages import (
-    Advice,
-    ChainAnalysis,
-    Contract,
-    DayTotals,
-    Fill,
-    Order,
-    Position,
-    Transcript,
-)
-from oimon.terms import Action, Coach, DecidedBy
+from oimon.messages import Advice, ChainAnalysis, DayTotals, Order, Position, Transcript
+from oimon.terms import Action
 
 ANSWER_S = 5.0  # an answer is usable until its analysis is this old
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
-    """A decision on its way to becoming an advice."""
-
-    rule: RuleAdvice
-    ruling: Ruling
-    contract: Contract | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Beat:
-    """What an advice tells besides the decision."""
-
-    analysis: ChainAnalysis
-    found: Usable
-    day: DayTotals
-    fill: Fill | None
-    transcript: Transcript | None
 
 
 def decide(
@@ -83,8 +45,10 @@ def decide(
         state, said = _in_position(analysis, state, state.position, found)
     else:
         state, said = _flat(analysis, state, day, found, refused=refused, capital=capital)
-    beat = _Beat(analysis=analysis, found=found, day=day, fill=fill, transcript=transcript)
-    return state, _advice(beat, state, said)
+    around = Circumstances(
+        analysis=analysis, found=found, day=day, fill=fill, transcript=transcript
+    )
+    return state, advice_of(around, state, said)
 
 
 def _told(state: State, heard: Heard, found: Usable) -> tuple[State, Transcript | None]:
@@ -103,18 +67,9 @@ def _told(state: State, heard: Heard, found: Usable) -> tuple[State, Transcript 
 
 def _in_position(
     analysis: ChainAnalysis, state: State, position: Position, found: Usable
-) -> tuple[State, _Said]:
+) -> tuple[State, Said]:
     quote = quote_of(analysis, position.expiry, position.strikes[0], position.side)
-    square_off_us = calendar.square_off_us(analysis.segment, date.fromisoformat(analysis.date))
-    sight = Sight(
-        ts_s=analysis.ts_us / 1e6,
-        is_square_off=analysis.ts_us >= square_off_us,
-        bid=None if quote is None else quote.bid,
-        quote_age_s=None if quote is None else quote.age_s,
-        x=analysis.x,
-        direction=analysis.direction,
-        confidence=analysis.confidence_factor,
-    )
+    sight = _sight(analysis, quote)
     limit_s = QUOTE_AGE_S if quote is None else quote.limit_s
     held, action, reason = coach_in_position(holding_of(position), sight, limit_s)
     rule = advise_held(position.side, action, reason, analysis.confidence_factor)
@@ -133,7 +88,21 @@ def _in_position(
         why = rule.why if ruling.decider is Decider.RULE else f"{ruling.decider}_exit"
         order = Order(buy=False, contract=contract, decided_ts_us=analysis.ts_us, reason=why)
     state = replace(state, position=position, order=order)
-    return state, _Said(rule=rule, ruling=ruling, contract=contract)
+    return state, Said(rule=rule, ruling=ruling, contract=contract)
+
+
+def _sight(analysis: ChainAnalysis, quote: Quote | None) -> Sight:
+    """Return what is seen of a position at this beat."""
+    square_off_us = calendar.square_off_us(analysis.segment, date.fromisoformat(analysis.date))
+    return Sight(
+        ts_s=analysis.ts_us / 1e6,
+        is_square_off=analysis.ts_us >= square_off_us,
+        bid=None if quote is None else quote.bid,
+        quote_age_s=None if quote is None else quote.age_s,
+        x=analysis.x,
+        direction=analysis.direction,
+        confidence=analysis.confidence_factor,
+    )
 
 
 def _flat(
@@ -144,7 +113,7 @@ def _flat(
     *,
     refused: str | None,
     capital: float,
-) -> tuple[State, _Said]:
+) -> tuple[State, Said]:
     idea = idea_of(analysis, wanted_side(analysis), day, capital)
     rule = advise_flat(idea.view, idea.entry)
     if refused is not None:
@@ -154,14 +123,14 @@ def _flat(
         ruling = Ruling(
             action=Action.ENTER, side=contract.side, decider=Decider.RULE, why="order_open"
         )
-        return state, _Said(rule=rule, ruling=ruling, contract=contract)
+        return state, Said(rule=rule, ruling=ruling, contract=contract)
     opinion = _opinion(found, analysis)
     idea = _models_idea(idea, opinion, analysis, day, capital)
     ruling = arbitrate_flat(rule, opinion, _rich(state, analysis), idea.entry)
     if ruling.action is not Action.ENTER or idea.contract is None:
-        return state, _Said(rule=rule, ruling=ruling)
+        return state, Said(rule=rule, ruling=ruling)
     order = Order(buy=True, contract=idea.contract, decided_ts_us=analysis.ts_us, reason="entry")
-    return replace(state, order=order), _Said(rule=rule, ruling=ruling, contract=idea.contract)
+    return replace(state, order=order), Said(rule=rule, ruling=ruling, contract=idea.contract)
 
 
 def _models_idea(
@@ -180,95 +149,6 @@ def _models_idea(
 def _refused(why: str, analysis: ChainAnalysis) -> RuleAdvice:
     confidence = rule_probability(analysis.confidence_factor, is_directional=False)
     return RuleAdvice(action=Action.WAIT, side=None, why=why, confidence=confidence)
-
-
-def _advice(beat: _Beat, state: State, said: _Said) -> Advice:
-    """Return the advice, as the rule says it; a model's words come over it where the ruling is its."""
-    analysis, ruling = beat.analysis, said.ruling
-    why, reasons, confidence = _rules_words(beat, said)
-    advice = Advice(
-        ts_us=analysis.ts_us,
-        run=analysis.run,
-        mode=analysis.mode,
-        underlying=analysis.underlying,
-        coach=Coach.MINIMAL,
-        x=analysis.x,
-        action=ruling.action,
-        side=ruling.side,
-        confidence=confidence,
-        reasons=reasons,
-        invalidation=_level(analysis, state, ruling),
-        horizon_min=DEFAULT_HORIZON_MIN,
-        by=DecidedBy.RULE,
-        by_why=why,
-        input_ts_us=analysis.ts_us,
-        forced=said.rule.is_forced,
-        rule_action=said.rule.action,
-        warnings=[],
-        quotes_assumed=analysis.quotes_assumed,
-        contract=said.contract,
-        position=state.position,
-        order=state.order,
-        fill=beat.fill,
-        day=beat.day,
-        transcript=beat.transcript,
-    )
-    match ruling.decider:
-        case Decider.MINIMAL:
-            return _by_model(advice, beat.found, ruling)
-        case Decider.RICH:
-            return _by_rich(advice, state)
-        case Decider.RULE:
-            return advice
-
-
-def _rules_words(beat: _Beat, said: _Said) -> tuple[str | None, list[str], float]:
-    """Return why it is not the model's word, the rule's reasons, and its confidence."""
-    analysis, rule, why = beat.analysis, said.rule, said.ruling.why
-    if why in (None, "forced", rule.why):  # the rule's own reason: its words stand
-        none_heard = beat.found.why if why != "forced" else why
-        return none_heard or why, rule_reasons(rule, analysis), rule.confidence
-    is_entry = said.ruling.action is Action.ENTER
-    confidence = rule_probability(analysis.confidence_factor, is_directional=is_entry)
-    return why, [in_words(why)], confidence
-
-
-def _by_model(advice: Advice, found: Usable, ruling: Ruling) -> Advice:
-    answer = found.answer
-    if answer is None or answer.decision is None:
-        raise ValueError("a model's ruling needs its answer, was none")
-    decision, asked_us = answer.decision, answer.question.ts_us
-    level = decision.invalidation if advice.position is None else None
-    return replace(
-        advice,
-        confidence=decision.confidence,
-        reasons=list(decision.reasons),
-        invalidation=advice.invalidation if level is None else level,
-        horizon_min=decision.horizon_min,
-        by=DecidedBy.MODEL if asked_us == advice.ts_us else DecidedBy.CACHED,
-        input_ts_us=asked_us,
-        warnings=[*answer.warnings, *([ruling.why] if ruling.why else [])],
-    )
-
-
-def _by_rich(advice: Advice, state: State) -> Advice:
-    rich = state.rich
-    if rich is None:
-        raise ValueError("the deep coach's ruling needs its advice, was none")
-    return replace(
-        advice,
-        confidence=rich.confidence,
-        reasons=rich.reasons,
-        by=DecidedBy.CACHED,
-        input_ts_us=rich.input_ts_us,
-        warnings=["rich_exit"],
-    )
-
-
-def _level(analysis: ChainAnalysis, state: State, ruling: Ruling) -> float | None:
-    if state.position is not None:
-        return state.position.inv
-    return None if ruling.side is None else invalidation_of(analysis, ruling.side)
 
 
 def _opinion(found: Usable, analysis: ChainAnalysis) -> Opinion | None:

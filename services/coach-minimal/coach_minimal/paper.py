@@ -93,7 +93,8 @@ def settled(
     else:
         day = _closed_day(day, state.position, order, analysis, price)
         position = None
-    return replace(state, order=None, position=position, day=day), day, fill
+    state = replace(state, order=None, position=position, day=day, exits_in_a_row=0)
+    return state, day, fill
 
 
 def holding_of(position: Position) -> Holding:

@@ -91,12 +91,9 @@ def _leg(legs: Legs, row: int, lot: int) -> list[Any]:
 
 
 def _analysis(analysis: ChainAnalysis) -> Json:
-    zone, gex, future = analysis.max_pain_zone, analysis.gex, analysis.future
-    move = None
+    zone, move = analysis.max_pain_zone, None
     if analysis.straddle is not None and analysis.forward:
         move = 100.0 * analysis.straddle / analysis.forward
-    spot = analysis.spot
-    basis = None if future is None or not spot else future.basis
     return {
         "pcr": {
             "oi": number(analysis.pcr, 3),
@@ -117,19 +114,29 @@ def _analysis(analysis: ChainAnalysis) -> Json:
         "move_pct": number(move, 2),
         "rr25": number(analysis.rr25, 4),
         "iv_pctile": None,  # needs a year of daily volatilities, which no message carries
-        "gex": None
-        if gex is None
-        else {
-            "net_cr": number(gex.net, 1, times=1 / CRORE),
-            "abs_cr": number(gex.abs, 1, times=1 / CRORE),
-            "zero": number(gex.zero, 1),
-        },
-        "fut": None
-        if future is None
-        else {
-            "class": future.build_up and _CLASSES[BuildUp(future.build_up)],
-            "basis_pct": number(basis, 3, times=100.0),
-        },
+        "gex": _gex(analysis),
+        "fut": _future(analysis),
+    }
+
+
+def _gex(analysis: ChainAnalysis) -> Json | None:
+    gex = analysis.gex
+    if gex is None:
+        return None
+    return {
+        "net_cr": number(gex.net, 1, times=1 / CRORE),
+        "abs_cr": number(gex.abs, 1, times=1 / CRORE),
+        "zero": number(gex.zero, 1),
+    }
+
+
+def _future(analysis: ChainAnalysis) -> Json | None:
+    future = analysis.future
+    if future is None:
+        return None
+    return {
+        "class": future.build_up and _CLASSES[BuildUp(future.build_up)],
+        "basis_pct": number(future.basis, 3, times=100.0),
     }
 
 

@@ -42,29 +42,32 @@ async def desk_of(
     if address is None:
         yield NoModel("no_key", clock)
         return
-    key = "" if address.key is None else address.key.get_secret_value()
     asked = Asked(
         base_url=address.base_url,
-        key=key or "none",  # the client asks for one even where the server does not
+        # the client asks for a key even where the server does not
+        key=(address.key and address.key.get_secret_value()) or "none",
         name=model,
         system=payload.SYSTEM,
         schema=payload.SCHEMA,
         timeout_s=timeout_s,
         max_tokens=max_tokens,
     )
-    budget = Budget(
-        calls=settings.model_budget_calls,
-        inr=settings.model_budget_inr,
-        usd_inr=settings.usd_inr,
-        clock=clock,
-    )
-    client = OpenAiModel(asked, budget, clock)
+    client = OpenAiModel(asked, _budget(settings, clock), clock)
     await client.open()
     try:
         async with open_desk(client, coach, clock) as desk:
             yield desk
     finally:
         await client.close()
+
+
+def _budget(settings: CoachSettings, clock: Clock) -> Budget:
+    return Budget(
+        calls=settings.model_budget_calls,
+        inr=settings.model_budget_inr,
+        usd_inr=settings.usd_inr,
+        clock=clock,
+    )
 
 
 def measured(handle: Handler[S], desk: Desk, clock: Clock, coach: Coach) -> Handler[S]:

@@ -377,6 +377,7 @@ def test_two_answers_in_a_row_close_a_position_and_one_does_not():
     )
 
     assert (blink.action, blink.warnings) == (Action.HOLD, ["exit_unconfirmed"])
+    assert (blink.by, blink.by_why) == (DecidedBy.MODEL, None)
     assert (sure.action, sure.by, sure.order.reason) == (
         Action.EXIT,
         DecidedBy.MODEL,
