@@ -49,8 +49,10 @@ def app(
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    @web.get("/status", summary="What this service does and knows")
-    async def own_status() -> Response:
-        return json_response(status())
+    if not any(getattr(route, "path", None) == "/status" for route in web.routes):
+
+        @web.get("/status", summary="What this service does and knows")
+        async def own_status() -> Response:
+            return json_response(status())
 
     return web

@@ -257,13 +257,15 @@ class Engine:
         """Hand every entry to the sink, at least once; when stopped, until nothing is left."""
         async with asyncio.TaskGroup() as tasks:
             known: set[str] = set()
-            while not self._stopping.is_set():
+            while True:  # one look at least: also who is stopped at once drains
                 for partition in await self._patiently(self._log.partitions):
                     if partition not in known:
                         known.add(partition)
                         tasks.create_task(
                             self._feed(group, streams, partition, sink), name=f"{group} {partition}"
                         )
+                if self._stopping.is_set():
+                    return
                 await self._sleep(WATCH_S)
 
     async def _feed(self, group: str, streams: Sequence[str], partition: str, sink: Sink) -> None:
