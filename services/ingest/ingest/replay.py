@@ -1,0 +1,165 @@
+"""A recording played by its own clock: what to publish next, and when. Reads the file; knows no other time.
+
+Beat ``s`` stands before the first frame whose time is ``s`` or later, no batch straddles a beat, and quiet seconds get their beats
+too. The first beat is the first whole second after the first frame; after the last frame comes one more, then one that says
+``ended``. A live recording holds its beats where they fell, and those are used. So a day gives the same beats, each after the same
+ticks, at any speed and however frames are cut into batches. Source: README, rulings 5 and 11.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ingest.blocks import Block
+from ingest.frames import Drop, decode
+from ingest.recording import Recording, open_recording
+from oimon.bus import Pulse
+from oimon.calendar import market_state
+from oimon.codec import MAX_TICKS
+from oimon.messages import Message, TickBatch
+from oimon.service import Recorded, Step
+from oimon.terms import FeedState
+
+SECOND_US = 1_000_000
+SESSION_EVERY = 60
+"""Beats after which the session is said again, so that whatever is kept of the log holds one."""
+
+
+class Replay:
+    """One run through a recording."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        run: str,
+        *,
+        window_us: int = SECOND_US,
+        beat_us: int = SECOND_US,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            recording: what to play.
+            run: name of the run.
+            window_us: frames so close together, of the recording's time, go in one batch.
+            beat_us: from beat to beat; 0 makes every batch a beat.
+        """
+        self.dropped: Counter[Drop] = Counter()
+        """Frames that were no ticks, so far."""
+        self.frames = 0
+        """Frames played, so far."""
+        self._recording = recording
+        self._run = run
+        self.session = recording.session(run)
+        """What the ticks mean."""
+        self._window_us = window_us
+        self._beat_us = beat_us
+        self._beats = 0
+        self._beat = 0  # the newest
+        self._data_us: int | None = None  # when the newest tick came
+
+    def steps(self, frames_at_a_time: int | None = None) -> Iterator[Step]:
+        """Give what to publish, in order, from the session to the beat that says ``ended``; once.
+
+        Args:
+            frames_at_a_time: hand over at most so many frames at a time; the beats and what they see are the same.
+
+        Raises:
+            InputError: a block of the recording is damaged.
+        """
+        last = self._recording.last
+        at_most = min(frames_at_a_time or MAX_TICKS, MAX_TICKS)
+        yield self._step(last.first_us, [self.session], event_us=0)
+        for block in self._recording.blocks():
+            start = 0
+            for end, ts_us in self._cuts(block):
+                yield from self._batches(block, start, end, at_most)
+                yield self._beat_step(ts_us, FeedState.OK)
+                start = end
+            yield from self._batches(block, start, len(block.frames), at_most)
+        step_us = self._beat_us or SECOND_US
+        end_us = _next_whole(max(last.last_us, self._beat), step_us)
+        yield self._beat_step(end_us, FeedState.OK)
+        yield self._beat_step(end_us + step_us, FeedState.ENDED)
+
+    def _cuts(self, block: Block) -> Sequence[tuple[int, int]]:
+        """Return the beats that fall into a block: how many of its frames come before each, and when it is."""
+        if self._recording.header.has_beats:
+            return block.beats
+        times = block.received_us
+        if not self._beat_us or not len(times):
+            return []
+        first = (self._beat or _whole(int(times[0]), self._beat_us)) + self._beat_us
+        beats = np.arange(first, int(times[-1]) + 1, self._beat_us)
+        return list(zip(times.searchsorted(beats).tolist(), beats.tolist(), strict=True))
+
+    def _batches(self, block: Block, start: int, end: int, at_most: int) -> Iterator[Step]:
+        times = block.received_us
+        while start < end:
+            until = int(times.searchsorted(times[start] + self._window_us))
+            stop = min(start + at_most, max(until, start + 1), end)
+            came_us = int(times[start])
+            ticks, drops = decode(
+                block.frames[start:stop], times[start:stop], self._recording.tokens
+            )
+            self.frames += stop - start
+            self.dropped.update(drops)
+            start = stop
+            if len(ticks):
+                newest_us = self._data_us = came_us + int(ticks["received_after_us"][-1])
+                batch = TickBatch(received_us=came_us, table=self.session.table, records=ticks)
+                event_us = self._beat if self._beat_us else newest_us
+                yield self._step(newest_us, [batch], event_us=event_us)
+
+    def _beat_step(self, ts_us: int, feed: FeedState) -> Step:
+        self._beat = ts_us
+        self._beats += 1
+        again = [self.session] if self._beats % SESSION_EVERY == 0 else []
+        return self._step(ts_us, again, event_us=ts_us, feed=feed)
+
+    def _step(
+        self,
+        due_us: int,
+        messages: Sequence[Message],
+        *,
+        event_us: int,
+        feed: FeedState = FeedState.OK,
+    ) -> Step:
+        age_ms = None if self._data_us is None else max(0, due_us - self._data_us) // 1000
+        return Step(
+            due_us=due_us,
+            messages=messages,
+            pulse=Pulse(
+                run=self._run,
+                market=market_state(self._recording.header.segment, due_us),
+                feed=feed,
+                age_ms=age_ms,
+                event_us=event_us,
+            ),
+        )
+
+
+def recorded(path: Path) -> Recorded:
+    """Open a recording for ``oi replay``; its run is named after its contents, so that two replays give the same bytes.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    found = open_recording(path)
+    run = f"{found.header.date}-{found.last.digest[:8]}"
+    return Recorded(
+        underlying=found.header.underlying,
+        first_us=found.last.first_us,
+        last_us=found.last.last_us,
+        steps=lambda frames_at_a_time: Replay(found, run).steps(frames_at_a_time),
+    )
+
+
+def _whole(ts_us: int, step_us: int) -> int:
+    return ts_us // step_us * step_us
+
+
+def _next_whole(ts_us: int, step_us: int) -> int:
+    return _whole(ts_us, step_us) + step_us
