@@ -1,0 +1,103 @@
+"""What ingest can be told."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from ingest.recordings import BUNDLED
+from oimon.config import Settings, falls_back
+from oimon.terms import Segment
+
+BUNDLED_SPEED = 60.0
+"""Its prices are a minute apart: at 60 times there is one a second."""
+COMMODITIES = (
+    "SILVERMIC", "SILVERM", "SILVER", "GOLDM", "GOLD", "GOLDPETAL", "GOLDGUINEA", "GOLDTEN", "COPPER", "ZINC",
+    "CRUDEOIL", "CRUDEOILM", "NATURALGAS", "NATGASMINI",
+)  # fmt: skip
+_ALIASES = {"GOLDMIC": "GOLDM"}  # the system description's name; MCX lists no such contract
+
+
+class FeedKind(StrEnum):
+    """Where frames come from."""
+
+    LIVE = "live"
+    REPLAY = "replay"
+    SIM = "sim"
+
+
+class IngestSettings(Settings):
+    """What ingest can be told."""
+
+    http_port: int = Field(
+        8701,
+        ge=0,
+        le=65535,
+        description="port of /healthz, /readyz, /metrics and /status; 0 takes a free one",
+    )
+    feed: FeedKind = Field(FeedKind.REPLAY, description="replay plays a recorded day")
+    recording: Path = Field(BUNDLED, description="the recorded day to play")
+    speed: float | Literal["max"] | None = Field(
+        None,
+        description="times real time of a replay, or max; 60 for the bundled day, else 1",
+    )
+    feed_segment: Segment = falls_back(Segment.NFO, "part of the exchange: NFO, BFO, MCX or NSE")
+    mcx_name: str = falls_back("SILVERMIC", "commodity of the segment MCX")
+    flush_ms: float = Field(
+        5.0, ge=0, le=1000, description="least milliseconds between two batches; 0: none"
+    )
+
+    @property
+    def times_real_time(self) -> float | None:
+        """Speed of a replay; ``None``: as fast as it goes."""
+        if self.speed is None:
+            return BUNDLED_SPEED if self.recording == BUNDLED else 1.0
+        return None if self.speed == "max" else self.speed
+
+    @field_validator("feed", mode="before")
+    @classmethod
+    def _only_replay_yet(cls, value: Any) -> Any:
+        kind = str(value).strip().lower()
+        if kind in (FeedKind.LIVE, FeedKind.SIM):
+            raise ValueError(
+                f"FEED={kind} comes with a later version; set FEED=replay, or leave it out, to watch a recorded day"
+            )
+        return kind
+
+    @field_validator("recording")
+    @classmethod
+    def _is_a_file(cls, value: Path) -> Path:
+        if not value.is_file():
+            raise ValueError(f"there is no file {str(value)!r}; name a recording (.oirec)")
+        return value
+
+    @field_validator("speed", mode="before")
+    @classmethod
+    def _above_zero(cls, value: Any) -> Any:
+        text = str(value).strip().lower()
+        if value is None or text == "max":
+            return None if value is None else "max"
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            raise ValueError(f"takes a number above 0, or max, found {text!r}")
+        return number
+
+    @field_validator("feed_segment", mode="before")
+    @classmethod
+    def _known_segment(cls, value: Any) -> Any:
+        name = str(value).strip().upper()
+        if name not in Segment.__members__:
+            raise ValueError(f"{value!r} is not one of {', '.join(Segment)}")
+        return name
+
+    @field_validator("mcx_name", mode="before")
+    @classmethod
+    def _known_commodity(cls, value: Any) -> Any:
+        name = str(value).strip().upper()
+        if _ALIASES.get(name, name) not in COMMODITIES:
+            raise ValueError(f"{value!r} is not one of {', '.join(COMMODITIES)}")
+        return _ALIASES.get(name, name)

@@ -1,0 +1,169 @@
+"""From a feed's thread to the bus: what has arrived, what is newest, and how often it is handed on.
+
+``WS_LOCK`` and ``TICKS_CACHE`` are the names of the system description (R130, R144). Source: README, rulings 19 and 25; bus contract,
+section 11 (what is kept when the bus is away).
+"""
+
+import threading
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from ingest.tokens import NAME_BYTES
+from oimon.messages import Session, TickBatch, TickFlag
+
+WS_LOCK = threading.Lock()
+"""Guards what a feed's thread shares with the publisher: the frames that wait, and ``TICKS_CACHE``."""
+
+MAX_WAITING = 16_384
+"""Frames that may wait unread; then only the newest of each instrument is kept."""
+_CALL_S = 0.0005  # the bus makes about 2,000 calls a second
+
+
+class Feed(Protocol):
+    """A source of market data, as ingest's service sees it."""
+
+    async def run(self) -> None:
+        """Publish until there is nothing more to come, or until cancelled.
+
+        Raises:
+            InputError: what the feed reads cannot be used.
+        """
+        ...
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what ``/status`` says of the feed."""
+        ...
+
+
+def flush_s(flush_ms: float, partitions: int) -> float:
+    """Return the least time between two flushes: ``FLUSH_MS``, or more when many partitions need a call each.
+
+    ``FLUSH_MS`` = 0 switches the rule off: a flush as soon as the one before is answered.
+    """
+    return max(flush_ms / 1000, _CALL_S * partitions) if flush_ms else 0.0
+
+
+class CachedTick(NamedTuple):
+    """What is newest of one symbol; ``None`` where it is not known."""
+
+    ltp: float | None
+    bid: float | None
+    ask: float | None
+    volume: int | None
+    timestamp: float | None  # exchange time, epoch seconds
+
+
+class TicksCache(Mapping[str, CachedTick]):
+    """Symbol to its newest tick, as large as the session has instruments; safe to read from any thread."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._columns = np.empty((5, 0))
+
+    def start(self, session: Session) -> None:
+        """Forget everything and hold the session's instruments from now on."""
+        symbols = session.instruments.symbol
+        with WS_LOCK:
+            self._rows = {symbol: row for row, symbol in enumerate(symbols)}
+            self._columns = np.full((5, len(symbols)), np.nan)
+
+    def apply(self, batch: TickBatch) -> None:
+        """Take over a batch of the session; of one instrument the last tick wins."""
+        ticks = batch.records
+        rows, flags = ticks["row"], ticks["flags"]
+        has_quote = (flags & TickFlag.QUOTE) != 0
+        with WS_LOCK:
+            for column, name, known in (
+                (0, "ltp", (flags & TickFlag.PRICE) != 0),
+                (1, "bid", has_quote),
+                (2, "ask", has_quote),
+                (3, "volume", (flags & TickFlag.VOLUME) != 0),
+                (4, "exchange_us", np.ones(len(ticks), np.bool_)),
+            ):
+                self._columns[column, rows[known]] = _values(name, ticks[known])
+
+    @override
+    def __getitem__(self, symbol: str) -> CachedTick:
+        with WS_LOCK:
+            ltp, bid, ask, volume, timestamp = self._columns[:, self._rows[symbol]].tolist()
+        return CachedTick(
+            ltp=_known(ltp),
+            bid=_known(bid),
+            ask=_known(ask),
+            volume=None if np.isnan(volume) else int(volume),
+            timestamp=_known(timestamp),
+        )
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+TICKS_CACHE = TicksCache()
+"""What ingest published last, by symbol."""
+
+
+class FrameBuffer:
+    """Frames between the thread that receives them and the loop that publishes them; bounded."""
+
+    def __init__(self, wake: Callable[[], None], most: int = MAX_WAITING) -> None:
+        """Make an empty buffer.
+
+        Args:
+            wake: called, in the feed's thread, when the first frame comes after a ``take``.
+            most: frames that may wait.
+        """
+        self._wake = wake
+        self._most = most
+        self._frames: list[bytes] = []
+        self._times = array("q")
+        self._conflated = 0
+        self._newest_us = 0
+
+    def put(self, frame: bytes, received_us: int) -> None:
+        """Add a frame with the time at which it came; a clock that was set back does not make times fall."""
+        with WS_LOCK:
+            is_first = not self._frames
+            self._newest_us = max(self._newest_us, received_us)
+            self._frames.append(frame)
+            self._times.append(self._newest_us)
+            if len(self._frames) > self._most:
+                self._conflate()
+        if is_first:
+            self._wake()
+
+    def take(self) -> tuple[list[bytes], Sequence[int], int]:
+        """Return everything that waits, when each came, and how many frames gave way to newer ones; empty the buffer."""
+        with WS_LOCK:
+            taken = self._frames, self._times, self._conflated
+            self._frames, self._times, self._conflated = [], array("q"), 0
+        return taken
+
+    def _conflate(self) -> None:
+        """Keep the newest frame of each mode and instrument, at most half of what may wait, in order of arrival."""
+        newest = {frame[:NAME_BYTES]: place for place, frame in enumerate(self._frames)}
+        kept = sorted(newest.values())[-(self._most // 2) :]
+        self._conflated += len(self._frames) - len(kept)
+        self._frames = [self._frames[place] for place in kept]
+        self._times = array("q", [self._times[place] for place in kept])
+
+
+def _values(name: str, ticks: npt.NDArray[np.void]) -> npt.NDArray[np.float64]:
+    """Return a field of ticks in the unit of the cache; NaN for an empty side of a book."""
+    if name in ("volume", "exchange_us"):
+        return ticks[name] / (1 if name == "volume" else 1e6)
+    rupees = ticks[name] / 100
+    return np.where(rupees > 0, rupees, np.nan)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value

@@ -1,0 +1,114 @@
+"""The replay feed: a recording's steps to the bus, each when it is due."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from typing_extensions import override
+
+from ingest.feed import TICKS_CACHE, Feed
+from ingest.frames import Drop
+from ingest.recording import Recording
+from ingest.replay import Replay
+from oimon import metrics
+from oimon.bus import Bus
+from oimon.calendar import IST
+from oimon.clock import Clock
+from oimon.errors import InputError
+from oimon.messages import TickBatch
+from oimon.service import Step
+from oimon.terms import FeedState
+
+LATE_S = 1.0
+"""Further behind than this the bus was away: the day waits for it, it does not rush to catch up."""
+
+logger = logging.getLogger(__name__)
+
+
+class ReplayFeed(Feed):
+    """Plays a recording once and then rests."""
+
+    def __init__(
+        self, bus: Bus, clock: Clock, recording: Recording, replay: Replay, speed: float | None
+    ) -> None:
+        """Prepare to play.
+
+        Args:
+            bus: where to.
+            clock: paces the steps.
+            recording: what is played.
+            replay: this run of it.
+            speed: times real time; ``None``: as fast as the bus takes it.
+        """
+        self._bus = bus
+        self._clock = clock
+        self._recording = recording
+        self._replay = replay
+        self._speed = speed
+        self._anchor: tuple[float, int] | None = None
+        self._due_us = recording.last.first_us
+        self._state = FeedState.OK
+        self._counted: Counter[Drop] = Counter()
+
+    @override
+    async def run(self) -> None:
+        underlying = self._recording.header.underlying
+        TICKS_CACHE.start(self._replay.session)
+        await self._bus.declare([underlying])
+        try:
+            for step in self._replay.steps():
+                await self._until_due(step)
+                await self._bus.publish(underlying, step.messages, step.pulse)
+                self._note(underlying, step)
+        except InputError:
+            self._state = FeedState.DOWN
+            raise
+        logger.info("recorded day has ended", extra=dict(self.facts()))
+
+    @override
+    def facts(self) -> Mapping[str, Any]:
+        session, last = self._replay.session, self._recording.last
+        return {
+            "state": self._state,
+            "mode": session.mode,
+            "source": session.source,
+            "run": session.run,
+            "underlying": session.underlying,
+            "speed": self._speed or "max",
+            "position": _india(self._due_us),
+            "ends": _india(last.last_us),
+            "frames": self._replay.frames,
+            "frames_in_all": last.frames,
+            "dropped": dict(self._replay.dropped),
+            "spot": TICKS_CACHE[session.instruments.symbol[0]].ltp,
+        }
+
+    async def _until_due(self, step: Step) -> None:
+        if self._speed is None:
+            return
+        now_s = self._clock.monotonic_s()
+        start_s, start_us = self._anchor or (now_s, step.due_us)
+        wait_s = start_s + (step.due_us - start_us) / 1e6 / self._speed - now_s
+        self._anchor = (start_s, start_us) if wait_s > -LATE_S else (now_s, step.due_us)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+    def _note(self, underlying: str, step: Step) -> None:
+        """Take down what has been published, for ``/status`` and metrics."""
+        self._due_us, self._state = step.due_us, step.pulse.feed
+        for message in step.messages:
+            if isinstance(message, TickBatch):
+                TICKS_CACHE.apply(message)
+                metrics.TICKS.labels(underlying).inc(len(message.records))
+        for why, count in self._replay.dropped.items():
+            metrics.FRAMES_DROPPED.labels(why).inc(count - self._counted[why])
+        self._counted = self._replay.dropped.copy()
+        if step.pulse.age_ms is not None:
+            metrics.FEED_AGE.labels(underlying).set(step.pulse.age_ms / 1000)
+
+
+def _india(ts_us: int) -> str:
+    return datetime.fromtimestamp(ts_us / 1e6, UTC).astimezone(IST).isoformat(timespec="seconds")

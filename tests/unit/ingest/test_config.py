@@ -1,0 +1,109 @@
+import pytest
+
+from ingest.config import FeedKind, IngestSettings
+from ingest.main import segment_notes
+from ingest.recordings import BUNDLED
+from oimon.config import load
+from oimon.errors import ConfigError
+from oimon.terms import Segment
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch, tmp_path):
+    """Leave the machine's own settings out."""
+    for name in (*IngestSettings.model_fields, "recording"):
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_settings_the_bundled_day_plays_at_sixty_times():
+    settings = load(IngestSettings)
+
+    assert (settings.feed, settings.recording, settings.http_port) == (
+        FeedKind.REPLAY,
+        BUNDLED,
+        8701,
+    )
+    assert (settings.times_real_time, settings.flush_ms) == (60.0, 5.0)
+    assert settings.feed_segment is Segment.NFO
+    assert settings.notes == ()
+
+
+def test_another_day_plays_in_real_time(monkeypatch, tmp_path):
+    day = tmp_path / "day.oirec"
+    day.touch()
+    monkeypatch.setenv("RECORDING", str(day))
+
+    assert load(IngestSettings).times_real_time == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "speed"), [("max", None), ("MAX", None), ("0.5", 0.5), ("300", 300.0)]
+)
+def test_the_speed_can_be_set(monkeypatch, text, speed):
+    monkeypatch.setenv("SPEED", text)
+
+    assert load(IngestSettings).times_real_time == speed
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("FEED", "live", "FEED=live comes with a later version; set FEED=replay"),
+        ("FEED", "sim", "FEED=sim comes with a later version; set FEED=replay"),
+        ("FEED", "tape", "FEED"),
+        ("RECORDING", "nowhere.oirec", "there is no file 'nowhere.oirec'"),
+        ("SPEED", "0", "takes a number above 0, or max, found '0'"),
+        ("SPEED", "fast", "takes a number above 0, or max, found 'fast'"),
+        ("SPEED", "nan", "takes a number above 0, or max, found 'nan'"),
+        ("FLUSH_MS", "-1", "FLUSH_MS"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(monkeypatch, name, value, what):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigError) as caught:
+        load(IngestSettings)
+
+    assert what in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "default"),
+    [
+        ("FEED_SEGMENT", "NASDAQ", "feed_segment", Segment.NFO),
+        ("MCX_NAME", "TULIPS", "mcx_name", "SILVERMIC"),
+    ],
+)
+def test_a_wrong_segment_or_commodity_falls_back_and_says_so(
+    monkeypatch, name, value, field, default
+):
+    monkeypatch.setenv(name, value)
+
+    settings = load(IngestSettings)
+
+    assert getattr(settings, field) == default
+    (note,) = settings.notes
+    assert note.startswith(f"{name}: '{value}' is not one of ")
+    assert note.endswith(f"using the default, {default}")
+
+
+def test_case_does_not_matter_and_goldmic_is_goldm(monkeypatch):
+    monkeypatch.setenv("FEED_SEGMENT", "mcx")
+    monkeypatch.setenv("MCX_NAME", "goldmic")
+
+    settings = load(IngestSettings)
+
+    assert (settings.feed_segment, settings.mcx_name) == (Segment.MCX, "GOLDM")
+
+
+def test_a_segment_without_a_recording_is_told_what_plays_instead(monkeypatch):
+    monkeypatch.setenv("FEED_SEGMENT", "MCX")
+
+    notes = segment_notes(load(IngestSettings), Segment.NFO)
+
+    assert notes == [
+        "there is no recording of MCX (SILVERMIC): playing NIFTY-2026-08-18.oirec, a day of NFO"
+    ]
+    assert segment_notes(load(IngestSettings, {"feed_segment": "NFO"}), Segment.NFO) == []
