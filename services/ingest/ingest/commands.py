@@ -84,7 +84,9 @@ def register(app: typer.Typer) -> None:
             made = import_csv(
                 source, target, plan, lambda done, of: bar.update(task, completed=done, total=of)
             )
-        Console().print(_summary(made), highlight=False, markup=False, soft_wrap=True)
+        Console().print(_summary(made.recording), highlight=False, markup=False, soft_wrap=True)
+        if made.warning:
+            typer.echo(f"Note: {made.warning}", err=True)
 
 
 def _each_side(text: str) -> int | None:

@@ -19,6 +19,7 @@ from ingest.recorder import RecordingWriter
 from ingest.recording import Header, Recording, open_recording
 from ingest.snapshots import Snapshots
 from oimon.calendar import day_of, lot_size
+from oimon.core.oi import UnitStatus, detect_oi_unit
 from oimon.errors import InputError
 from oimon.terms import OiUnit
 
@@ -48,7 +49,16 @@ class Plan:
     """That asked for this; kept in the header."""
 
 
-def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Recording:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Imported:
+    """What an import made."""
+
+    recording: Recording
+    warning: str | None
+    """What a person should look at again."""
+
+
+def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Imported:
     """Write a recording of a CSV and return it.
 
     Raises:
@@ -90,7 +100,21 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Re
         raise InputError(
             target, "the recording", f"cannot be written ({error.strerror})", "Choose another place"
         ) from error
-    return open_recording(target)
+    return Imported(
+        recording=open_recording(target), warning=_unit_warning(rows, lots, plan.oi_unit)
+    )
+
+
+def _unit_warning(rows: Sequence[ChainRow], lots: Mapping[str, int], unit: OiUnit) -> str | None:
+    """Return a sentence when open interest does not look like being in its unit; it is kept as told all the same."""
+    check = detect_oi_unit([(row.oi, lots[row.expiry]) for row in rows], unit)
+    if check.status is not UnitStatus.MISMATCH or check.share is None:
+        return None
+    other = OiUnit.QTY if unit is OiUnit.LOTS else OiUnit.LOTS
+    return (
+        f"{check.share:.0%} of the rows have open interest in multiples of the lot, which looks like {other} "
+        f"and not {unit}; if so, import again with --oi-unit {other}"
+    )
 
 
 def _only_day(source: Path, rows: Sequence[ChainRow]) -> date:

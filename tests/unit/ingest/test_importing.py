@@ -28,7 +28,9 @@ def write(tmp_path, *rows, header=HEADER):
 
 
 def imported(tmp_path, *rows, **plan):
-    return import_csv(write(tmp_path, *rows), tmp_path / "day.oirec", Plan(**plan), silent)
+    return import_csv(
+        write(tmp_path, *rows), tmp_path / "day.oirec", Plan(**plan), silent
+    ).recording
 
 
 def ticks_of(recording):
@@ -93,7 +95,7 @@ def test_without_the_column_the_previous_close_is_unknown(tmp_path):
         header="ts,underlying,expiry,strike,right,ltp,volume,oi,spot",
     )
 
-    recording = import_csv(path, tmp_path / "day.oirec", Plan(), silent)
+    recording = import_csv(path, tmp_path / "day.oirec", Plan(), silent).recording
 
     assert recording.header.oi_prev == [None, None]
 
@@ -212,7 +214,21 @@ def test_a_compressed_csv_is_read_too(tmp_path):
     path = tmp_path / "day.csv.gz"
     path.write_bytes(gzip.compress(f"{HEADER}\n{ROW}\n".encode()))
 
-    assert import_csv(path, tmp_path / "day.oirec", Plan(), silent).last.frames == 2
+    made = import_csv(path, tmp_path / "day.oirec", Plan(), silent)
+
+    assert made.recording.last.frames == 2
+
+
+@pytest.mark.parametrize(("unit", "warns"), [(OiUnit.QTY, True), (OiUnit.LOTS, False)])
+def test_open_interest_that_looks_like_another_unit_is_pointed_out(tmp_path, unit, warns):
+    lots = [line(strike=str(24_000 + 50 * n), oi=str(n)) for n in range(1, 41)]
+    path = write(tmp_path, *(row.replace(",-8,", ",,") for row in lots))
+
+    made = import_csv(path, tmp_path / "day.oirec", Plan(oi_unit=unit), silent)
+
+    assert bool(made.warning) is warns
+    if warns:
+        assert "import again with --oi-unit lots" in made.warning
 
 
 def test_progress_is_told_by_the_snapshot(tmp_path):
