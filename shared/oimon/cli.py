@@ -80,6 +80,9 @@ def up(
     chosen = _choose_segment(segment)
     name = _choose_commodity(commodity) if chosen is Segment.MCX else None
     feed = _choose_feed(live)
+    if feed != "replay":
+        say("The broker's live feed comes with a later version: playing a recorded day")
+        feed = "replay"
     choice = Choice(
         segment=chosen,
         commodity=name,

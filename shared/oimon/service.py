@@ -278,8 +278,12 @@ async def _reporting(running: Running[C]) -> AsyncIterator[None]:
 def _stop_on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
+    signals = 0
+
     def on_signal() -> None:
-        if stop.is_set():  # a second signal: at once
+        nonlocal signals
+        signals += 1
+        if signals > 1:  # a second signal: at once
             os._exit(1)
         stop.set()
 
