@@ -48,6 +48,7 @@ def _chain(a, seconds_left):
         seconds_left=seconds_left,
         session_s=float(calendar.session_s(segment, day)),
         is_in_entry_window=True,
+        version=0,
         strike=np.array([float(row["strike"]) for row in rows]),
         cells=cells,
     )

@@ -8,7 +8,7 @@ from analytics.findings import Findings, Interest, Judgement, Reference, Volatil
 from analytics.flow import flow_of
 from analytics.judge import judge
 from analytics.reference import reference_of, spot_carry
-from analytics.situation import Before, ChainNow, MarketNow, sampled
+from analytics.situation import Before, ChainNow, Holdings, MarketNow, sampled
 from oimon.core.build_up import em_window
 from oimon.core.chain import CE, PE
 from oimon.core.coi import coi
@@ -40,7 +40,14 @@ def analyse(chain: ChainNow, market: MarketNow, before: Before) -> Findings:
     reference = reference_of(chain, market, before)
     quality = _quality(chain, market, reference.forward)
     volatility = _volatility(chain, reference)
-    interest = _interest(chain, reference)
+    holdings = _holdings(chain, reference, before)
+    interest = Interest(
+        pcr=holdings.pcr,
+        pcr_window=holdings.pcr_window,
+        coi=coi(chain.cells[Cell.OI_CHANGE_15M][:, reference.window]),
+        pain=holdings.pain,
+        levels=holdings.levels,
+    )
     memory = sampled(
         before,
         market.now_s,
@@ -62,7 +69,7 @@ def analyse(chain: ChainNow, market: MarketNow, before: Before) -> Findings:
         flow=flow,
         judgement=judgement,
         events=happened,
-        after=replace(memory, direction=judgement.state),
+        after=replace(memory, direction=judgement.state, holdings=holdings),
     )
 
 
@@ -95,16 +102,20 @@ def _volatility(chain: ChainNow, reference: Reference) -> Volatility:
     )
 
 
-def _interest(chain: ChainNow, reference: Reference) -> Interest:
-    oi, volume, window = chain.cells[Cell.OI], chain.cells[Cell.VOLUME], reference.window
-    level = reference.level
+def _holdings(chain: ChainNow, reference: Reference, before: Before) -> Holdings:
+    """Return ratios, max pain and levels: between two batches of ticks, at one level, those of the beat before."""
+    window, level = reference.window, reference.level
+    asked_of = (chain.version, level, window)
+    if before.holdings is not None and before.holdings.asked_of == asked_of:
+        return before.holdings
+    oi, volume = chain.cells[Cell.OI], chain.cells[Cell.VOLUME]
     levels_now = SupportResistance(Levels(), Levels())
     if level is not None:
         levels_now = sr_levels(chain.strike, oi, chain.cells[Cell.OI_CHANGE_DAY], level)
-    return Interest(
+    return Holdings(
+        asked_of=asked_of,
         pcr=pcr(oi, volume),
         pcr_window=pcr(oi[:, window], volume[:, window]),
-        coi=coi(chain.cells[Cell.OI_CHANGE_15M][:, window]),
         pain=max_pain(chain.strike, oi, level or 0.0),  # without a level the lower of equal strikes
         levels=levels_now,
     )

@@ -35,6 +35,8 @@ class ChainBook:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.layout: Layout = layout_of(session.instruments)
+        self.version = 0
+        """Grows with everything that may have changed a cell or a place."""
         self.dropped: Counter[str] = Counter()
         """Ticks that changed nothing: ``old`` (repeated or out of order) and ``absurd`` (beyond any sane value)."""
         self._cells = _static(session)
@@ -65,7 +67,7 @@ class ChainBook:
             cells = _static(session)
             cells[:, :known] = self._cells[:, :known]
             self._cells, self.layout = cells, layout_of(session.instruments)
-        self.session = session
+        self.session, self.version = session, self.version + 1
         return len(tokens) - known
 
     def apply(self, batch: TickBatch) -> None:
@@ -85,6 +87,7 @@ class ChainBook:
             raise PoisonMessage(
                 f"tick of row {rows.max()}, but the session has {len(self.session.instruments.token)}"
             )
+        self.version += 1
         day = _day_records(batch)
         for part in _rounds(rows):
             self._apply(batch.records[part], rows[part], batch.received_us, day[part])

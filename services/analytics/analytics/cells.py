@@ -76,8 +76,8 @@ def marked(kept: FloatArray, tick: FloatArray, now_us: int, cadence_s: float) ->
 
     Source: analytics specification, 1.4; rulings, 13.
     """
-    cells = np.full((len(Cell), kept.shape[1]), np.nan)
-    cells[:KEPT] = kept
+    cells = np.empty((len(Cell), kept.shape[1]))
+    cells[:KEPT], cells[KEPT:] = kept, np.nan
     ages_s = (now_us - kept[[Cell.QUOTED_US, Cell.TRADED_US, Cell.OI_SEEN_US]]) * 1e-6
     marks = mark_price(
         kept[Cell.BID],

@@ -44,7 +44,8 @@ def flow_of(
     codes = build_up(moved, flowed, bands)
     level, then = reference.level, market.level_then
     net = None
-    if reference.forward is not None and not np.isnan(flowed).all():
+    is_known = ~np.isnan(moved + flowed)
+    if reference.forward is not None and np.count_nonzero(np.isnan(flowed)) < flowed.size:
         net = net_build_up(
             chain.strike,
             codes,
@@ -57,7 +58,7 @@ def flow_of(
     basis, basis_then = _basis(market, reference, before)
     return Flow(
         build_up=codes,
-        is_known=~np.isnan(moved + flowed),
+        is_known=is_known,
         verdicts=strike_verdict(codes, flowed, cells[Cell.OI]),
         net=net,
         future=None

@@ -132,7 +132,7 @@ def _spread(chain: ChainNow, atm: int | None, label: Direction) -> float | None:
     sides = {Direction.BULLISH: (CE,), Direction.BEARISH: (PE,), Direction.NEUTRAL: (CE, PE)}
     shares: list[float] = []
     for side in sides[label]:
-        bid, ask = chain.cells[[Cell.BID, Cell.ASK], side, atm].tolist()
+        bid, ask = chain.cells.item(Cell.BID, side, atm), chain.cells.item(Cell.ASK, side, atm)
         if not (bid > 0 and ask >= bid):
             return None
         shares.append(2.0 * (ask - bid) / (ask + bid))

@@ -1,5 +1,6 @@
 """The analysis of one beat as the project's message (pure)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -103,8 +104,8 @@ def _is_stale(beat: Beat, cadence_s: float) -> bool:
 
 
 def _newest(instants: FloatArray) -> int | None:
-    known_ = instants[~np.isnan(instants)]
-    return int(known_.max()) if len(known_) else None
+    newest = float(np.fmax.reduce(instants, axis=None, initial=-np.inf))
+    return int(newest) if math.isfinite(newest) else None
 
 
 def _cell(cells: FloatArray, cell: Cell, column: int | None) -> float | None:

@@ -117,6 +117,7 @@ def situation(page: NsePage, lot: int | None) -> tuple[ChainNow, MarketNow]:
         seconds_left=calendar.time_to_expiry(segment, page.expiry, now_us),
         session_s=float(calendar.session_s(segment, page.at.date())),
         is_in_entry_window=first_us <= now_us <= last_us,
+        version=0,
         strike=page.strike,
         cells=cells,
     )

@@ -117,6 +117,7 @@ def chain_now(run: Run, expiry: ExpiryLayout, cells: FloatArray, ts_us: int) -> 
         seconds_left=(_close_us(segment, expiry.expiry) - ts_us) / 1e6,
         session_s=_session_s(segment, today),
         is_in_entry_window=first_us <= ts_us <= last_us,
+        version=run.book.version,
         strike=expiry.strike[is_listed],
         cells=cells[:, expiry.columns[:, is_listed]],
     )

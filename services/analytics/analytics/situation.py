@@ -1,11 +1,15 @@
 """What an analysis is made from: the chain now, the market now, and what was remembered (pure)."""
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from analytics.levels import LevelWatch
 from oimon.core.chain import FloatArray
 from oimon.core.direction_filter import DirectionState
+from oimon.core.max_pain import MaxPain
+from oimon.core.pcr import Pcr
 from oimon.core.skew import skew_reference
+from oimon.core.walls import SupportResistance
 from oimon.terms import MarketState
 
 SAMPLE_S = 30.0  # pace of PCR, skew and carry histories
@@ -16,7 +20,7 @@ SAMPLES_S = 1860.0  # how long PCR and carry are kept; skew is kept for the day
 class ChainNow:
     """One expiry's chain at a beat.
 
-    ``strike`` in rupees, ascending, shape (n,); ``cells`` of shape (len(Cell), 2, n), calls before puts.
+    ``version`` grows with every batch of ticks: an equal one says that prices and interest are the same. ``strike`` in rupees, ascending, shape (n,); ``cells`` of shape (len(Cell), 2, n), calls before puts.
     """
 
     expiry: str
@@ -25,6 +29,7 @@ class ChainNow:
     seconds_left: float  # to the contract's close
     session_s: float  # length of a trading session
     is_in_entry_window: bool
+    version: int
     strike: FloatArray
     cells: FloatArray
 
@@ -61,6 +66,16 @@ class MarketNow:
         return self.ts_us / 1e6
 
 
+class Holdings(NamedTuple):
+    """What the open interest held says, and of which chain, level and window: it need not be asked again for the same."""
+
+    asked_of: tuple[int, float | None, slice]
+    pcr: Pcr
+    pcr_window: Pcr
+    pain: MaxPain | None
+    levels: SupportResistance
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
     """What one expiry's analysis remembers: filters, levels and its own sampled histories."""
@@ -68,6 +83,7 @@ class Before:
     direction: DirectionState | None = None
     support: LevelWatch = field(default_factory=LevelWatch)
     resistance: LevelWatch = field(default_factory=LevelWatch)
+    holdings: Holdings | None = None
     sampled_s: float | None = None
     pcr: tuple[tuple[float, float | None], ...] = ()  # epoch seconds, chain PCR
     carry: tuple[tuple[float, float], ...] = ()  # epoch seconds, F − S in rupees

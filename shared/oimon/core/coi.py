@@ -49,7 +49,7 @@ def coi(oi_change: FloatArray) -> Coi:
 
     Source: analytics specification, 2.2.
     """
-    known = oi_change.size - int(np.isnan(oi_change).sum())
+    known = oi_change.size - np.count_nonzero(np.isnan(oi_change))
     if not known or not reaches(known / oi_change.size, MIN_KNOWN):
         return _UNKNOWN
     calls, puts = side_totals(oi_change)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oimon.core.chain import CE, PE, FloatArray, without_gaps
-from oimon.core.greeks import gammas, normal_pdf
+from oimon.core.greeks import gammas
 from oimon.core.smile import Smile
 
 _GRID = np.linspace(0.95, 1.05, 101)
@@ -53,8 +53,8 @@ def gex(
     per_strike = np.full(strike.shape, np.nan)
     per_strike[has_iv] = exposure
     return Gex(
-        net=float(exposure.sum()),
-        absolute=float(unit @ (held[CE] + held[PE])),
+        net=float(np.add.reduce(exposure)),
+        absolute=float(unit.dot(held[CE] + held[PE])),
         per_strike=per_strike,
         zero_gamma=_zero_gamma(at, net, sigma * math.sqrt(years), forward),
     )
@@ -68,13 +68,17 @@ def _zero_gamma(
     Exposure at F is D·0.01·F·Σ net·φ(d1)/s: only the sum over strikes can change its sign, but the interpolation needs F.
     """
     levels = forward * _GRID
-    d_one = np.log(levels)[:, None] - np.log(strike)
-    d_one /= deviation
-    d_one += deviation * 0.5
-    exposure = (normal_pdf(d_one) @ (net / deviation)) * levels
+    density = np.log(levels)[:, None] - np.log(strike)
+    density /= deviation
+    density += deviation * 0.5
+    density *= density
+    density *= -0.5
+    np.exp(density, out=density)  # φ(d1) but for a factor that moves no crossing
+    exposure = density.dot(net / deviation) * levels
     crossings = (exposure[:-1] * exposure[1:] < 0).nonzero()[0]
-    found = [float(level) for level in levels[exposure == 0]]
+    found = levels[exposure == 0].tolist()
     for i in crossings.tolist():
         (x0, x1), (y0, y1) = levels[i : i + 2].tolist(), exposure[i : i + 2].tolist()
         found.append(x0 - y0 * (x1 - x0) / (y1 - y0))
-    return min(found, key=lambda level: abs(level - forward)) if net.any() and found else None
+    is_held = np.count_nonzero(net) > 0
+    return min(found, key=lambda level: abs(level - forward)) if is_held and found else None

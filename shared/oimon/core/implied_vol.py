@@ -14,7 +14,7 @@ SIGMA_MIN, SIGMA_MAX = 0.01, 5.0
 MIN_SECONDS = 60.0
 _STEPS = 8  # three or four are usual
 _MAX_STEPS = 60  # bisection alone closes the bracket in fewer
-_CLOSE = 1e-6  # relative step after which a cubic method is exact
+_CLOSE = 1e-5  # relative step after which a cubic method is exact
 _HALF = np.array(0.5)
 
 
@@ -80,10 +80,11 @@ def implied_vol(
     at = strike[open_]
     value = (undiscounted[open_] - intrinsic[open_]) / np.sqrt(forward * at)
     root = math.sqrt(years)
-    found = _deviation(value, -np.abs(np.log(at / forward)), SIGMA_MIN * root, SIGMA_MAX * root)
+    with np.errstate(all="ignore"):
+        found = _deviation(value, -np.abs(np.log(at / forward)), SIGMA_MIN * root, SIGMA_MAX * root)
     found /= root
     low, high = found < SIGMA_MIN - SLACK, found > SIGMA_MAX + SLACK
-    if (low | high).any():
+    if np.count_nonzero(low | high):
         found[low | high] = np.nan
         status[open_] = np.where(low, _CODES[IvStatus.BELOW_MIN], high * _CODES[IvStatus.ABOVE_MAX])
     sigma[open_] = found
@@ -129,19 +130,14 @@ def _deviation(value: FloatArray, x: FloatArray, least: float, most: float) -> F
     growth = np.exp(x * 0.5)
     s = _start(value, x)
     is_open = np.ones(x.shape, np.bool_)
-    with np.errstate(all="ignore"):
-        for _ in range(_STEPS):
-            new, _ = _halley(value, x, s, growth)
-            is_far = ~(np.abs(new - s) <= _CLOSE * s)
-            s = np.where(
-                is_open, new, s
-            )  # what is found stays, so that no option depends on another
-            is_open &= is_far
-            if not is_open.any():
-                return s
-        s[is_open] = _bracketed(
-            value[is_open], x[is_open], growth[is_open], 0.5 * least, 2.0 * most
-        )
+    for _ in range(_STEPS):
+        new, _ = _halley(value, x, s, growth)
+        is_far = ~(np.abs(new - s) <= _CLOSE * s)
+        s = np.where(is_open, new, s)  # what is found stays, so that no option depends on another
+        is_open &= is_far
+        if not np.count_nonzero(is_open):
+            return s
+    s[is_open] = _bracketed(value[is_open], x[is_open], growth[is_open], 0.5 * least, 2.0 * most)
     return s
 
 
@@ -189,10 +185,8 @@ def _start(value: FloatArray, x: FloatArray) -> FloatArray:
     a = (ep - em) ** 2
     b = 4.0 * (e2 + 1.0 / e2) - 2.0 / ey * (ep + em) * (ey * ey + 1.0 - rr)
     c = 4.0 * alpha * (alpha + 1.0 - ey) * ((ey + 1.0) ** 2 - rr) / (ey * ey)
-    with np.errstate(all="ignore"):
-        gamma = (-0.5 * math.pi) * np.log(2.0 * c / (b + np.sqrt(b * b + 4.0 * a * c)))
-        turn = 0.5 * (ey - 1.0 + np.sqrt(1.0 - e2 * e2))
-        s = np.sqrt(gamma - x)
-        lower = np.sqrt(np.maximum(gamma + x, 0.0))
-        start: FloatArray = s + np.where(alpha <= turn, -lower, lower)
+    gamma = (-0.5 * math.pi) * np.log(2.0 * c / (b + np.sqrt(b * b + 4.0 * a * c)))
+    turn = 0.5 * (ey - 1.0 + np.sqrt(1.0 - e2 * e2))
+    lower = np.sqrt(np.maximum(gamma + x, 0.0))
+    start: FloatArray = np.sqrt(gamma - x) + np.where(alpha <= turn, -lower, lower)
     return start

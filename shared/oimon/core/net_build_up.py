@@ -45,9 +45,9 @@ def net_build_up(
     """
     nearness = np.exp(((strike - forward) * (1.0 / (0.01 * forward))) ** 2 * -0.5)
     moved = np.abs(without_gaps(oi_change)) * nearness
-    classed = float((moved * (build_up != 0)).sum())
-    net = float((moved * class_says(build_up)).sum()) / classed if classed else 0.0
-    near_oi = float((without_gaps(oi) * nearness).sum())
+    classed = _total(moved * (build_up != 0))
+    net = _total(moved * class_says(build_up)) / classed if classed else 0.0
+    near_oi = _total(without_gaps(oi) * nearness)
     participation = min(1.0, classed / (FULL_PARTICIPATION * near_oi)) if near_oi else 0.0
     significance = 1.0
     if level_change is not None and em_w:
@@ -58,3 +58,7 @@ def net_build_up(
         significance=significance,
         score=net * participation * significance,
     )
+
+
+def _total(column: FloatArray) -> float:
+    return float(np.add.reduce(column, axis=None))

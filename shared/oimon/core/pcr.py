@@ -1,6 +1,5 @@
 """The put-call ratio: its value, its reading, its slope."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -119,12 +118,17 @@ def pcr_slope(
     Source: analytics specification, 2.4.
     """
     start = now_s - window_s - SLACK
-    known = [(at, value) for at, value in samples if value is not None and start <= at <= now_s]
-    if len(known) < MIN_SAMPLES or known[-1][0] - known[0][0] < MIN_SPAN_S - SLACK:
+    known = [
+        (at - now_s, value) for at, value in samples if value is not None and start <= at <= now_s
+    ]
+    n = len(known)
+    if n < MIN_SAMPLES or known[-1][0] - known[0][0] < MIN_SPAN_S - SLACK:
         return None
-    mean_at = math.fsum(at for at, _ in known) / len(known)
-    mean_value = math.fsum(value for _, value in known) / len(known)
-    shared = math.fsum((at - mean_at) * (value - mean_value) for at, value in known)
-    spread = math.fsum((at - mean_at) ** 2 for at, _ in known)
-    per_hour = 3600.0 * shared / spread
+    x = y = xx = xy = 0.0
+    for at, value in known:  # times from the window's end, so that their squares stay small
+        x += at
+        y += value
+        xx += at * at
+        xy += at * value
+    per_hour = 3600.0 * (n * xy - x * y) / (n * xx - x * x)
     return PcrSlope(per_hour=per_hour, score=clamp(per_hour / FULL_SLOPE_PER_HOUR, -1.0, 1.0))

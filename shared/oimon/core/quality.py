@@ -47,7 +47,7 @@ def chain_quality(
     Source: analytics specification, 1.6.
     """
     known = ~np.isnan(oi)
-    completeness = int(known.sum()) / legs if legs else 0.0
+    completeness = np.count_nonzero(known) / legs if legs else 0.0
     share = _stale_share(oi, known, oi_age_s)
     age_s = float("inf") if underlying_age_s is None else underlying_age_s
     bad = {
@@ -73,8 +73,9 @@ def chain_quality(
 
 
 def _stale_share(oi: FloatArray, known: BoolArray, oi_age_s: FloatArray) -> float:
-    total = float(oi.sum(where=known))
+    held = np.where(known, oi, 0.0)
+    total = float(np.add.reduce(held, axis=None))
     if total == 0:
         return 1.0
-    fresh = known & (oi_age_s <= OI_STALE_S + SLACK)
-    return 1.0 - float(oi.sum(where=fresh)) / total
+    held *= oi_age_s <= OI_STALE_S + SLACK
+    return 1.0 - float(np.add.reduce(held, axis=None)) / total

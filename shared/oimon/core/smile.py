@@ -61,7 +61,7 @@ def smile(
         tick=tick,
     )
     has_iv = found.status == 0
-    if not has_iv.any():
+    if not np.count_nonzero(has_iv):
         nothing = np.full(price.shape, np.nan)
         return Smile(
             iv=found.sigma, status=found.status, is_call=is_call, d1=nothing[CE], delta=nothing,

@@ -76,7 +76,7 @@ def test_unknown_samples_are_skipped_and_a_short_history_has_no_slope():
     samples = [(0.0, 0.9), (60.0, None), (120.0, 0.9), (180.0, 0.9), (240.0, 0.9), (299.0, 0.9)]
 
     assert pcr_slope(samples, 300.0) is None
-    assert pcr_slope([*samples, (300.0, 0.9)], 300.0).per_hour == 0
+    assert pcr_slope([*samples, (300.0, 0.9)], 300.0).per_hour == pytest.approx(0.0)
 
 
 def test_samples_before_the_window_do_not_count():
