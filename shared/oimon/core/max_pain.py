@@ -48,7 +48,7 @@ def max_pain(strike: FloatArray, oi: FloatArray, level: float) -> MaxPain | None
     puts = held[PE]
     both = held[CE] + puts
     running = np.add.accumulate(both)
-    if not len(running) or running[-1] <= 0:
+    if not len(running) or running.item(-1) <= 0:
         return None
     curve = running - np.add.reduce(puts)
     curve *= strike
@@ -59,12 +59,14 @@ def max_pain(strike: FloatArray, oi: FloatArray, level: float) -> MaxPain | None
     pain = curve.item(least)
     # what the sums may have lost to rounding where strikes have paise
     slack = 1e-12 * running.item(-1) * strike.item(-1)
-    first, last = _zone(curve, least, ZONE * pain + slack)
+    zone = (curve <= ZONE * pain + slack).nonzero()[0]
+    first, last = _flat(curve, least, pain + slack)
     at = strike.item(least)
     if first < last:
-        ties = [strike.item(i) for i in range(first, last + 1) if curve.item(i) <= pain + slack]
+        ties = strike[first : last + 1].tolist()
         at = min(ties, key=lambda tie: (abs(tie - level), tie))
-    return MaxPain(at, max(pain, 0.0), (strike.item(first), strike.item(last)), curve)
+    limits = strike.item(zone.item(0)), strike.item(zone.item(-1))
+    return MaxPain(at, max(pain, 0.0), limits, curve)
 
 
 def max_pain_applies(years: float) -> bool:
@@ -92,8 +94,8 @@ def max_pain_score(
     return clamp((strike - forward) / move, -1.0, 1.0) * nearness
 
 
-def _zone(curve: FloatArray, least: int, limit: float) -> tuple[int, int]:
-    """Return the first and the last index of the run around the least pain; the curve is convex."""
+def _flat(curve: FloatArray, least: int, limit: float) -> tuple[int, int]:
+    """Return the first and the last index of the flat bottom around the least pain; the curve is convex."""
     first = last = least
     while first and curve.item(first - 1) <= limit:
         first -= 1
