@@ -34,6 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+for _point in sorted(entry_points(group=COMMANDS), key=lambda point: point.name):
+    _point.load()(app)
 out = Console()
 err = Console(stderr=True)
 
@@ -300,8 +302,6 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line; what was wrong is one message, never a traceback."""
-    for point in sorted(entry_points(group=COMMANDS), key=lambda p: p.name):
-        point.load()(app)
     try:
         app(prog_name="oi", standalone_mode=True)
     except OimonError as error:
@@ -309,9 +309,6 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # `oi replay … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
 
 
 if __name__ == "__main__":

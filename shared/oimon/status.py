@@ -32,28 +32,31 @@ async def read(url: str) -> Sequence[Mapping[str, Any]]:
 def table(found: Sequence[Mapping[str, Any]], missing: Sequence[str]) -> Table:
     """Return the statuses as a table for people."""
     shown = Table(title="OI Monitor", title_justify="left")
-    for column in ("service", "state", "partitions (epoch, lag)", "feed, ages", "last error"):
+    for column in ("service", "state", "partitions", "feed, model, database", "last error"):
         shown.add_column(column)
     for item in sorted(found, key=lambda s: (s["service"], s["replica"])):
-        held = (
-            ", ".join(f"{p['partition']} ({p['epoch']}, {p['lag']})" for p in item["partitions"])
-            or "--"
-        )
+        held = ", ".join(f"{p['partition']} (lag {p['lag']})" for p in item["partitions"]) or "--"
         errors = [p["last_error"] for p in item["partitions"] if p["last_error"]]
         words = "; ".join([*item["problems"], *errors, *filter(None, [item["last_error"]])]) or "--"
-        shown.add_row(item["service"], item["state"], held, _ages(item), words)
+        shown.add_row(item["service"], item["state"], held, _facts(item), words)
     for name in missing:
         shown.add_row(name, "not running", "--", "--", "no status in the last 10 s")
     return shown
 
 
-def _ages(item: Mapping[str, Any]) -> str:
-    found = [
-        f"{name} {item[name]}"
-        for name in ("mode", "feed", "age_ms", "position")
-        if item.get(name) is not None
-    ]
-    return ", ".join(found) or "--"
+def _facts(item: Mapping[str, Any]) -> str:
+    """Return what a service says of its feed, its database, its model, in words."""
+    words = []
+    feed = item.get("feed")
+    if isinstance(feed, Mapping):
+        words.append(
+            f"{feed.get('mode', '')} {feed.get('state', '')} {str(feed.get('position') or '')[:19]}".strip()
+        )
+    for name in ("model", "database", "telegram"):
+        fact = item.get(name)
+        if isinstance(fact, Mapping):
+            words.append(str(fact.get("text") or f"{name} {fact.get('off') or 'on'}"))
+    return "; ".join(words) or "--"
 
 
 def health(port: int, out: Console) -> int:

@@ -62,8 +62,8 @@ def up(choice: Choice, say: Callable[[str], None]) -> None:
     Raises:
         ConfigError: settings are wrong, another ``oi up`` runs in the same folder, or Valkey does not start.
     """
-    settings = load(Settings)
     _check_all_settings()
+    settings = load(Settings)
     with _alone(settings):
         asyncio.run(_up(choice, settings, say))
 

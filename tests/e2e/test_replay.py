@@ -7,8 +7,10 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
-from oimon import offline
+from oimon import cli, offline
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS
 from tests.e2e.conftest import DAY, ROOT, clean_environment
 
@@ -78,8 +80,8 @@ def test_replay_prints_one_analysis_a_line_and_stops_when_the_reader_does(tmp_pa
     ]
     assert {line["mode"] for line in lines} == {"REPLAY"}
     assert {line["quotes_assumed"] for line in lines} == {0.003}
-    assert code == 0
-    assert b"Traceback" not in errors
+    assert code in {0, 1}  # a pipe that nobody reads ends any command
+    assert errors == b""
 
 
 @pytest.mark.parametrize(
@@ -138,24 +140,29 @@ def test_a_settings_file_with_three_mistakes_is_told_in_three_lines(tmp_path):
     assert not (tmp_path / "data" / "valkey").exists()
 
 
-def test_every_command_teaches_itself_with_an_example(tmp_path):
-    for name in (
-        "up",
-        "run",
-        "status",
-        "watch",
-        "replay",
-        "import",
-        "analyse",
-        "spec",
-        "test",
-        "doctor",
-        "health",
-    ):
-        done = oi(name, "--help", folder=tmp_path)
+COMMANDS = (
+    "up",
+    "run",
+    "status",
+    "health",
+    "watch",
+    "replay",
+    "import",
+    "analyse",
+    "spec",
+    "test",
+    "doctor",
+)
 
-        assert done.returncode == 0, name
-        assert b"Example" in done.stdout, name
+
+def test_every_command_teaches_itself_with_an_example():
+    known = get_command(cli.app).commands
+
+    assert set(COMMANDS) <= set(known)
+    for name in known:
+        done = CliRunner().invoke(cli.app, [name, "--help"])
+        assert done.exit_code == 0, name
+        assert "Example" in done.stdout, name
 
 
 @pytest.mark.needs_shared
