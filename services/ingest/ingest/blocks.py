@@ -1,7 +1,7 @@
 """One block of a recording: frames with their times, and beats, to bytes and back (pure).
 
 Frames of one length are stored by byte column: the first byte of each, then the second byte of each, and so on. Packets of a
-feed differ in few columns, so that LZMA shrinks them thirtyfold. Source: README, ruling 24.
+feed differ in few columns, so that LZMA shrinks them thirtyfold. Source: rulings, 24.
 """
 
 import lzma

@@ -36,7 +36,7 @@ class IngestSettings(Settings):
         le=65535,
         description="port of /healthz, /readyz, /metrics and /status; 0 takes a free one",
     )
-    feed: FeedKind = Field(FeedKind.REPLAY, description="replay plays a recorded day")
+    feed: FeedKind = Field(FeedKind.REPLAY, description="where market data comes from: replay")
     recording: Path = Field(BUNDLED, description="the recorded day to play")
     speed: float | Literal["max"] | None = Field(
         None,

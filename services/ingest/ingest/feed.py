@@ -1,6 +1,6 @@
 """From a feed's thread to the bus: what has arrived, what is newest, and how often it is handed on.
 
-``WS_LOCK`` and ``TICKS_CACHE`` are the names of the system description (R130, R144). Source: README, rulings 19 and 25; bus contract,
+``WS_LOCK`` and ``TICKS_CACHE`` are the names of the system description (R130, R144). Source: rulings, 19 and 25; bus contract,
 section 11 (what is kept when the bus is away).
 """
 

@@ -1,4 +1,4 @@
-"""From a feed's thread to the bus, live: everything that has arrived goes on in one call, at the pace of README's ruling 25."""
+"""From a feed's thread to the bus, live: everything that has arrived goes on in one call. Source: rulings, 25 (pace)."""
 
 import asyncio
 import contextlib

@@ -4,7 +4,7 @@ A file is the magic number, a version, and blocks, each with its kind, length an
 
     OIREC ␍ ␊ ␚ │ version u2 │ HEAD: JSON │ FRAM: packed frames, times, beats │ FRAM … │ LAST: JSON
 
-A reader goes block by block; a file that was cut is whole up to its last whole block, and lacks LAST. Source: README, rulings 5 and 24.
+A reader goes block by block; a file that was cut is whole up to its last whole block, and lacks LAST. Source: rulings, 5 and 24.
 """
 
 import os

@@ -3,7 +3,7 @@
 Beat ``s`` stands before the first frame whose time is ``s`` or later, no batch straddles a beat, and quiet seconds get their beats
 too. The first beat is the first whole second after the first frame; after the last frame comes one more, then one that says
 ``ended``. A live recording holds its beats where they fell, and those are used. So a day gives the same beats, each after the same
-ticks, at any speed and however frames are cut into batches. Source: README, rulings 5 and 11.
+ticks, at any speed and however frames are cut into batches. Source: rulings, 5 and 11.
 """
 
 from collections import Counter
