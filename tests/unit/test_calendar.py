@@ -35,6 +35,12 @@ def test_a_boundary_belongs_to_the_later_state(segment, at, state):
     assert calendar.market_state(segment, us(at)) is state
 
 
+def test_india_is_five_and_a_half_hours_ahead():
+    utc = datetime.fromisoformat("2026-11-18T03:45:00+00:00")
+
+    assert calendar.instant_us(date(2026, 11, 18), time(9, 15)) == utc.timestamp() * 1e6
+
+
 def test_an_unconfirmed_session_is_not_in_force():
     assert calendar.close_us(Segment.NFO, date(2026, 12, 8)) == us("2026-12-08T15:40:00")
 

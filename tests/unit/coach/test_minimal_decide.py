@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coach_minimal import paper
 from coach_minimal.decide import decide
 from coach_minimal.paper import State, resumed
 from oimon import codec
@@ -72,6 +73,22 @@ def test_an_order_fills_on_a_later_analysis_at_the_ask_and_slippage():
     assert (state.position.entry, state.position.qty) == (150.30, 130)
     assert (state.day.trades, state.order) == (1, None)
     assert (advice.action, advice.side, advice.position.bid) == (Action.HOLD, CE, 150.0)
+
+
+def test_an_open_order_is_as_sure_as_the_direction():
+    state, _ = step(make_analysis())
+
+    _, advice = step(later(make_analysis(), 0.2, direction=Direction.NEUTRAL), state)
+
+    assert advice.confidence == pytest.approx(0.62)
+    assert advice.reasons == ["the order waits for a two-sided quote"]
+
+
+def test_a_position_knows_when_it_was_opened_to_the_microsecond():
+    analysis, state = entered()
+
+    assert state.position.entry_ts_us == analysis.ts_us
+    assert paper.holding_of(state.position).entry_s == analysis.ts_us / 1e6
 
 
 def test_an_order_does_not_fill_within_a_quarter_of_a_second():
@@ -395,6 +412,20 @@ def test_the_same_answer_read_twice_counts_once():
     _, again = step(later(analysis, 2), state, answer)
 
     assert again.action is Action.HOLD
+
+
+def test_a_failure_between_two_exits_breaks_the_row():
+    analysis, state = entered()
+    opened_us = state.position.entry_ts_us
+    first, second = later(analysis, 1), later(analysis, 2)
+    leave = make_decision(Action.EXIT, CE)
+    said = heard(make_question(first, position_us=opened_us, held=CE), leave)
+    state, _ = step(first, state, said)
+    failed = heard(make_question(second, position_us=opened_us, held=CE), None).failure
+
+    state, _ = step(second, state, dataclasses.replace(said, failure=failed))
+
+    assert state.exits_in_a_row == 0
 
 
 def test_the_deep_coachs_fresh_exit_closes_a_position():

@@ -56,6 +56,30 @@ def test_what_is_unknown_stays_null():
     assert (found["ch"], found["ce"]) == ([None] * 3, [None, None])
 
 
+def test_changes_are_those_of_one_five_and_fifteen_minutes():
+    analysis = make_analysis()
+    now_s = analysis.ts_us // 1_000_000
+    history = [
+        (now_s - 60 * minutes, analysis.x / (1 + percent / 100), 0.9, 0, 0, "BULLISH", None)
+        for minutes, percent in ((15, 3.0), (5, 2.0), (1, 1.0))
+    ]
+
+    found = told(dataclasses.replace(analysis, history=history))
+
+    assert (found["ch"], found["dpcr"]) == ([1, 2, 3], 0.06)
+
+
+def test_a_minute_that_is_missing_is_not_replaced_by_an_older_one():
+    analysis = make_analysis()
+    old = (analysis.ts_us // 1_000_000 - 120, analysis.x, 0.9, 0, 0, "BULLISH", None)
+
+    assert told(dataclasses.replace(analysis, history=[old]))["ch"] == [None] * 3
+
+
+def test_strengths_are_whole_numbers():
+    assert told(make_analysis(support=[(26_000.0, 91.498)]))["s"] == [26_000, 91]
+
+
 def test_the_deep_coachs_word_comes_with_its_age():
     analysis = make_analysis()
     word = make_rich(make_analysis(analysis.ts_us - 90_000_000), Action.ENTER, side=OptionKind.PE)

@@ -102,6 +102,26 @@ def test_a_chain_that_grows_keeps_what_it_is_compared_with():
     assert watch.baseline.armed_s is not None
 
 
+def test_an_expiry_that_ends_takes_its_symbols_with_it():
+    start = make_analysis(more=[make_analysis(expiry="2026-12-01")])
+    watch, _ = trigger.is_due(None, start)
+
+    watch, _ = trigger.is_due(watch, moved(later(start, 70, expiry="2026-12-01"), 0.02))
+
+    assert [expiry for expiry, _ in watch.keys] == ["2026-12-01"]
+    assert len(watch.baseline.oi) == 2 * len(STRIKES)
+    assert watch.baseline.armed_s is not None
+
+
+def test_the_last_five_words_are_remembered():
+    first = make_analysis()
+    beats = [entry_of(later(first, 601 * k)) for k in range(7)]
+
+    state, outputs = play(role(NoModel("no_key")), beats)
+
+    assert list(state.recent) == [output.message for output in outputs[-5:]]
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [

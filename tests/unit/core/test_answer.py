@@ -87,6 +87,20 @@ def test_a_level_that_cannot_be_meant_is_dropped(level, warning):
     assert found.warnings == (warning,)
 
 
+@pytest.mark.parametrize("horizon", [1, 5, 15, 30, 60])
+def test_each_horizon_of_the_schema_stands(horizon):
+    found = answer(horizon_min=horizon)
+
+    assert (found.decision.horizon_min, found.warnings) == (horizon, ())
+
+
+@pytest.mark.parametrize("horizon", [2, 61, True, "15", None, [5]])
+def test_another_horizon_becomes_five_minutes(horizon):
+    found = answer(horizon_min=horizon)
+
+    assert (found.decision.horizon_min, found.warnings) == (5, ("horizon_defaulted",))
+
+
 def test_reasons_are_trimmed_and_cut():
     found = answer(reasons=["  " + "a" * 200])
 

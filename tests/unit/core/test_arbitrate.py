@@ -74,6 +74,18 @@ def test_only_risk_exits_are_forced(action, reason, is_forced):
     assert advise_held(CE, action, reason, 0.6).is_forced is is_forced
 
 
+@pytest.mark.parametrize(
+    ("action", "reason", "confidence"),
+    [
+        (Action.HOLD, Reason.IN_POSITION, 0.62),
+        (Action.EXIT, Reason.REVERSAL, 0.62),
+        (Action.EXIT, Reason.FADE, 0.58),
+    ],
+)
+def test_the_rule_is_sure_of_a_direction_or_of_none(action, reason, confidence):
+    assert advise_held(CE, action, reason, 0.6).confidence == pytest.approx(confidence)
+
+
 def test_a_forced_exit_outranks_every_model():
     rule = advise_held(CE, Action.EXIT, Reason.STOP_LOSS, 0.6)
 
