@@ -91,7 +91,8 @@ class Replay:
         times = block.received_us
         if not self._beat_us or not len(times):
             return []
-        first = (self._beat or _whole(int(times[0]), self._beat_us)) + self._beat_us
+        before_us = self._beat or _whole(self._recording.last.first_us, self._beat_us)
+        first = before_us + self._beat_us
         beats = np.arange(first, int(times[-1]) + 1, self._beat_us)
         return list(zip(times.searchsorted(beats).tolist(), beats.tolist(), strict=True))
 

@@ -4,6 +4,7 @@ import pytest
 
 from ingest.feed import MAX_BATCH
 from ingest.frames import Drop
+from ingest.recorder import BLOCK_FRAMES
 from ingest.recordings import BUNDLED
 from ingest.replay import SESSION_EVERY, Replay, recorded
 from oimon import codec
@@ -219,6 +220,16 @@ def test_a_batch_is_never_larger_than_an_entry_may_be(tmp_path):
 
     assert [len(batch.records) for batch in batches] == [MAX_BATCH, 10]
     assert len(codec.encode(batches[0])) <= codec.MAX_BYTES
+
+
+def test_a_beat_between_two_blocks_of_the_file_is_not_lost(tmp_path):
+    crowd = [(START_US + 100 * n, make_frame(sequence=n)) for n in range(BLOCK_FRAMES)]
+    late = [(START_US + 2_500_000, make_frame(sequence=BLOCK_FRAMES))]
+
+    log = log_of(play(tmp_path, [*crowd, *late]))
+
+    assert [second for what, second in log[1:] if what == "beat"] == [1, 2, 3, 4]
+    assert log.index(("beat", 1)) == 1 + BLOCK_FRAMES
 
 
 def test_steps_are_due_in_order_and_no_batch_before_its_last_frame(tmp_path):
