@@ -7,6 +7,7 @@ passed over. A row reads ``2026-08-18T10:43:00+05:30,NIFTY,2026-08-18,22000,CE,2
 import csv
 import gzip
 import math
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from functools import lru_cache
@@ -65,7 +66,7 @@ def read_chain(path: Path, underlying: str | None) -> tuple[str, list[ChainRow]]
                             path, f"line {line}", f"{fields['ts']} comes after a later time", "Sort the rows by ts"
                         )  # fmt: skip
                     rows.append(row)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise InputError(
             path, "the file", f"cannot be read as CSV ({error})", "Give a CSV, plain or gzip"
         ) from error
@@ -105,7 +106,7 @@ def _lines(path: Path, file: TextIO) -> Iterator[tuple[int, str, dict[str, str]]
     missing = [name for name in NEEDED if name not in header]
     if missing:
         raise InputError(
-            path, "line 1", f"no column is called {', '.join(missing)}; found {', '.join(header) or 'nothing'}",
+            path, "line 1", f"no column is called {', '.join(missing)}; found {', '.join(header)[:200] or 'nothing'}",
             f"The columns are {', '.join(NEEDED)} and, if known, {OI_CHANGE}",
         )  # fmt: skip
     for values in reader:
@@ -143,7 +144,7 @@ def _instant_us(text: str) -> int:
         instant = datetime.min  # noqa: DTZ901 - has no offset, as what cannot be read has none
     if instant.tzinfo is None:
         raise ValueError("a time with its offset, like 2026-08-18T10:43:00+05:30")
-    return round(instant.timestamp()) * 1_000_000
+    return round(instant.timestamp() * 1_000_000)
 
 
 @lru_cache(maxsize=64)

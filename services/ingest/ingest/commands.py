@@ -15,78 +15,78 @@ from ingest.recording import Recording
 from oimon.errors import ConfigError
 from oimon.terms import OiUnit
 
+Source = Annotated[
+    Path, typer.Argument(metavar="CSV", help="Chains through one day, plain or .gz.")
+]
+Target = Annotated[Path, typer.Argument(metavar="FILE", help="The recording to write (.oirec).")]
+Underlying = Annotated[str | None, typer.Option(help="Which one, when the CSV holds several.")]
+Expiry = Annotated[
+    list[datetime] | None,
+    typer.Option(formats=["%Y-%m-%d"], help="This expiry day; may be given again."),
+]
+Expiries = Annotated[int | None, typer.Option(min=1, help="So many of the nearest expiries.")]
+EachSide = Annotated[
+    str,
+    typer.Option(
+        metavar="N|all", help="Strikes above and below the money, at any time of the day."
+    ),
+]
+Unit = Annotated[OiUnit, typer.Option(help="What the CSV counts open interest and volume in.")]
+Lot = Annotated[int | None, typer.Option(min=1, help="Units of a contract, where it is not known.")]
+Spread = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PCT",
+        min=0.01,
+        max=20.0,
+        help="Put a bid and an ask around each price, so many percent apart.",
+    ),
+]
+Origin = Annotated[str | None, typer.Option(help="Where the data is from; kept in the recording.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add ingest's commands to ``oi``."""
+    app.command(name="import")(import_command)
 
-    @app.command(name="import")
-    def import_command(  # noqa: PLR0913 - typer makes each parameter an option
-        source: Annotated[
-            Path, typer.Argument(metavar="CSV", help="Chains through one day, plain or .gz.")
-        ],
-        target: Annotated[
-            Path, typer.Argument(metavar="FILE", help="The recording to write (.oirec).")
-        ],
-        *,
-        underlying: Annotated[
-            str | None, typer.Option(help="Which one, when the CSV holds several.")
-        ] = None,
-        expiry: Annotated[
-            list[datetime] | None,
-            typer.Option(formats=["%Y-%m-%d"], help="This expiry day; may be given again."),
-        ] = None,
-        expiries: Annotated[
-            int | None, typer.Option(min=1, help="So many of the nearest expiries.")
-        ] = None,
-        strikes_each_side: Annotated[
-            str,
-            typer.Option(
-                metavar="N|all", help="Strikes above and below the money, at any time of the day."
-            ),
-        ] = "all",
-        oi_unit: Annotated[
-            OiUnit, typer.Option(help="What the CSV counts open interest and volume in.")
-        ] = OiUnit.QTY,
-        lot: Annotated[
-            int | None, typer.Option(min=1, help="Units of a contract, where it is not known.")
-        ] = None,
-        assume_spread: Annotated[
-            float | None,
-            typer.Option(
-                metavar="PCT",
-                min=0.01,
-                max=20.0,
-                help="Put a bid and an ask around each price, so many percent apart.",
-            ),
-        ] = None,
-        origin: Annotated[
-            str | None, typer.Option(help="Where the data is from; kept in the recording.")
-        ] = None,
-    ) -> None:
-        """Make a recording of a CSV: ts, underlying, expiry, strike, right, ltp, volume, oi, spot and, if known, oi_chg_day.
 
-        Example: oi import NIFTY.csv.gz NIFTY.oirec --expiries 2 --strikes-each-side 20 --oi-unit lots --assume-spread 0.3
-        """
-        if expiry and expiries:
-            raise ConfigError("--expiry and --expiries were both given; give one of them")
-        plan = Plan(
-            underlying=underlying,
-            expiries=[at.date() for at in expiry] if expiry else expiries,
-            strikes_each_side=_each_side(strikes_each_side),
-            oi_unit=oi_unit,
-            lot=lot,
-            spread=None if assume_spread is None else round(assume_spread / 100, 6),
-            origin=origin,
+def import_command(  # noqa: PLR0913 - typer makes each parameter an option
+    source: Source,
+    target: Target,
+    *,
+    underlying: Underlying = None,
+    expiry: Expiry = None,
+    expiries: Expiries = None,
+    strikes_each_side: EachSide = "all",
+    oi_unit: Unit = OiUnit.QTY,
+    lot: Lot = None,
+    assume_spread: Spread = None,
+    origin: Origin = None,
+) -> None:
+    """Make a recording of a CSV: ts, underlying, expiry, strike, right, ltp, volume, oi, spot and, if known, oi_chg_day.
+
+    Example: oi import NIFTY.csv.gz NIFTY.oirec --expiries 2 --strikes-each-side 20 --oi-unit lots --assume-spread 0.3
+    """
+    if expiry and expiries:
+        raise ConfigError("--expiry and --expiries were both given; give one of them")
+    plan = Plan(
+        underlying=underlying,
+        expiries=[at.date() for at in expiry] if expiry else expiries,
+        strikes_each_side=_each_side(strikes_each_side),
+        oi_unit=oi_unit,
+        lot=lot,
+        spread=None if assume_spread is None else round(assume_spread / 100, 6),
+        origin=origin,
+    )
+    plan = replace(plan, command=_command(source, target, plan))
+    with _bar() as bar:
+        task = bar.add_task("import", total=None)
+        made = import_csv(
+            source, target, plan, lambda done, of: bar.update(task, completed=done, total=of)
         )
-        plan = replace(plan, command=_command(source, target, plan))
-        with _bar() as bar:
-            task = bar.add_task("import", total=None)
-            made = import_csv(
-                source, target, plan, lambda done, of: bar.update(task, completed=done, total=of)
-            )
-        Console().print(_summary(made.recording), highlight=False, markup=False, soft_wrap=True)
-        if made.warning:
-            typer.echo(f"Note: {made.warning}", err=True)
+    Console().print(_summary(made.recording), highlight=False, markup=False, soft_wrap=True)
+    if made.warning:
+        typer.echo(f"Note: {made.warning}", err=True)
 
 
 def _each_side(text: str) -> int | None:

@@ -83,24 +83,12 @@ def master_rows(underlying: str, keys: Sequence[Key], lots: Mapping[str, int]) -
         keys: the contracts.
         lots: units of a contract, by expiry.
     """
-    index = INDICES.get(underlying)
     taken: set[str] = set()
-    spot = MasterRow(
-        token=index.token if index else _token(f"{underlying}-EQ", taken),
-        symbol=index.symbol if index else f"{underlying}-EQ",
-        name=underlying,
-        expiry="",
-        strike="0.000000" if index else "-1.000000",
-        lotsize="1",
-        instrumenttype="AMXIDX" if index else "",
-        exch_seg=index.exchange if index else "NSE",
-        tick_size="0.000000" if index else f"{TICK_PAISE}.000000",
-    )
-    taken.add(spot.token)
-    rows = [spot]
+    rows = [_spot_row(underlying, taken)]
     for key in keys:
         day = date.fromisoformat(key.expiry)
-        symbol = f"{underlying}{day:%d%b%y}{key.strike:g}{key.right}".upper()
+        strike = f"{key.strike:.2f}".rstrip("0").rstrip(".")
+        symbol = f"{underlying}{day:%d%b%y}{strike}{key.right}".upper()
         rows.append(
             MasterRow(
                 token=_token(symbol, taken),
@@ -109,12 +97,41 @@ def master_rows(underlying: str, keys: Sequence[Key], lots: Mapping[str, int]) -
                 expiry=master_expiry(day),
                 strike=f"{key.strike * 100:.6f}",
                 lotsize=str(lots[key.expiry]),
-                instrumenttype="OPTIDX" if index else "OPTSTK",
+                instrumenttype="OPTIDX" if underlying in INDICES else "OPTSTK",
                 exch_seg=segment_of(underlying),
                 tick_size=f"{TICK_PAISE}.000000",
             )
         )
     return rows
+
+
+def _spot_row(underlying: str, taken: set[str]) -> MasterRow:
+    index = INDICES.get(underlying)
+    if index is None:
+        symbol = f"{underlying}-EQ"
+        return MasterRow(
+            token=_token(symbol, taken),
+            symbol=symbol,
+            name=underlying,
+            expiry="",
+            strike="-1.000000",
+            lotsize="1",
+            instrumenttype="",
+            exch_seg="NSE",
+            tick_size=f"{TICK_PAISE}.000000",
+        )
+    taken.add(index.token)
+    return MasterRow(
+        token=index.token,
+        symbol=index.symbol,
+        name=underlying,
+        expiry="",
+        strike="0.000000",
+        lotsize="1",
+        instrumenttype="AMXIDX",
+        exch_seg=index.exchange,
+        tick_size="0.000000",
+    )
 
 
 def _token(symbol: str, taken: set[str]) -> str:

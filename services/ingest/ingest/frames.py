@@ -233,8 +233,19 @@ def _usual_snaps(
         and after_us[-1] <= _U4
     ):
         return None
+    return _ticks_of(table, after_us, *found)
+
+
+def _ticks_of(
+    table: npt.NDArray[np.uint64],
+    after_us: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.uint32],
+    flags: npt.NDArray[np.uint32],
+) -> Ticks:
+    count = len(rows)
     ticks = np.ndarray(count, TICK, bytearray(count * TICK.itemsize))  # half the cost of np.empty
-    ticks["row"], ticks["flags"] = found
+    ticks["row"] = rows
+    ticks["flags"] = flags
     ticks["exchange_us"] = table[_MS] * _MS_TO_US
     ticks["received_after_us"] = after_us
     ticks["traded_s"] = table[_TRADED]

@@ -68,10 +68,11 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Im
     day = _only_day(source, rows)
     expiries = _expiries(source, rows, plan.expiries)
     lots = {expiry: _lot(source, underlying, expiry, plan.lot) for expiry in expiries}
+    factors = lots if plan.oi_unit is OiUnit.LOTS else dict.fromkeys(lots, 1)
     keys = choose(rows, expiries, plan.strikes_each_side)
     wanted = set(keys)
     rows = [row for row in rows if (row.expiry, row.strike, row.right) in wanted]
-    factors = lots if plan.oi_unit is OiUnit.LOTS else dict.fromkeys(lots, 1)
+    master = master_rows(underlying, keys, lots)
     header = Header(
         segment=segment_of(underlying),
         underlying=underlying,
@@ -84,15 +85,26 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Im
         quotes_assumed=plan.spread,
         expiries=expiries,
         has_beats=False,
-        master=(master := master_rows(underlying, keys, lots)),
+        master=master,
         prev_close=[None] * len(master),
         oi_prev=[None, *_oi_prev(source, rows, keys, factors)],
         oi_open=[None] * len(master),
     )
-    snapshots = Snapshots(source, header.master, keys, factors, plan.spread)
+    _write(target, header, rows, Snapshots(source, master, keys, factors, plan.spread), progress)
+    warning = _unit_warning(rows, lots, plan.oi_unit)
+    return Imported(recording=open_recording(target), warning=warning)
+
+
+def _write(
+    target: Path,
+    header: Header,
+    rows: Sequence[ChainRow],
+    snapshots: Snapshots,
+    progress: Progress,
+) -> None:
+    by_time = [list(group) for _, group in groupby(rows, lambda row: row.ts_us)]
     try:
         with RecordingWriter(target, header) as writer:
-            by_time = [list(group) for _, group in groupby(rows, lambda row: row.ts_us)]
             for done, snapshot in enumerate(by_time, 1):
                 writer.put(*snapshots.frames(snapshot))
                 progress(done, len(by_time))
@@ -100,9 +112,6 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Im
         raise InputError(
             target, "the recording", f"cannot be written ({error.strerror})", "Choose another place"
         ) from error
-    return Imported(
-        recording=open_recording(target), warning=_unit_warning(rows, lots, plan.oi_unit)
-    )
 
 
 def _unit_warning(rows: Sequence[ChainRow], lots: Mapping[str, int], unit: OiUnit) -> str | None:

@@ -84,7 +84,9 @@ class Pump:
         for batch in batches:
             TICKS_CACHE.apply(batch)
         await self._publish(batches)
-        metrics.TICKS.labels(self._session.underlying).inc(len(ticks))
+        if batches and self._data_us is not None:
+            metrics.TICKS.labels(self._session.underlying).inc(len(ticks))
+            metrics.TICK_AGE.labels("ingest").observe((self._clock.now_us() - self._data_us) / 1e6)
 
     def _batches(self, ticks: Ticks, times: Sequence[int]) -> list[TickBatch]:
         if not len(ticks):

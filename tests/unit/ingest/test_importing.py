@@ -307,6 +307,16 @@ def test_what_is_no_csv_is_told_so(tmp_path, data):
         import_csv(path, tmp_path / "day.oirec", Plan(), silent)
 
 
+def test_a_damaged_gzip_is_told_so(tmp_path):
+    data = bytearray(gzip.compress("\n".join([HEADER, *[ROW] * 500]).encode()))
+    data[40:60] = bytes(20)
+    path = tmp_path / "day.csv.gz"
+    path.write_bytes(data)
+
+    with pytest.raises(InputError, match="cannot be read as CSV"):
+        import_csv(path, tmp_path / "day.oirec", Plan(), silent)
+
+
 def test_a_missing_csv_and_a_missing_folder_are_named(tmp_path):
     with pytest.raises(InputError, match=r"none\.csv"):
         import_csv(tmp_path / "none.csv", tmp_path / "day.oirec", Plan(), silent)
