@@ -18,5 +18,5 @@ USER oimon
 WORKDIR /data
 VOLUME /data
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 CMD ["oi", "health"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 CMD ["oi-health"]
 CMD ["sh", "-c", "exec oi run $SERVICE"]

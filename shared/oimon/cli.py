@@ -17,7 +17,8 @@ from oimon import status as statuses
 from oimon.bus import Entry
 from oimon.config import Settings, bus_address, load
 from oimon.errors import ConfigError, OimonError
-from oimon.service import find, names, run_services
+from oimon.health import ask
+from oimon.service import run_services
 from oimon.terms import SERVICES, Segment
 from oimon.up import Choice, has_broker_keys
 from oimon.up import up as bring_up
@@ -188,21 +189,20 @@ def status(
 
 @app.command()
 def health(
-    service: Annotated[
-        str | None, typer.Argument(help="which; the only installed one when not given")
-    ] = None,
+    service: Annotated[str, typer.Argument(help=", ".join(SERVICES))],
     port: Annotated[
         int | None, typer.Option(help="its HTTP_PORT, where it is not the default")
     ] = None,
 ) -> None:
-    """Ask a service on this machine whether it is ready; exit code 0 if it is. Containers check their health with it.
+    """Ask a service on this machine whether it is ready, or why not; exit code 0 if it is.
 
     Example: `oi health analytics`
     """
-    name = service or (names()[0] if len(names()) == 1 else None)
-    if name is None:
-        raise ConfigError(f"which service? There are {', '.join(names())}")
-    raise typer.Exit(statuses.health(port or load(find(name).settings).http_port, out))
+    if service not in SERVICES:
+        raise ConfigError(f"no service is called {service!r}; there are {', '.join(SERVICES)}")
+    ready, words = ask(port or SERVICES[service])
+    out.print(words, markup=False, highlight=False)
+    raise typer.Exit(0 if ready else 1)
 
 
 # --- replay --------------------------------------------------------------------------------------------------------

@@ -1,11 +1,8 @@
 """How every service is, read from the bus: what ``oi status`` prints."""
 
 from collections.abc import Mapping, Sequence
-from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-import orjson
-from rich.console import Console
 from rich.table import Table
 
 from oimon.bus.redis import RedisBus
@@ -37,7 +34,12 @@ def table(found: Sequence[Mapping[str, Any]], missing: Sequence[str]) -> Table:
     for item in sorted(found, key=lambda s: (s["service"], s["replica"])):
         held = ", ".join(f"{p['partition']} (lag {p['lag']})" for p in item["partitions"]) or "--"
         errors = [p["last_error"] for p in item["partitions"] if p["last_error"]]
-        words = "; ".join([*item["problems"], *errors, *filter(None, [item["last_error"]])]) or "--"
+        words = (
+            "; ".join(
+                dict.fromkeys([*item["problems"], *errors, *filter(None, [item["last_error"]])])
+            )
+            or "--"
+        )
         shown.add_row(item["service"], item["state"], held, _facts(item), words)
     for name in missing:
         shown.add_row(name, "not running", "--", "--", "no status in the last 10 s")
@@ -57,20 +59,3 @@ def _facts(item: Mapping[str, Any]) -> str:
         if isinstance(fact, Mapping):
             words.append(str(fact.get("text") or f"{name} {fact.get('off') or 'on'}"))
     return "; ".join(words) or "--"
-
-
-def health(port: int, out: Console) -> int:
-    """Print why the service at that port is not ready, or that it is; return 0 if it is, else 1."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=4)
-    try:
-        connection.request("GET", "/readyz")
-        answer = orjson.loads(connection.getresponse().read())
-    except (OSError, HTTPException, ValueError) as error:
-        out.print(f"no answer from 127.0.0.1:{port}: {error}", markup=False)
-        return 1
-    finally:
-        connection.close()
-    out.print(
-        "ready" if answer["ready"] else "not ready: " + "; ".join(answer["reasons"]), markup=False
-    )
-    return 0 if answer["ready"] else 1

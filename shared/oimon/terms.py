@@ -137,5 +137,12 @@ class OiUnit(StrEnum):
     LOTS = "lots"
 
 
-SERVICES = ("ingest", "analytics", "coach-minimal", "coach-rich", "notifier", "dashboard")
-"""Every service, in the order in which a tick meets them."""
+SERVICES = {
+    "ingest": 8701,
+    "analytics": 8702,
+    "coach-minimal": 8703,
+    "coach-rich": 8704,
+    "notifier": 8705,
+    "dashboard": 8700,
+}
+"""Every service, in the order in which a tick meets them, with the port that it answers on by default."""

@@ -3,11 +3,15 @@
 from pydantic import Field
 
 from oimon.config import Settings
+from oimon.terms import SERVICES
 
 
 class AnalyticsSettings(Settings):
     """What analytics can be told."""
 
     http_port: int = Field(
-        8702, ge=0, le=65535, description="port of /healthz, /readyz, /metrics and /status"
+        SERVICES["analytics"],
+        ge=0,
+        le=65535,
+        description="port of /healthz, /readyz, /metrics and /status",
     )

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from ingest.recordings import BUNDLED
 from oimon.config import Settings, falls_back
-from oimon.terms import Segment
+from oimon.terms import SERVICES, Segment
 
 BUNDLED_SPEED = 60.0
 """Its prices are a minute apart: at 60 times there is one a second."""
@@ -31,7 +31,7 @@ class IngestSettings(Settings):
     """What ingest can be told."""
 
     http_port: int = Field(
-        8701,
+        SERVICES["ingest"],
         ge=0,
         le=65535,
         description="port of /healthz, /readyz, /metrics and /status; 0 takes a free one",

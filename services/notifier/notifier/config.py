@@ -8,13 +8,14 @@ from pydantic_settings import NoDecode
 from notifier.store import address
 from oimon.config import Settings
 from oimon.errors import ConfigError
+from oimon.terms import SERVICES
 
 
 class NotifierSettings(Settings):
     """What the notifier can be told."""
 
     http_port: int = Field(
-        8705,
+        SERVICES["notifier"],
         ge=0,
         le=65535,
         description="port of /healthz, /readyz, /metrics and /status; the next free one when taken",

@@ -36,7 +36,13 @@ def test_every_file_that_the_documents_name_is_there():
 def test_compose_passes_every_setting_that_is_not_given_by_the_image():
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     settings = set(re.findall(r"^#([A-Z_0-9]+)=", documents.env_example(), re.MULTILINE))
-    given = {"HTTP_PORT", "HTTP_HOST", "DATA_DIR", "LOG_FILE"}  # by the image
+    given = {
+        "HTTP_PORT",
+        "HTTP_HOST",
+        "DATA_DIR",
+        "LOG_FILE",
+        "DATABASE_URL",
+    }  # by the image or the file itself
     not_needed = {name for name in settings if name.startswith("TELEGRAM_BASE")}
 
     missing = {name for name in settings - given - not_needed if f"${{{name}:-" not in text}

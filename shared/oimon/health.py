@@ -1,0 +1,31 @@
+"""Asks a service on this machine whether it is ready. Imports little, because containers ask every few seconds."""
+
+import json
+import os
+import sys
+from http.client import HTTPConnection, HTTPException
+
+from oimon.terms import SERVICES
+
+TIMEOUT_S = 4.0
+
+
+def ask(port: int) -> tuple[bool, str]:
+    """Return whether the service at that port is ready, and in words why not."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", "/readyz")
+        answer = json.loads(connection.getresponse().read())
+        return bool(answer["ready"]), "; ".join(answer["reasons"]) or "ready"
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        return False, f"no answer from 127.0.0.1:{port}: {error}"
+    finally:
+        connection.close()
+
+
+def main() -> None:
+    """Ask the service that this container runs; exit code 0 if it is ready."""
+    port = os.environ.get("HTTP_PORT") or SERVICES[os.environ["SERVICE"]]
+    ready, words = ask(int(port))
+    sys.stdout.write(words + "\n")
+    sys.exit(0 if ready else 1)
