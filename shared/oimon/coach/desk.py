@@ -229,4 +229,4 @@ def _measure(coach: Coach, transcript: Transcript) -> None:
 
 def _age_s(entry_id: str, clock: Clock) -> float:
     """Return the age of an entry by the milliseconds that its id begins with."""
-    return clock.now_us() / 1e6 - int(entry_id.partition("-")[0]) / 1e3
+    return (clock.now_us() - 1000 * int(entry_id.partition("-")[0])) / 1e6
