@@ -5,7 +5,7 @@ from datetime import date, datetime
 import numpy as np
 
 from analytics.analyse import analyse
-from analytics.cells import Cell
+from analytics.cells import COUNT, Cell
 from analytics.situation import Before, ChainNow, FutureNow, MarketNow
 from oimon import calendar
 from oimon.core.build_up import CLASSES
@@ -18,7 +18,7 @@ from tests.spec.chain_cases import legs
 
 def _chain(a, seconds_left):
     rows = a["rows"]
-    cells = np.full((len(Cell), 2, len(rows)), np.nan)
+    cells = np.full((COUNT, 2, len(rows)), np.nan)
     for cell, name in (
         (Cell.BID, "bid"),
         (Cell.ASK, "ask"),

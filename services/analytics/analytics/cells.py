@@ -1,7 +1,6 @@
 """What is known of each instrument at one instant: one matrix, a row a cell, a column an instrument (pure)."""
 
 import math
-from enum import IntEnum
 from types import MappingProxyType
 
 import numpy as np
@@ -14,8 +13,8 @@ from oimon.core.oi import window_base
 from oimon.core.quality import OI_STALE_S
 
 
-class Cell(IntEnum):
-    """A row of the matrix. Prices in rupees, interest and volume in quantity, instants in microseconds; NaN is unknown."""
+class Cell:
+    """Rows of the matrix; plain numbers, because an array is indexed by them some hundred times a beat. Prices in rupees, interest and volume in quantity, instants in microseconds; NaN is unknown."""
 
     LTP = 0
     BID = 1
@@ -52,6 +51,9 @@ class Cell(IntEnum):
     PRICE_CHANGE_15M = 30
 
 
+COUNT = 31
+"""Cells of an instrument."""
+
 KEPT = Cell.MARK
 """Cells below this one are kept by the book; the others are made at each beat."""
 WINDOWS = MappingProxyType(
@@ -76,7 +78,7 @@ def marked(kept: FloatArray, tick: FloatArray, now_us: int, cadence_s: float) ->
 
     Source: analytics specification, 1.4; rulings, 13.
     """
-    cells = np.empty((len(Cell), kept.shape[1]))
+    cells = np.empty((COUNT, kept.shape[1]))
     cells[:KEPT], cells[KEPT:] = kept, np.nan
     ages_s = (now_us - kept[[Cell.QUOTED_US, Cell.TRADED_US, Cell.OI_SEEN_US]]) * 1e-6
     marks = mark_price(

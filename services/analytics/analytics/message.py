@@ -51,7 +51,7 @@ def chain_analysis(
         book: whose session and layout name things.
         beat: what is answered.
         found: of each tracked expiry, the headline first.
-        cells: the whole matrix, shape (len(Cell), instruments + 1).
+        cells: the whole matrix, shape (COUNT, instruments + 1).
         minutes: one line a minute, oldest first.
         history_s: how far back the samples reach.
         is_gapped: whether ticks of the last window are missing.
@@ -108,5 +108,5 @@ def _newest(instants: FloatArray) -> int | None:
     return int(newest) if math.isfinite(newest) else None
 
 
-def _cell(cells: FloatArray, cell: Cell, column: int | None) -> float | None:
+def _cell(cells: FloatArray, cell: int, column: int | None) -> float | None:
     return None if column is None else known(cells[cell, column])

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from analytics.cells import Cell
+from analytics.cells import COUNT, Cell
 from analytics.situation import ChainNow, MarketNow
 from oimon import calendar
 from oimon.core.chain import FloatArray
@@ -53,7 +53,7 @@ class NsePage:
     expiry: date
     spot: float | None
     strike: FloatArray  # rupees, ascending, shape (n,)
-    cells: FloatArray  # shape (len(Cell), 2, n), counts in contracts
+    cells: FloatArray  # shape (COUNT, 2, n), counts in contracts
 
     @property
     def ts_us(self) -> int:
@@ -77,7 +77,7 @@ def read_page(path: Path) -> NsePage:
     ]
     strikes = sorted({_number(path, place, row, "strikePrice") for place, row in nearest})
     columns = {strike: i for i, strike in enumerate(strikes)}
-    cells = np.full((len(Cell), 2, len(strikes)), np.nan)
+    cells = np.full((COUNT, 2, len(strikes)), np.nan)
     names, levels = set(), [_spot(records)]
     for place, row in nearest:
         column = columns[_number(path, place, row, "strikePrice")]

@@ -231,34 +231,35 @@ def _chain(found: Findings, classes: ClassNames) -> Chain:
 def _legs(
     cells: FloatArray, build_up: list[str | None], delta: FloatArray, is_mid: BoolArray
 ) -> Legs:
-    """Return one side's columns from its cells, shape (len(Cell), n)."""
-    priced = ~np.isnan(cells[Cell.MARK])
+    """Return one side's columns from its cells, shape (COUNT, n)."""
+    rows = list(cells)
+    priced = ~np.isnan(rows[Cell.MARK])
     return Legs(
-        ltp=cells[Cell.LTP],
-        bid=cells[Cell.BID],
-        ask=cells[Cell.ASK],
-        bid_qty=cells[Cell.BID_QTY],
-        ask_qty=cells[Cell.ASK_QTY],
-        mark=cells[Cell.MARK],
+        ltp=rows[Cell.LTP],
+        bid=rows[Cell.BID],
+        ask=rows[Cell.ASK],
+        bid_qty=rows[Cell.BID_QTY],
+        ask_qty=rows[Cell.ASK_QTY],
+        mark=rows[Cell.MARK],
         mark_source=[
             ("mid" if mid else "ltp") if known else None
             for mid, known in zip(is_mid.tolist(), priced.tolist(), strict=True)
         ],
-        prev_close=cells[Cell.PREV_CLOSE],
-        volume=cells[Cell.VOLUME],
-        oi=cells[Cell.OI],
-        oi_prev=cells[Cell.OI_PREV],
-        oi_change_day=cells[Cell.OI_CHANGE_DAY],
-        oi_change_open=cells[Cell.OI_CHANGE_OPEN],
-        oi_change_3m=cells[Cell.OI_CHANGE_3M],
-        oi_change_5m=cells[Cell.OI_CHANGE_5M],
-        oi_change_15m=cells[Cell.OI_CHANGE_15M],
-        oi_change_30m=cells[Cell.OI_CHANGE_30M],
-        price_change_15m=cells[Cell.PRICE_CHANGE_15M],
+        prev_close=rows[Cell.PREV_CLOSE],
+        volume=rows[Cell.VOLUME],
+        oi=rows[Cell.OI],
+        oi_prev=rows[Cell.OI_PREV],
+        oi_change_day=rows[Cell.OI_CHANGE_DAY],
+        oi_change_open=rows[Cell.OI_CHANGE_OPEN],
+        oi_change_3m=rows[Cell.OI_CHANGE_3M],
+        oi_change_5m=rows[Cell.OI_CHANGE_5M],
+        oi_change_15m=rows[Cell.OI_CHANGE_15M],
+        oi_change_30m=rows[Cell.OI_CHANGE_30M],
+        price_change_15m=rows[Cell.PRICE_CHANGE_15M],
         build_up=build_up,
         delta=delta,
-        exchange_us=cells[Cell.EXCHANGE_US],
-        received_us=cells[Cell.RECEIVED_US],
-        traded_us=cells[Cell.TRADED_US],
-        oi_changed_us=cells[Cell.OI_CHANGED_US],
+        exchange_us=rows[Cell.EXCHANGE_US],
+        received_us=rows[Cell.RECEIVED_US],
+        traded_us=rows[Cell.TRADED_US],
+        oi_changed_us=rows[Cell.OI_CHANGED_US],
     )

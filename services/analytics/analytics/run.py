@@ -32,7 +32,7 @@ class Run:
 
 
 def cells_now(run: Run, beat: Beat) -> FloatArray:
-    """Return the whole matrix at a beat, shape (len(Cell), instruments + 1)."""
+    """Return the whole matrix at a beat, shape (COUNT, instruments + 1)."""
     now_s = beat.ts_us / 1e6
     cells = marked(run.book.copy(), run.book.layout.tick, beat.ts_us, run.book.session.cadence_s)
     then = {window_s: run.history.at_window(now_s, window_s) for window_s in WINDOWS.values()}

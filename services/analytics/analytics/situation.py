@@ -20,7 +20,7 @@ SAMPLES_S = 1860.0  # how long PCR and carry are kept; skew is kept for the day
 class ChainNow:
     """One expiry's chain at a beat.
 
-    ``version`` grows with every batch of ticks: an equal one says that prices and interest are the same. ``strike`` in rupees, ascending, shape (n,); ``cells`` of shape (len(Cell), 2, n), calls before puts.
+    ``version`` grows with every batch of ticks: an equal one says that prices and interest are the same. ``strike`` in rupees, ascending, shape (n,); ``cells`` of shape (COUNT, 2, n), calls before puts.
     """
 
     expiry: str

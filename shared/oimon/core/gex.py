@@ -11,6 +11,7 @@ from oimon.core.smile import Smile
 
 _GRID = np.linspace(0.95, 1.05, 101)
 _GRID.flags.writeable = False
+_MIDDLE = slice(35, 66)  # F·(0.985 … 1.015)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,20 +66,35 @@ def _zero_gamma(
 ) -> float | None:
     """Return the crossing nearest to the forward of net exposure with fixed volatilities; None without one.
 
-    Exposure at F is D·0.01·F·Σ net·φ(d1)/s: only the sum over strikes can change its sign, but the interpolation needs F.
+    The middle of the grid is asked first: whatever crosses there is nearer than anything beyond.
     """
-    levels = forward * _GRID
+    if not np.count_nonzero(net):
+        return None
+    crossing = _nearest_crossing(strike, net, deviation, forward, _GRID[_MIDDLE])
+    if crossing is None:
+        crossing = _nearest_crossing(strike, net, deviation, forward, _GRID)
+    return crossing
+
+
+def _nearest_crossing(
+    strike: FloatArray, net: FloatArray, deviation: FloatArray, forward: float, grid: FloatArray
+) -> float | None:
+    """Return where net exposure changes its sign nearest to the forward, by lines between the grid's levels.
+
+    Exposure at F is D·0.01·F·Σ net·φ(d1)/s; what has no F in it moves no crossing.
+    """
+    levels = forward * grid
     density = np.log(levels)[:, None] - np.log(strike)
     density /= deviation
     density += deviation * 0.5
     density *= density
     density *= -0.5
-    np.exp(density, out=density)  # φ(d1) but for a factor that moves no crossing
-    exposure = density.dot(net / deviation) * levels
-    crossings = (exposure[:-1] * exposure[1:] < 0).nonzero()[0]
-    found = levels[exposure == 0].tolist()
-    for i in crossings.tolist():
+    exposure = np.exp(density, out=density).dot(net / deviation) * levels
+    held = exposure.nonzero()[0]  # far from every strike it is nothing at all, which is no crossing
+    levels, exposure = levels[held], exposure[held]
+    is_short = exposure < 0
+    found = []
+    for i in (is_short[:-1] != is_short[1:]).nonzero()[0].tolist():
         (x0, x1), (y0, y1) = levels[i : i + 2].tolist(), exposure[i : i + 2].tolist()
         found.append(x0 - y0 * (x1 - x0) / (y1 - y0))
-    is_held = np.count_nonzero(net) > 0
-    return min(found, key=lambda level: abs(level - forward)) if is_held and found else None
+    return min(found, key=lambda level: abs(level - forward), default=None)

@@ -72,6 +72,27 @@ def test_zero_gamma_lies_between_put_and_call_interest():
     assert 25_800 < gex(STRIKE, oi, curve, **MARKET).zero_gamma < 26_300
 
 
+def test_beyond_the_listed_strikes_no_exposure_is_no_crossing():
+    near = slice(10, 12)
+    market = MARKET | {"years": 0.001 / 365}
+    price = np.full((2, 22), 0.5)
+    curve = smile(STRIKE[near], price[:, near], tick=0.01, **market)
+    oi = np.array([[65.0, 65.0], [0.0, 0.0]])
+
+    assert gex(STRIKE[near], oi, curve, **market).zero_gamma is None
+
+
+def test_a_crossing_far_from_the_forward_is_found():
+    _, price = skewed()
+    curve = smile(STRIKE, price, tick=0.01, **MARKET)
+    oi = np.zeros((2, 22))
+    oi[1, 0], oi[0, 6:] = 6_500_000.0, 65.0
+
+    zero = gex(STRIKE, oi, curve, **MARKET).zero_gamma
+
+    assert 0.015 < abs(zero / 26_052.4 - 1) < 0.05
+
+
 @given(chains(prices), levels, st.floats(0, 0.1), st.data())
 def test_results_are_finite_whatever_is_missing(chain, level, years, data):
     strike, price = chain
