@@ -10,7 +10,6 @@ Source: smartapi, sections 4.3 and 4.4 (layout, traps); messages-sketch (tick); 
 import struct
 from collections.abc import Sequence
 from enum import StrEnum
-from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +36,7 @@ Drops = dict[Drop, int]
 FEW = 16
 """Below this many frames ``struct`` is the faster way."""
 
+_RECORD = np.dtype(f"V{TICK.itemsize}")  # a tick as bytes: numpy copies fields one by one
 _MODES = {PACKETS[mode].itemsize: mode for mode in (LTP, QUOTE, SNAP_QUOTE)}
 _SNAP_BYTES = PACKETS[SNAP_QUOTE].itemsize
 _I4, _U4, _I8 = 2**31 - 1, 2**32 - 1, 2**63 - 1
@@ -58,40 +58,26 @@ def decode(frames: Sequence[bytes], received_us: Times, tokens: TokenTable) -> t
     Returns:
         Array of dtype TICK, shape (ticks,), and the drops.
     """
-    ticks = _usual_snaps(frames, received_us, tokens) if len(frames) >= FEW else None
-    if ticks is not None:
-        return ticks, {}
-    drops: Drops = {}
-    start_us = int(received_us[0]) if len(frames) else 0
-    parts = _decode_parts(frames, received_us, start_us, tokens, drops)
-    return np.concatenate(parts), drops
-
-
-def _decode_parts(
-    frames: Sequence[bytes], received_us: Times, start_us: int, tokens: TokenTable, drops: Drops
-) -> list[Ticks]:
-    """Cut the frames until each part is either all usual SNAP_QUOTE packets, or short enough to go one at a time."""
     if len(frames) < FEW:
-        return [_decode_few(frames, received_us, start_us, tokens, drops)]
-    runs = [len(list(run)) for _, run in groupby(map(len, frames))]
-    cuts = list(accumulate(runs, initial=0))
-    if len(runs) == 1:
-        ticks = _usual_snaps(frames, received_us, tokens, start_us)
-        if ticks is not None:
-            return [ticks]
-        cuts = [0, len(frames) // 2, len(frames)]
-    return [
-        part
-        for start, end in pairwise(cuts)
-        for part in _decode_parts(
-            frames[start:end], received_us[start:end], start_us, tokens, drops
-        )
-    ]
+        return _decode_few(frames, received_us, tokens)
+    times = np.asarray(received_us, np.int64)
+    after_us = times - times[0]
+    data = b"".join(frames)
+    # Were the lengths mixed and right in sum only, the names would not stand where they should, and not all were usual.
+    if len(data) == _SNAP_BYTES * len(frames) and after_us[-1] <= _U4:
+        ticks, usual = _snap_ticks(data, after_us, tokens)
+        if usual is None:
+            return ticks, {}
+        if all(len(frame) == _SNAP_BYTES for frame in frames):
+            return _complete(ticks.view(_RECORD), usual, frames, after_us, tokens)
+    return _decode_mixed(frames, np.minimum(after_us, _U4), tokens)
 
 
 def _decode_few(
-    frames: Sequence[bytes], received_us: Times, start_us: int, tokens: TokenTable, drops: Drops
-) -> Ticks:
+    frames: Sequence[bytes], received_us: Times, tokens: TokenTable
+) -> tuple[Ticks, Drops]:
+    start_us = int(received_us[0]) if len(frames) else 0
+    drops: Drops = {}
     packed = []
     for frame, at_us in zip(frames, received_us, strict=True):
         record = tick(frame, int(at_us) - start_us, tokens)
@@ -99,7 +85,45 @@ def _decode_few(
             drops[record] = drops.get(record, 0) + 1
         else:
             packed.append(record)
-    return np.frombuffer(b"".join(packed), TICK)
+    return np.frombuffer(b"".join(packed), TICK), drops
+
+
+def _decode_mixed(
+    frames: Sequence[bytes], after_us: npt.NDArray[np.int64], tokens: TokenTable
+) -> tuple[Ticks, Drops]:
+    """Decode the usual SNAP_QUOTE packets at once and the others one at a time."""
+    count = len(frames)
+    records, usual = np.zeros(count, _RECORD), np.zeros(count, np.bool_)
+    snaps = [place for place, frame in enumerate(frames) if len(frame) == _SNAP_BYTES]
+    if snaps:
+        data = b"".join([frames[place] for place in snaps])
+        ticks, stand = _snap_ticks(data, after_us[snaps], tokens)
+        records[snaps] = ticks.view(_RECORD)
+        usual[snaps] = True if stand is None else stand
+    return _complete(records, usual, frames, after_us, tokens)
+
+
+def _complete(
+    records: npt.NDArray[np.void],
+    usual: npt.NDArray[np.bool_],
+    frames: Sequence[bytes],
+    after_us: npt.NDArray[np.int64],
+    tokens: TokenTable,
+) -> tuple[Ticks, Drops]:
+    """Decode the frames that are not usual one at a time, into records, and leave out those that are no ticks."""
+    drops: Drops = {}
+    places, packed = [], []
+    for place in np.flatnonzero(~usual).tolist():
+        record = _careful_tick(frames[place], int(after_us[place]), tokens)
+        if isinstance(record, Drop):
+            drops[record] = drops.get(record, 0) + 1
+        else:
+            places.append(place)
+            packed.append(record)
+    if places:
+        records[places] = np.frombuffer(b"".join(packed), _RECORD)
+        usual[places] = True
+    return records[usual].view(TICK), drops
 
 
 # --- one at a time -------------------------------------------------------------------------------------------------
@@ -192,7 +216,7 @@ _LIMITS = np.array([2**64 - 1, _MAX_MS, _I4, _I8, _U4, _I8, _U4, _I4, _U4, _I4],
 _VIEW = np.dtype(
     {
         "names": ["names", "keys", "price", "volume", "oi", "first", "sixth"],
-        "formats": [f"V{NAME_BYTES}", "<u8", ("<u8", 3), "<u8", ("<u8", 2), ("<u8", 2), ("<u8", 2)],
+        "formats": [f"S{NAME_BYTES}", "<u8", ("<u8", 3), "<u8", ("<u8", 2), ("<u8", 2), ("<u8", 2)],
         "offsets": [0, 2, 27, 67, 123, 149, 249],
         "itemsize": _SNAP_BYTES,
     }
@@ -200,40 +224,38 @@ _VIEW = np.dtype(
 _MS_TO_US = np.uint64(1000)
 
 
-def _usual_snaps(
-    frames: Sequence[bytes], received_us: Times, tokens: TokenTable, start_us: int | None = None
-) -> Ticks | None:
-    """Return one tick a SNAP_QUOTE packet, or None when one of them is unknown or not of the usual kind.
+def _snap_ticks(
+    data: bytes, after_us: npt.NDArray[np.int64], tokens: TokenTable
+) -> tuple[Ticks, npt.NDArray[np.bool_] | None]:
+    """Return one tick a SNAP_QUOTE packet, and which of the ticks stand; None: all of them.
 
-    Usual: a price, bids first and below the asks, and no number that a tick cannot hold.
+    Those of usual packets stand: a known name, a price, bids first and below the asks, no number that a tick cannot hold.
     """
-    count = len(frames)
-    data = b"".join(frames)
-    # Were the lengths mixed and right in sum only, the names would not stand where they should, and would not be found.
-    if len(data) != _SNAP_BYTES * count:
-        return None
+    count = len(after_us)
     packets = np.ndarray(count, _VIEW, data)
-    found = tokens.find_snaps(packets["keys"], packets["names"])
-    if found is None:
-        return None
-    times = np.asarray(received_us, np.int64)
-    after_us = times - (times[0] if start_us is None else start_us)
+    names = packets["names"]
+    rows, flags, expected = tokens.find_snaps(packets["keys"])
     table = np.empty((10, count), np.uint64)
     table[_SEQ : _LTP + 1] = packets["price"].T
     table[_VOLUME] = packets["volume"]
     table[_TRADED : _OI + 1] = packets["oi"].T
     table[_BID_QTY : _BID + 1] = packets["first"].T
     table[_ASK_QTY : _ASK + 1] = packets["sixth"].T
-    if not (
-        _all(table <= _LIMITS)
-        and _all(table[_BID] < table[_ASK])
+    fits, has_spread = table <= _LIMITS, table[_BID] < table[_ASK]
+    first, sixth = data[147::_SNAP_BYTES], data[247::_SNAP_BYTES]  # flags of the two sides
+    ticks = _ticks_of(table, after_us, rows, flags)
+    if (
+        expected.tobytes() == names.tobytes()
+        and b"\0" not in fits.tobytes()  # a third of the cost of fits.all()
+        and b"\0" not in has_spread.tobytes()
         and np.count_nonzero(table[_LTP]) == count
-        and data[147::_SNAP_BYTES] == b"\1" * count
-        and data[247::_SNAP_BYTES] == bytes(count)
-        and after_us[-1] <= _U4
+        and first == b"\1" * count
+        and sixth == bytes(count)
     ):
-        return None
-    return _ticks_of(table, after_us, *found)
+        return ticks, None
+    usual = (expected == names) & fits.all(axis=0) & has_spread & (table[_LTP] > 0)
+    usual &= (np.frombuffer(first, "u1") == 1) & (np.frombuffer(sixth, "u1") == 0)
+    return ticks, usual
 
 
 def _ticks_of(
@@ -258,7 +280,3 @@ def _ticks_of(
     ticks["volume"] = table[_VOLUME]
     ticks["oi"] = table[_OI]
     return ticks
-
-
-def _all(these: npt.NDArray[np.bool_]) -> bool:
-    return b"\0" not in these.tobytes()  # a third of the cost of these.all()

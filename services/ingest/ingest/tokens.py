@@ -32,7 +32,7 @@ class TokenTable:
     snap_heads: Mapping[bytes, bytes]
     """Name of a SNAP_QUOTE packet to the first 8 bytes of its tick: row, and the flags when all of it is there."""
     _keys: npt.NDArray[np.uint64]
-    _names: npt.NDArray[np.void]
+    _names: npt.NDArray[np.bytes_]
     _rows: npt.NDArray[np.uint32]
     _flags: npt.NDArray[np.uint32]
 
@@ -62,7 +62,7 @@ class TokenTable:
         }
         keys = np.frombuffer(b"".join(name[2:10] for name in heads), "<u8")
         order = np.argsort(keys)
-        names = np.frombuffer(b"".join(heads), f"V{NAME_BYTES}")[order]
+        names = np.frombuffer(b"".join(heads), f"S{NAME_BYTES}")[order]
         row_and_flags = np.frombuffer(b"".join(heads.values()), "<u4").reshape(-1, 2)[order]
         end = [np.uint64(0)]  # a key beyond the last finds a name of zeros, which no packet has
         return cls(
@@ -75,21 +75,18 @@ class TokenTable:
         )
 
     def find_snaps(
-        self, keys: npt.NDArray[np.uint64], names: npt.NDArray[np.void]
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]] | None:
-        """Return row and full flags of many SNAP_QUOTE packets, or None when not all of them are found.
+        self, keys: npt.NDArray[np.uint64]
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.bytes_]]:
+        """Return row, full flags and name of what many SNAP_QUOTE packets are likely to be.
 
-        Tokens whose first eight characters are the same, on two exchanges or because they are longer, share a key: not all of
-        them are found here, one at a time they are.
+        Row and flags stand where the name is the packet's own. Elsewhere the token is unknown, or it shares its first eight
+        characters with another, on another exchange or because it is longer: then looking it up alone tells.
 
         Args:
             keys: first eight characters of each token, shape (n,).
-            names: first bytes of each packet, shape (n,).
         """
         at = self._keys.searchsorted(keys)
-        if self._names[at].tobytes() != names.tobytes():
-            return None
-        return self._rows[at], self._flags[at]
+        return self._rows[at], self._flags[at], self._names[at]
 
 
 def _name(exchange: str, token: str) -> bytes:

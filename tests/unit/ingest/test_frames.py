@@ -228,6 +228,16 @@ def test_a_bad_frame_among_many_spoils_no_other(frame, why):
     assert drops == {why: 2}
 
 
+def test_lengths_that_are_right_in_sum_only_are_noticed():
+    frames = [make_frame(sequence=n) for n in range(MANY)]
+    frames[5], frames[6] = frames[5][:-1], frames[6] + b"\0"
+
+    ticks, drops = decode(frames, [0] * MANY, make_tokens(["40637"]))
+
+    assert drops == {Drop.LENGTH: 2}
+    assert ticks["seq"].tolist() == [n for n in range(MANY) if n not in (5, 6)]
+
+
 def test_no_frames_are_no_ticks():
     ticks, drops = decode([], [], make_tokens(["40637"]))
 
