@@ -86,7 +86,7 @@ def _analyse(a):
         pcr=tuple((ts_us / 1e6 + at - last, ratio) for at, ratio in a["pcr_samples"]),
         rr25_reference=a["rr25_ref"],
     )
-    found = analyse(_chain(a, seconds), _market(a, ts_us), before)
+    (found,) = analyse([_chain(a, seconds)], _market(a, ts_us), [before])
     return _flat(found, seconds)
 
 

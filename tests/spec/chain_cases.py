@@ -38,7 +38,7 @@ from oimon.core.oi import detect_oi_unit, oi_change, oi_normalise
 from oimon.core.pcr import pcr, pcr_band, pcr_level_score, pcr_slope
 from oimon.core.quality import chain_quality
 from oimon.core.skew import skew_score
-from oimon.core.smile import smile
+from oimon.core.smile import Quotes, smile
 from oimon.core.straddle import expected_move, straddle
 from oimon.core.verdict import VERDICTS, strike_verdict
 from oimon.core.walls import sr_levels, sr_position_score
@@ -354,7 +354,7 @@ def _implied_vol(a):
 def _smile(a):
     rows, strike = a["rows"], strikes(a["rows"])
     market = {"forward": a["F"], "years": a["T"], "rate": a["r"]}
-    curve = smile(strike, sides(rows, "mark"), tick=a["tick"], **market)
+    curve = smile(Quotes(strike, sides(rows, "mark"), a["F"], a["T"], a["tick"]), a["r"])
     exposure = gex(strike, sides(rows, "oi"), curve, **market)
     points = zip(strike, curve.is_call, curve.iv, curve.status, strict=True)
     return {

@@ -1,5 +1,6 @@
-"""One chain in, everything that it says out, by way of ``oimon.core`` (pure)."""
+"""Chains in, everything that they say out, by way of ``oimon.core`` (pure)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from analytics import levels
@@ -20,26 +21,50 @@ from oimon.core.max_pain import max_pain
 from oimon.core.oi import WINDOW_S
 from oimon.core.pcr import pcr
 from oimon.core.quality import SLOW_S, STALE_S, ChainQuality, chain_quality
-from oimon.core.smile import smile
+from oimon.core.smile import Quotes, Smile, smiles
 from oimon.core.straddle import expected_move, straddle
 from oimon.core.walls import Levels, SupportResistance, sr_levels
 from oimon.messages import Event
 from oimon.terms import Direction
 
 
-def analyse(chain: ChainNow, market: MarketNow, before: Before) -> Findings:
-    """Return everything that one chain says at a beat.
+def analyse(
+    chains: Sequence[ChainNow], market: MarketNow, before: Sequence[Before]
+) -> list[Findings]:
+    """Return everything that each chain says at a beat.
 
     Args:
-        chain: one expiry.
-        market: what all expiries share.
-        before: what is remembered of this expiry.
+        chains: the expiries.
+        market: what all of them share.
+        before: what is remembered of each expiry.
 
     Source: analytics specification, 1 to 6, 7.1, 9.
     """
-    reference = reference_of(chain, market, before)
+    references = [reference_of(c, market, b) for c, b in zip(chains, before, strict=True)]
+    curves = _curves(chains, references)
+    return [
+        _findings(chain, market, memory, reference, curve)
+        for chain, memory, reference, curve in zip(chains, before, references, curves, strict=True)
+    ]
+
+
+def _curves(chains: Sequence[ChainNow], references: Sequence[Reference]) -> list[Smile | None]:
+    """Return the smile of each chain that has a forward, all of them solved at once."""
+    asked = [
+        Quotes(chain.strike, chain.cells[Cell.MARK], ref.forward.price, ref.years, chain.tick)
+        for chain, ref in zip(chains, references, strict=True)
+        if ref.forward is not None and ref.atm is not None
+    ]
+    solved = iter(smiles(asked, RATE))
+    return [None if ref.atm is None else next(solved) for ref in references]
+
+
+def _findings(
+    chain: ChainNow, market: MarketNow, before: Before, reference: Reference, curve: Smile | None
+) -> Findings:
+    """Return what one chain says, given where the market stands and its smile."""
     quality = _quality(chain, market, reference.forward)
-    volatility = _volatility(chain, reference)
+    volatility = _volatility(chain, reference, curve)
     holdings = _holdings(chain, reference, before)
     interest = Interest(
         pcr=holdings.pcr,
@@ -85,17 +110,15 @@ def _quality(chain: ChainNow, market: MarketNow, forward: Forward | None) -> Cha
     )
 
 
-def _volatility(chain: ChainNow, reference: Reference) -> Volatility:
-    if reference.forward is None or reference.atm is None:
+def _volatility(chain: ChainNow, reference: Reference, curve: Smile | None) -> Volatility:
+    if curve is None or reference.forward is None or reference.atm is None:
         return Volatility(curve=None, exposure=None, straddle=None, em_window=None, em_expiry=None)
-    price, mark = reference.forward.price, chain.cells[Cell.MARK]
-    terms = {"forward": price, "years": reference.years, "rate": RATE}
-    curve = smile(chain.strike, mark, tick=chain.tick, **terms)
-    sigma = curve.atm_iv
+    price, sigma = reference.forward.price, curve.atm_iv
+    oi, mark = chain.cells[Cell.OI], chain.cells[Cell.MARK]
     call, put = mark[:, reference.atm].tolist()
     return Volatility(
         curve=curve,
-        exposure=gex(chain.strike, chain.cells[Cell.OI], curve, **terms),
+        exposure=gex(chain.strike, oi, curve, forward=price, years=reference.years, rate=RATE),
         straddle=straddle(known(call), known(put), price),
         em_window=None if sigma is None else em_window(price, sigma, WINDOW_S, chain.session_s),
         em_expiry=None if sigma is None else expected_move(price, sigma, reference.years),

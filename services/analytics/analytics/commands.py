@@ -52,7 +52,7 @@ def page_analysis(page: NsePage, lot: int | None) -> ChainAnalysis:
         lot: quantity of a contract; None leaves open interest and volume in contracts.
     """
     chain, market = situation(page, lot)
-    found = analyse(chain, market, Before())
+    (found,) = analyse([chain], market, [Before()])
     first = expiry_analysis(found)
     told: dict[str, Any] = {
         "spot": page.spot,

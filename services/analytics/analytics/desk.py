@@ -77,12 +77,14 @@ def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> ChainAnalysis | QuoteBo
         return quote_board(run.book, beat)
     cells = cells_now(run, beat)
     market = market_now(run, cells, beat)
-    found = []
-    for expiry in tracked(run, beat.ts_us):
-        before = run.before.get(expiry.expiry, Before())
-        findings = analyse(chain_now(run, expiry, cells, beat.ts_us), market, before)
-        run.before[expiry.expiry] = findings.after
-        found.append(findings)
+    expiries = tracked(run, beat.ts_us)
+    found = analyse(
+        [chain_now(run, expiry, cells, beat.ts_us) for expiry in expiries],
+        market,
+        [run.before.get(expiry.expiry, Before()) for expiry in expiries],
+    )
+    for findings in found:
+        run.before[findings.chain.expiry] = findings.after
     _sample(run, cells, market.now_s, found[0].reference.level)
     _note_minute(run, found[0])
     return chain_analysis(

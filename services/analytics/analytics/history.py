@@ -61,7 +61,7 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
     """
 
     def __init__(self, symbols: Sequence[str]) -> None:
-        self._symbols = list(symbols)
+        self._rows = _places(symbols)
         self._times: list[float] = []
         self._samples: list[Sample] = []
         self._unseen = np.full(len(symbols) + 1, np.nan)
@@ -71,18 +71,18 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
     @override
     def __getitem__(self, symbol: str) -> "deque[Point]":
         """Return one instrument's points, oldest first."""
-        row = self._symbols.index(symbol)
+        row = self._rows[symbol]
         return deque((_point(sample, row) for sample in self._samples), maxlen=MAX_POINTS)
 
     @override
     def __iter__(self) -> Iterator[str]:
         """Go through the symbols."""
-        return iter(self._symbols)
+        return iter(self._rows)
 
     @override
     def __len__(self) -> int:
         """Return how many instruments there are."""
-        return len(self._symbols)
+        return len(self._rows)
 
     def span_s(self, now_s: float) -> float:
         """Return how far back the samples reach, in seconds."""
@@ -128,8 +128,8 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
 
     def widen(self, symbols: Sequence[str]) -> None:
         """Take in instruments that were added at the end; nothing is known of their past."""
-        added = len(symbols) - len(self._symbols)
-        self._symbols = list(symbols)
+        added = len(symbols) + 1 - len(self._unseen)
+        self._rows = _places(symbols)
         self._unseen = np.full(len(symbols) + 1, np.nan)
         self._first_oi, self._first_mark, self._first_s = (
             _wider(column, added) for column in (self._first_oi, self._first_mark, self._first_s)
@@ -144,6 +144,10 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
             )
             for sample in self._samples
         ]
+
+
+def _places(symbols: Sequence[str]) -> dict[str, int]:
+    return {symbol: row for row, symbol in enumerate(symbols)}
 
 
 def _wider(column: FloatArray, added: int) -> FloatArray:

@@ -9,6 +9,9 @@ import numpy.typing as npt
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int8]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+Terms: TypeAlias = float | FloatArray
+"""One number for all options, or one an option."""
+IndexArray: TypeAlias = npt.NDArray[np.intp]
 
 CE, PE = 0, 1  # rows of a two-sided column, shape (2, n)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oimon.core.chain import FloatArray
+from oimon.core.chain import FloatArray, Terms
 
 YEAR_S = 365.0 * 86_400.0
 _ROOT_HALF = math.sqrt(0.5)
@@ -49,16 +49,17 @@ def normal_pdf(x: FloatArray) -> FloatArray:
     return np.exp(x * x * -0.5) * _PHI_0
 
 
-def d1(forward: float, strike: FloatArray, years: float, sigma: FloatArray) -> FloatArray:
+def d1(forward: Terms, strike: FloatArray, years: Terms, sigma: FloatArray) -> FloatArray:
     """Return d1 = ln(F/K)/(σ√T) + σ√T/2, shape (n,), NaN where the volatility is.
 
     Source: analytics specification, 9.2.
     """
-    deviation = sigma * math.sqrt(years)
-    return np.log(forward / strike) / deviation + deviation * 0.5
+    deviation = sigma * np.sqrt(years)
+    found: FloatArray = np.log(forward / strike) / deviation + deviation * 0.5
+    return found
 
 
-def deltas(d_one: FloatArray, discount: float) -> FloatArray:
+def deltas(d_one: FloatArray, discount: Terms) -> FloatArray:
     """Return the deltas to the forward, D·N(d1) and −D·N(−d1), shape (2, n).
 
     Source: analytics specification, 9.2.

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from oimon.core.chain import BoolArray, FloatArray, IntArray
+from oimon.core.chain import BoolArray, FloatArray, IndexArray, IntArray, Terms
 from oimon.core.compare import SLACK
 from oimon.core.greeks import YEAR_S, normal_cdf, normal_pdf
 
@@ -50,10 +50,10 @@ def implied_vol(
     is_call: BoolArray,
     strike: FloatArray,
     *,
-    forward: float,
-    years: float,
+    forward: Terms,
+    years: Terms,
     rate: float,
-    tick: float,
+    tick: Terms,
 ) -> ImpliedVol:
     """Return the implied volatility of each option; the arrays have one shape.
 
@@ -68,21 +68,21 @@ def implied_vol(
 
     Source: analytics specification, 9.2.
     """
-    discount = math.exp(-rate * max(years, 0.0))
-    intrinsic = np.where(is_call, forward, strike) - np.minimum(strike, forward)
+    discount = np.exp(-rate * np.maximum(years, 0.0))
+    bound = np.where(is_call, forward, strike)
+    intrinsic = bound - np.minimum(strike, forward)
     undiscounted = price / discount
-    status = _status(undiscounted, intrinsic, is_call, forward, strike, years, 2 * tick / discount)
+    status = _status(undiscounted, intrinsic, bound, years, 2 * tick / discount - SLACK)
     sigma = np.full(price.shape, np.nan)
     open_ = (status == 0).nonzero()
     if not len(open_[0]):
         return ImpliedVol(sigma=sigma, status=status)
     # The out-of-the-money twin has the same time value and no intrinsic value to drown it.
-    at = strike[open_]
-    value = (undiscounted[open_] - intrinsic[open_]) / np.sqrt(forward * at)
-    root = math.sqrt(years)
+    at, ahead = strike[open_], _of(forward, open_)
+    value = (undiscounted[open_] - intrinsic[open_]) / np.sqrt(ahead * at)
+    root = np.full(at.shape, np.sqrt(_of(years, open_)))
     with np.errstate(all="ignore"):
-        found = _deviation(value, -np.abs(np.log(at / forward)), SIGMA_MIN * root, SIGMA_MAX * root)
-    found /= root
+        found = _deviation(value, -np.abs(np.log(at / ahead)), root) / root
     low, high = found < SIGMA_MIN - SLACK, found > SIGMA_MAX + SLACK
     if np.count_nonzero(low | high):
         found[low | high] = np.nan
@@ -91,29 +91,30 @@ def implied_vol(
     return ImpliedVol(sigma=sigma, status=status)
 
 
+def _of(terms: Terms, places: tuple[IndexArray, ...]) -> Terms:
+    """Return the terms of some of the options."""
+    return terms[places] if isinstance(terms, np.ndarray) else terms
+
+
 def _status(
-    undiscounted: FloatArray,
-    intrinsic: FloatArray,
-    is_call: BoolArray,
-    forward: float,
-    strike: FloatArray,
-    years: float,
-    floor: float,
+    undiscounted: FloatArray, intrinsic: FloatArray, bound: FloatArray, years: Terms, floor: Terms
 ) -> IntArray:
     """Return each option's status before any root is sought; the last written is the first asked."""
     status = np.zeros(undiscounted.shape, np.int8)
-    status[undiscounted >= np.where(is_call, forward, strike)] = _CODES[IvStatus.ABOVE_BOUND]
+    status[undiscounted >= bound] = _CODES[IvStatus.ABOVE_BOUND]
     status[undiscounted <= intrinsic] = _CODES[IvStatus.BELOW_INTRINSIC]
-    status[undiscounted < floor - SLACK] = _CODES[IvStatus.TICK_FLOOR]
-    if years <= 0:
-        status[:] = _CODES[IvStatus.EXPIRED]
-    elif years * YEAR_S < MIN_SECONDS:
-        status[:] = _CODES[IvStatus.TOO_CLOSE]
+    status[undiscounted < floor] = _CODES[IvStatus.TICK_FLOOR]
+    is_close = np.multiply(years, YEAR_S) < MIN_SECONDS
+    if np.count_nonzero(is_close):
+        gone = np.where(
+            np.less_equal(years, 0), _CODES[IvStatus.EXPIRED], _CODES[IvStatus.TOO_CLOSE]
+        )
+        status = np.where(is_close, gone, status).astype(np.int8)
     status[np.isnan(undiscounted)] = _CODES[IvStatus.NO_PRICE]
     return status
 
 
-def _deviation(value: FloatArray, x: FloatArray, least: float, most: float) -> FloatArray:
+def _deviation(value: FloatArray, x: FloatArray, root: FloatArray) -> FloatArray:
     """Return s = σ√T of out-of-the-money options by Halley steps on the logarithm of the price.
 
     b(s) = e^(x/2)·N(x/s + s/2) − e^(−x/2)·N(x/s − s/2) rises with s. From an explicit start three or four steps are
@@ -122,8 +123,7 @@ def _deviation(value: FloatArray, x: FloatArray, least: float, most: float) -> F
     Args:
         value: price/(D·√(F·K)), shape (n,).
         x: −|ln(F/K)|, shape (n,).
-        least: smallest deviation of interest.
-        most: largest deviation of interest.
+        root: √T, shape (n,).
 
     Source: performance paper, 4c (method).
     """
@@ -137,15 +137,15 @@ def _deviation(value: FloatArray, x: FloatArray, least: float, most: float) -> F
         is_open &= is_far
         if not np.count_nonzero(is_open):
             return s
-    s[is_open] = _bracketed(value[is_open], x[is_open], growth[is_open], 0.5 * least, 2.0 * most)
+    s[is_open] = _bracketed(value[is_open], x[is_open], root[is_open], growth[is_open])
     return s
 
 
 def _bracketed(
-    value: FloatArray, x: FloatArray, growth: FloatArray, least: float, most: float
+    value: FloatArray, x: FloatArray, root: FloatArray, growth: FloatArray
 ) -> FloatArray:
-    """Return s by steps that never leave a bracket; a root outside it ends at its bound."""
-    low, high = np.full(x.shape, least), np.full(x.shape, most)
+    """Return s by steps that never leave a bracket; a root outside it ends at its bound, beyond the limits."""
+    low, high = root * (0.5 * SIGMA_MIN), root * (2.0 * SIGMA_MAX)
     s: FloatArray = np.sqrt(low * high)
     for _ in range(_MAX_STEPS):
         new, error = _halley(value, x, s, growth)

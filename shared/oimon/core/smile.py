@@ -1,14 +1,15 @@
 """The smile of one expiry: one volatility a strike, and what is read off it."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from oimon.core.chain import CE, PE, BoolArray, FloatArray, IntArray
 from oimon.core.greeks import d1, deltas
-from oimon.core.implied_vol import implied_vol
+from oimon.core.implied_vol import ImpliedVol, implied_vol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,21 +36,37 @@ class Smile:
         return None if self.call25 is None or self.put25 is None else self.call25 - self.put25
 
 
-def smile(
-    strike: FloatArray, price: FloatArray, *, forward: float, years: float, rate: float, tick: float
-) -> Smile:
-    """Return the smile; each strike's volatility comes from its out-of-the-money leg and serves both.
+class Quotes(NamedTuple):
+    """What one expiry's smile is made from.
+
+    ``strike`` in rupees, ascending, shape (n,); ``price`` the mark of each leg in rupees, shape (2, n), NaN where missing;
+    ``forward`` in rupees; ``years`` to expiry; ``tick`` the smallest step of the price.
+    """
+
+    strike: FloatArray
+    price: FloatArray
+    forward: float
+    years: float
+    tick: float
+
+
+def smiles(expiries: Sequence[Quotes], rate: float) -> list[Smile]:
+    """Return the smile of each expiry; each strike's volatility comes from its out-of-the-money leg and serves both.
+
+    All are solved at once: it costs little more than one, and no option depends on another.
 
     Args:
-        strike: rupees, ascending, shape (n,).
-        price: mark of each leg in rupees, shape (2, n), NaN where missing.
-        forward: rupees.
-        years: time to expiry.
+        expiries: what each is made from.
         rate: a year, continuous.
-        tick: smallest step of the price, in rupees.
 
     Source: analytics specification, 9.2, 9.3.
     """
+    if not expiries:
+        return []
+    sizes = [len(quotes.strike) for quotes in expiries]
+    strike = np.concatenate([quotes.strike for quotes in expiries])
+    price = np.concatenate([quotes.price for quotes in expiries], axis=1)
+    forward, years, tick = np.array([quotes[2:] for quotes in expiries]).repeat(sizes, axis=0).T
     is_call = strike >= forward  # in-the-money prices are thin
     found = implied_vol(
         np.where(is_call, price[CE], price[PE]),
@@ -60,26 +77,48 @@ def smile(
         rate=rate,
         tick=tick,
     )
-    has_iv = found.status == 0
-    if not np.count_nonzero(has_iv):
-        nothing = np.full(price.shape, np.nan)
-        return Smile(
-            iv=found.sigma, status=found.status, is_call=is_call, d1=nothing[CE], delta=nothing,
-            atm_iv=None, call25=None, put25=None,
-        )  # fmt: skip
-    d_one = d1(forward, strike, years, found.sigma)
-    discount = math.exp(-rate * years)
+    with np.errstate(divide="ignore", invalid="ignore"):  # an expired one has no volatility anyway
+        d_one = d1(forward, strike, years, found.sigma)
+    discount = np.exp(years * -rate)
     delta = deltas(d_one, discount)
-    sigma = found.sigma[has_iv]
-    above = (delta[CE][has_iv] / discount).tolist()  # N(d1)
-    points = list(zip(above, sigma.tolist(), strict=True))
+    above = delta[CE] / discount  # N(d1)
+    curves, end = [], 0
+    for quotes, size in zip(expiries, sizes, strict=True):
+        part = slice(end, end := end + size)
+        curves.append(
+            _measured(quotes, found, part, is_call[part], d_one[part], delta[:, part], above[part])
+        )
+    return curves
+
+
+def smile(quotes: Quotes, rate: float) -> Smile:
+    """Return the smile of one expiry, as :func:`smiles` does of several."""
+    return smiles([quotes], rate)[0]
+
+
+def _measured(
+    quotes: Quotes,
+    found: ImpliedVol,
+    part: slice,
+    is_call: BoolArray,
+    d_one: FloatArray,
+    delta: FloatArray,
+    above: FloatArray,
+) -> Smile:
+    """Return one expiry's smile with what is read off it; ``above`` is N(d1)."""
+    iv, status = found.sigma[part], found.status[part]
+    has_iv = (status == 0).nonzero()[0]
+    points = list(zip(above[has_iv].tolist(), iv[has_iv].tolist(), strict=True))
+    at_money = None
+    if points:
+        at_money = float(np.interp(quotes.forward, quotes.strike[has_iv], iv[has_iv]))
     return Smile(
-        iv=found.sigma,
-        status=found.status,
+        iv=iv,
+        status=status,
         is_call=is_call,
         d1=d_one,
         delta=delta,
-        atm_iv=float(np.interp(forward, strike[has_iv], sigma)),
+        atm_iv=at_money,
         call25=_at(points, 0.25),
         put25=_at(points, 0.75),
     )

@@ -42,6 +42,7 @@ def test_an_instrument_s_points_are_plain_values():
 
     assert list(rolling) == ["A"]
     assert len(rolling) == 1
+    assert "B" not in rolling
     assert list(rolling["A"]) == [
         {"ts": 1.0, "ltp": 12.5, "oi": None},
         {"ts": 16.0, "ltp": 100.0, "oi": 65},

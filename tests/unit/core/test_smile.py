@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from oimon.core.gex import gex
 from oimon.core.greeks import black76
 from oimon.core.iv_rank import iv_rank
-from oimon.core.smile import smile
+from oimon.core.smile import Quotes, smile, smiles
 from oimon.core.straddle import expected_move, straddle
 from tests.unit.core.chains import chains, is_finite, levels, like, prices
 
@@ -19,11 +19,33 @@ def skewed(sigma_atm=0.12, slope=-0.08):
     return sigma, black76(MARKET["forward"], STRIKE, MARKET["years"], sigma, MARKET["rate"]).price
 
 
+def curve_of(strike, price, **changed):
+    terms = MARKET | changed
+    return smile(Quotes(strike, price, terms["forward"], terms["years"], 0.01), terms["rate"])
+
+
+def test_an_expiry_s_smile_does_not_depend_on_the_others():
+    _, price = skewed()
+    live = Quotes(STRIKE, price, 26_052.4, MARKET["years"], 0.01)
+    expired = live._replace(years=0.0)
+    shorter = Quotes(STRIKE[3:], price[:, 3:], 26_000.0, 0.5 / 365, 0.05)
+
+    together = smiles([expired, live, shorter], 0.055)
+
+    for quotes, curve in zip((expired, live, shorter), together, strict=True):
+        alone = smile(quotes, 0.055)
+        assert np.array_equal(curve.iv, alone.iv, equal_nan=True)
+        assert np.array_equal(curve.delta, alone.delta, equal_nan=True)
+        assert (curve.atm_iv, curve.rr25) == (alone.atm_iv, alone.rr25)
+    assert together[0].atm_iv is None
+    assert smiles([], 0.055) == []
+
+
 def test_one_volatility_a_strike_comes_from_the_leg_out_of_the_money():
     sigma, price = skewed()
     price[0, STRIKE < 26_052.4] = 9_999.0  # a wrong price in the money is not asked
 
-    curve = smile(STRIKE, price, tick=0.01, **MARKET)
+    curve = curve_of(STRIKE, price)
 
     assert curve.is_call.tolist() == (STRIKE >= 26_052.4).tolist()
     assert curve.iv == pytest.approx(sigma, abs=1e-9)
@@ -32,7 +54,7 @@ def test_one_volatility_a_strike_comes_from_the_leg_out_of_the_money():
 def test_the_measures_are_read_off_the_curve():
     sigma, price = skewed()
 
-    curve = smile(STRIKE, price, tick=0.01, **MARKET)
+    curve = curve_of(STRIKE, price)
 
     assert curve.atm_iv == pytest.approx(np.interp(26_052.4, STRIKE, sigma))
     assert curve.rr25 == pytest.approx(curve.call25 - curve.put25)
@@ -44,7 +66,7 @@ def test_a_chain_without_wings_has_no_risk_reversal():
     _, price = skewed()
     near = slice(9, 12)
 
-    curve = smile(STRIKE[near], price[:, near], tick=0.01, **MARKET)
+    curve = curve_of(STRIKE[near], price[:, near])
 
     assert curve.atm_iv is not None
     assert curve.rr25 is None
@@ -52,7 +74,7 @@ def test_a_chain_without_wings_has_no_risk_reversal():
 
 def test_gamma_exposure_is_calls_minus_puts():
     _, price = skewed()
-    curve = smile(STRIKE, price, tick=0.01, **MARKET)
+    curve = curve_of(STRIKE, price)
     oi = np.zeros((2, 22))
     oi[0, 12] = 650.0
 
@@ -65,7 +87,7 @@ def test_gamma_exposure_is_calls_minus_puts():
 
 def test_zero_gamma_lies_between_put_and_call_interest():
     _, price = skewed()
-    curve = smile(STRIKE, price, tick=0.01, **MARKET)
+    curve = curve_of(STRIKE, price)
     oi = np.zeros((2, 22))
     oi[1, 8], oi[0, 13] = 65_000.0, 65_000.0
 
@@ -76,7 +98,7 @@ def test_beyond_the_listed_strikes_no_exposure_is_no_crossing():
     near = slice(10, 12)
     market = MARKET | {"years": 0.001 / 365}
     price = np.full((2, 22), 0.5)
-    curve = smile(STRIKE[near], price[:, near], tick=0.01, **market)
+    curve = curve_of(STRIKE[near], price[:, near], **market)
     oi = np.array([[65.0, 65.0], [0.0, 0.0]])
 
     assert gex(STRIKE[near], oi, curve, **market).zero_gamma is None
@@ -84,7 +106,7 @@ def test_beyond_the_listed_strikes_no_exposure_is_no_crossing():
 
 def test_a_crossing_far_from_the_forward_is_found():
     _, price = skewed()
-    curve = smile(STRIKE, price, tick=0.01, **MARKET)
+    curve = curve_of(STRIKE, price)
     oi = np.zeros((2, 22))
     oi[1, 0], oi[0, 6:] = 6_500_000.0, 65.0
 
@@ -98,7 +120,7 @@ def test_results_are_finite_whatever_is_missing(chain, level, years, data):
     strike, price = chain
     oi = like(data.draw, price, prices)
 
-    curve = smile(strike, price, forward=level, years=years, rate=0.055, tick=0.05)
+    curve = curve_of(strike, price, forward=level, years=years)
     exposure = gex(strike, oi, curve, forward=level, years=years, rate=0.055)
 
     assert is_finite((curve.atm_iv, curve.call25, curve.put25, curve.rr25))
