@@ -16,6 +16,7 @@ from oimon.core.build_up import (
 )
 from oimon.core.chain import atm_strike, strike_window
 from oimon.core.coi import coi, coi_score
+from oimon.core.day_range import range_position
 from oimon.core.direction import Component, Part, Status, confidence_factor, direction_score
 from oimon.core.direction_filter import direction_filter
 from oimon.core.forward import ForwardSource, synthetic_forward
@@ -430,4 +431,5 @@ ADAPTERS = {
     "smile": _smile,
     "straddle": _straddle,
     "iv_rank": _iv_rank,
+    "range_position": lambda a: range_position(a["ltp"], a["low"], a["high"]),
 }

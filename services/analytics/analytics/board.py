@@ -5,6 +5,7 @@ import math
 from analytics.book import ChainBook
 from analytics.cells import Cell, known
 from oimon.core.chain import FloatArray
+from oimon.core.day_range import range_position
 from oimon.messages import Beat, Quote, QuoteBoard
 from oimon.terms import Segment
 
@@ -38,12 +39,9 @@ def quote_board(book: ChainBook, beat: Beat) -> QuoteBoard:
 
 
 def _quote(symbol: str, cells: FloatArray, now_us: int) -> Quote:
-    """Return one row; a share of a range of no width, or of an unknown price, is unknown."""
+    """Return one row from an instrument's cells, shape (KEPT,)."""
     ltp, close, opened = (known(cells[c]) for c in (Cell.LTP, Cell.PREV_CLOSE, Cell.DAY_OPEN))
     low, high = known(cells[Cell.DAY_LOW]), known(cells[Cell.DAY_HIGH])
-    place = None
-    if ltp is not None and low is not None and high is not None and high > low:
-        place = (ltp - low) / (high - low)
     received_us = known(cells[Cell.RECEIVED_US])
     return Quote(
         symbol=symbol,
@@ -57,7 +55,7 @@ def _quote(symbol: str, cells: FloatArray, now_us: int) -> Quote:
         vwap=known(cells[Cell.DAY_AVERAGE]),
         low=low,
         high=high,
-        range_position=place,
+        range_position=range_position(ltp, low, high),
         age_ms=None if received_us is None else int(now_us - received_us) // 1000,
     )
 
