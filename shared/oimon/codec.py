@@ -21,8 +21,8 @@ SCHEMA = 1
 """Field ``v`` of an entry."""
 MAX_BYTES = 256 * 1024
 """An entry's ``d`` is at most this long."""
-MAX_TICKS = 4096
-"""Ticks in one batch."""
+MAX_TICKS = 4000
+"""Ticks in one batch; 4,096 with a head would be longer than an entry may be."""
 
 _HEAD = struct.Struct("<HHI8sq")
 _KIND_OF = {cls: kind for kind, cls in KINDS.items()}

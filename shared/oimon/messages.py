@@ -117,7 +117,7 @@ DAY = np.dtype(
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TickBatch:
-    """Up to 4,096 ticks of one partition, packed."""
+    """Up to 4,000 ticks of one partition, packed."""
 
     received_us: int  # of the oldest
     table: str  # Session.table that explains the rows

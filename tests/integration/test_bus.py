@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from dataclasses import replace
 
 import pytest
@@ -152,6 +153,55 @@ async def test_only_one_of_two_replicas_works_a_partition(replicas):
 
     assert len(owners) == 1
     assert [e.message.text for e in outputs] == [f"{s}: {s}" for s in range(1, 30)]
+
+
+async def test_nothing_is_restored_for_an_entry_that_begins_anew(replicas):
+    bus, successor, feeder = replicas(), replicas(), replicas()
+    await bus.declare(["NIFTY"])
+    async with running(bus.own(SUMS)) as first:
+        await feeder.publish("NIFTY", [gap(7)], pulse(1))
+        await eventually(lambda: _at_least(bus, 1))
+        await bus.stop()
+        await first
+    await feeder.publish("NIFTY", [gap(1)], pulse(2))
+    asked = []
+
+    def begins(entry, last):
+        asked.append((entry.message.from_us, last.message.text))
+        return True
+
+    async with running(successor.own(replace(SUMS, begins=begins))):
+        outputs = await eventually(lambda: _at_least(successor, 2))
+
+    assert asked == [(1, "1: 7")]
+    assert outputs[-1].message.text == "2: 1"
+
+
+async def test_a_long_restore_keeps_its_lease_and_ends_when_told(replicas):
+    bus, successor, other, feeder = replicas(), replicas(), replicas(), replicas()
+    await bus.declare(["NIFTY"])
+    async with running(bus.own(SUMS)) as first:
+        for second in range(1, 400):
+            await feeder.publish("NIFTY", [], pulse(second))
+        await eventually(lambda: _at_least(bus, 399))
+        await bus.stop()
+        await first
+    await feeder.publish("NIFTY", [], pulse(400))
+    worked = []
+
+    def slowly(total, entry):
+        worked.append(entry.id)
+        time.sleep(0.01)  # a handler that computes
+        return total, []
+
+    async with running(successor.own(replace(SUMS, handle=slowly))) as second:
+        await eventually(lambda: len(worked) > 64)
+        assert await other._log.acquire("analytics", "NIFTY") is None
+        await successor.stop()
+        await second
+
+    assert len(worked) < 399
+    assert await other._log.acquire("analytics", "NIFTY") is not None
 
 
 async def test_a_role_that_resumes_is_given_its_last_word(replicas):

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from analytics.config import AnalyticsSettings
 from analytics.desk import Desk, handle
 from oimon import metrics
 from oimon.bus import Entry, Output, Role
-from oimon.messages import ANALYSIS, TICKS
+from oimon.messages import ANALYSIS, TICKS, ChainAnalysis, QuoteBoard, Session
 from oimon.service import Running, Service
 
 
@@ -19,6 +20,7 @@ def role() -> Role[Desk]:
         writes=ANALYSIS,
         start=lambda partition: Desk(partition=partition),
         handle=handle,
+        begins=_begins,
     )
 
 
@@ -37,18 +39,18 @@ def _measured(desk: Desk, entry: Entry) -> tuple[Desk, Sequence[Output]]:
     return desk, outputs
 
 
+def _begins(first: Entry, last: Entry | None) -> bool:
+    """Say whether an entry is the session of another run than the newest analysis': nothing of before counts then."""
+    session = first.message
+    if not isinstance(session, Session):
+        return False
+    newest = None if last is None else last.message
+    return not isinstance(newest, ChainAnalysis | QuoteBoard) or newest.run != session.run
+
+
 async def run(running: Running[AnalyticsSettings]) -> None:
     """Own partitions and analyse them until told to stop."""
-    duty = role()
-    await running.bus.own(
-        Role(
-            name=duty.name,
-            reads=duty.reads,
-            writes=duty.writes,
-            start=duty.start,
-            handle=_measured,
-        )
-    )
+    await running.bus.own(replace(role(), handle=_measured))
 
 
 service = Service(name="analytics", settings=AnalyticsSettings, run=run, offline_role=role)

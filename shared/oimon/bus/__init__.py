@@ -76,6 +76,9 @@ class Role(Generic[S]):
     """Makes the empty state of a partition."""
     handle: Handler[S]
     resume: Callable[[str, Entry, Entry | None], S] | None = None
+    begins: Callable[[Entry, Entry | None], bool] | None = None
+    """Says whether the first unread entry starts the state anew, whatever was before, so that nothing has to be restored;
+    given the role's own last output too."""
     consults: str | None = None
     """Another stream, whose newest entry older than the one in hand is handed to the handler first, once."""
     newest_only: bool = False

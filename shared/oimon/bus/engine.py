@@ -165,42 +165,67 @@ class Engine:
         seat = _Seat(role=role, partition=partition, lease=lease, state=role.start(partition))
         self._seats[role.name, partition] = seat
         metrics.OWNED.labels(role.name).set(sum(1 for name, _ in self._seats if name == role.name))
-        await self._restore(seat)
+        entries = await self._read(seat)
+        if entries:  # not before: who finds a new run there needs nothing of the old one
+            await self._restore(seat, entries[0])
         seat.restored = True
+        while entries and not self._stopping.is_set():
+            await self._answer(seat, entries)
+            entries = await self._read(seat)
+        await self._log.release(seat.lease)
+
+    async def _read(self, seat: _Seat[S]) -> Sequence[Entry]:
+        """Return what is new, once there is something; nothing when stopped.
+
+        Raises:
+            LostOwnership: the partition went to another replica.
+        """
+        role, partition = seat.role, seat.partition
         while not self._stopping.is_set():
             entries = await self._log.read(
                 role.reads, partition, seat.lease.cursor, BATCH, BLOCK_MS
             )
             if entries:
-                await self._answer(seat, entries)
-            else:
-                seat.lag = 0
-                renewed = await self._log.acquire(role.name, partition)
-                if renewed is None or renewed.epoch != seat.lease.epoch:
-                    raise LostOwnership(f"{role.name} of {partition} went to another replica")
-        await self._log.release(seat.lease)
+                return entries
+            seat.lag, seat.restored = 0, True
+            await self._renew(seat)
+        return ()
 
-    async def _restore(self, seat: _Seat[S]) -> None:
+    async def _renew(self, seat: _Seat[S]) -> None:
+        renewed = await self._log.acquire(seat.role.name, seat.partition)
+        if renewed is None or renewed.epoch != seat.lease.epoch:
+            raise LostOwnership(f"{seat.role.name} of {seat.partition} went to another replica")
+
+    async def _restore(self, seat: _Seat[S], first: Entry) -> None:
+        """Bring the state to where the cursor stands; ``first`` is the first unread entry."""
         role, partition = seat.role, seat.partition
         if seat.lease.cursor == NEVER:
             return
-        if role.resume is not None:
-            last = await self._log.newest(role.writes, partition)
-            if last is not None:
-                answered = await self._log.entry(role.reads, partition, last.id)
-                seat.state = role.resume(partition, last, answered)
+        seat.restored = False
+        last = await self._log.newest(role.writes, partition)
+        if role.begins is not None and role.begins(first, last):
             return
+        if role.resume is None:
+            await self._replay(seat)
+        elif last is not None:
+            answered = await self._log.entry(role.reads, partition, last.id)
+            seat.state = role.resume(partition, last, answered)
+
+    async def _replay(self, seat: _Seat[S]) -> None:
+        """Work the kept input up to the cursor again, output off."""
+        role, partition, cursor = seat.role, seat.partition, _stamp(seat.lease.cursor)
         after = NEVER
-        while after != seat.lease.cursor:
+        while not self._stopping.is_set():
             entries = await self._log.read(role.reads, partition, after, BATCH, 0)
             for entry in entries:
-                if _stamp(entry.id) > _stamp(seat.lease.cursor):
+                if _stamp(entry.id) > cursor:
                     return
                 self._handle(seat, entry)
                 after = entry.id
-            if not entries:
+            if not entries or _stamp(after) == cursor:
                 return
-            await asyncio.sleep(0)  # a long restore must not stop the loop
+            await self._renew(seat)  # a long restore must keep its lease
+            await asyncio.sleep(0)  # and the loop turning
 
     async def _answer(self, seat: _Seat[S], entries: Sequence[Entry]) -> None:
         role = seat.role

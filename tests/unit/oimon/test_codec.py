@@ -156,9 +156,13 @@ def test_no_bytes_crash_the_reader_of_ticks(data):
         assert str(error)  # noqa: PT017 - any other exception fails the test
 
 
+def test_a_full_batch_fits_an_entry():
+    assert len(codec.encode(make_batch(codec.MAX_TICKS))) <= codec.MAX_BYTES
+
+
 def test_a_batch_over_the_limit_is_refused():
-    with pytest.raises(ValueError, match="4096 ticks"):
-        codec.encode(make_batch(4097))
+    with pytest.raises(ValueError, match="4000 ticks"):
+        codec.encode(make_batch(4001))
 
 
 def test_every_message_has_a_kind_and_every_kind_a_message():
