@@ -13,7 +13,7 @@ from oimon.core.greeks import years_to_expiry
 from oimon.core.mark import mark_price
 from oimon.core.verdict import VERDICTS
 from oimon.terms import MarketState, Segment
-from tests.spec.chain_cases import legs
+from tests.spec.columns import legs
 
 
 def _chain(a, seconds_left):
@@ -91,26 +91,39 @@ def _analyse(a):
 
 
 def _flat(found, seconds):
-    interest, volatility, flow, judged = (
-        found.interest,
-        found.volatility,
-        found.flow,
-        found.judgement,
-    )
-    strike, levels, verdicts = found.chain.strike, interest.levels, flow.verdicts
-    codes = zip(flow.build_up[0], flow.build_up[1], strict=True)
+    reference, judged, flow = found.reference, found.judgement, found.flow
     return {
         "T_years": years_to_expiry(seconds),
-        "forward": found.reference.forward.price,
-        "forward_source": found.reference.forward.source,
-        "atm": strike[found.reference.atm],
+        "forward": reference.forward.price,
+        "forward_source": reference.forward.source,
+        "atm": found.chain.strike[reference.atm],
+        "verdicts": _verdicts(found),
+        "net_buildup": {
+            name: getattr(flow.net, name)
+            for name in ("net", "participation", "significance", "score")
+        },
+        "future_class": flow.future,
+        "components": {name: part.score for name, part in judged.parts.items()},
+        "pcr_slope_per_hour": judged.slope.per_hour,
+        "score": judged.scored.score,
+        "agreement": judged.scored.agreement,
+        "coverage": judged.scored.coverage,
+        "confidence_factor": judged.confidence,
+        "contributions": [list(share) for share in judged.scored.contributions],
+        **_interest(found.interest),
+        **_volatility(found.volatility),
+    }
+
+
+def _interest(interest):
+    levels = interest.levels
+    return {
         "pcr_oi": interest.pcr.by_oi,
         "pcr_oi_window": interest.pcr_window.by_oi,
         "pcr_vol": interest.pcr.by_volume,
         "coi_balance": interest.coi.balance,
         "coi_case": interest.coi.case,
         "pcr_coi": interest.coi.ratio,
-        "pcr_slope_per_hour": judged.slope.per_hour,
         "max_pain": interest.pain.strike,
         "max_pain_rupees": interest.pain.pain,
         "max_pain_zone": interest.pain.zone,
@@ -118,6 +131,11 @@ def _flat(found, seconds):
         "resistance": [list(level) for level in levels.resistance.strongest],
         "support_wall": levels.support.wall,
         "resistance_wall": levels.resistance.wall,
+    }
+
+
+def _volatility(volatility):
+    return {
         "atm_iv": volatility.curve.atm_iv,
         "rr25": volatility.curve.rr25,
         "em_window": volatility.em_window,
@@ -126,26 +144,16 @@ def _flat(found, seconds):
         "em_expiry": volatility.em_expiry,
         "gex_net": volatility.exposure.net,
         "zero_gamma": volatility.exposure.zero_gamma,
-        "verdicts": [
-            [k, CLASSES[ce], CLASSES[pe], VERDICTS[code], float(score)]
-            for k, (ce, pe), code, score in zip(
-                strike, codes, verdicts.code, verdicts.score, strict=True
-            )
-        ],
-        "net_buildup": {
-            "net": flow.net.net,
-            "participation": flow.net.participation,
-            "significance": flow.net.significance,
-            "score": flow.net.score,
-        },
-        "future_class": flow.future,
-        "components": {name: part.score for name, part in judged.parts.items()},
-        "score": judged.scored.score,
-        "agreement": judged.scored.agreement,
-        "coverage": judged.scored.coverage,
-        "confidence_factor": judged.confidence,
-        "contributions": [list(share) for share in judged.scored.contributions],
     }
+
+
+def _verdicts(found):
+    (calls, puts), verdicts = found.flow.build_up, found.flow.verdicts
+    rows = zip(found.chain.strike, calls, puts, verdicts.code, verdicts.score, strict=True)
+    return [
+        [strike, CLASSES[call], CLASSES[put], VERDICTS[code], float(score)]
+        for strike, call, put, code, score in rows
+    ]
 
 
 ADAPTERS = {"analyse": _analyse}

@@ -17,14 +17,8 @@ from oimon.core.build_up import (
 from oimon.core.chain import atm_strike, strike_window
 from oimon.core.coi import coi, coi_score
 from oimon.core.day_range import range_position
-from oimon.core.direction import Component, Part, Status, confidence_factor, direction_score
-from oimon.core.direction_filter import direction_filter
+from oimon.core.direction import Part, Status
 from oimon.core.forward import ForwardSource, synthetic_forward
-from oimon.core.futures import futures_score
-from oimon.core.gex import gex
-from oimon.core.greeks import black76
-from oimon.core.implied_vol import IV_STATUSES, implied_vol
-from oimon.core.iv_rank import iv_rank
 from oimon.core.level_break import (
     BreakRun,
     LevelKind,
@@ -38,28 +32,10 @@ from oimon.core.net_build_up import net_build_up
 from oimon.core.oi import detect_oi_unit, oi_change, oi_normalise
 from oimon.core.pcr import pcr, pcr_band, pcr_level_score, pcr_slope
 from oimon.core.quality import chain_quality
-from oimon.core.skew import skew_score
-from oimon.core.smile import Quotes, smile
-from oimon.core.straddle import expected_move, straddle
 from oimon.core.verdict import VERDICTS, strike_verdict
 from oimon.core.walls import sr_levels, sr_position_score
-from oimon.terms import OiUnit, Quality
-
-
-def column(values):
-    return np.array([math.nan if value is None else value for value in values], np.float64)
-
-
-def sides(rows, name):
-    """Return a two-sided column of rows like {"strike": 1, "ce_oi": 2, "pe_oi": 3}."""
-    return np.stack([column(row.get(f"{side}_{name}") for row in rows) for side in ("ce", "pe")])
-
-
-def legs(rows, name):
-    """Return a two-sided column of rows like {"strike": 1, "ce": {"oi": 2}, "pe": None}."""
-    return np.stack(
-        [column((row.get(side) or {}).get(name) for row in rows) for side in ("ce", "pe")]
-    )
+from oimon.terms import OiUnit
+from tests.spec.columns import column, legs, pairs, plain, sides, strikes
 
 
 def classes(rows):
@@ -69,18 +45,6 @@ def classes(rows):
             for s in ("ce", "pe")
         ]
     )
-
-
-def strikes(rows):
-    return column(row["strike"] for row in rows)
-
-
-def plain(value):
-    return None if value is None or math.isnan(value) else float(value)
-
-
-def pairs(levels):
-    return [list(level) for level in levels]
 
 
 def _oi_normalise(a):
@@ -295,109 +259,6 @@ def _net_buildup(a):
     }
 
 
-def _direction_score(a):
-    parts = {
-        Component(name): Part(part["score"], Status(part["status"]))
-        for name, part in a["components"].items()
-    }
-    found = direction_score(parts)
-    return {
-        "score": found.score,
-        "agreement": found.agreement,
-        "coverage": found.coverage,
-        "confidence": confidence_factor(
-            found.score, found.agreement, found.coverage, Quality(a["quality"])
-        ),
-        "contributions": pairs(found.contributions),
-    }
-
-
-def _direction_filter(a):
-    state, labels = None, []
-    for at_s, score, agreement, coverage, quality in a["steps"]:
-        state = direction_filter(
-            state,
-            at_s,
-            score=score,
-            agreement=agreement,
-            coverage=coverage,
-            quality=Quality(quality),
-        )
-        labels.append([at_s, state.label, state.smoothed])
-    return labels
-
-
-def _black76(a):
-    found = black76(a["F"], column([a["K"]]), a["T"], column([a["sigma"]]), a["r"])
-    row = ("CE", "PE").index(a["type"])
-    return {
-        "price": float(found.price[row, 0]),
-        "delta": float(found.delta[row, 0]),
-        "gamma": float(found.gamma[0]),
-        "vega": float(found.vega[0]),
-        "theta": float(found.theta[row, 0]),
-    }
-
-
-def _implied_vol(a):
-    found = implied_vol(
-        column([a["price"]]),
-        np.array([a["type"] == "CE"]),
-        column([a["K"]]),
-        forward=a["F"],
-        years=a["T"],
-        rate=a["r"],
-        tick=a["tick"],
-    )
-    return {"iv": plain(found.sigma[0]), "status": IV_STATUSES[found.status[0]]}
-
-
-def _smile(a):
-    rows, strike = a["rows"], strikes(a["rows"])
-    market = {"forward": a["F"], "years": a["T"], "rate": a["r"]}
-    curve = smile(Quotes(strike, sides(rows, "mark"), a["F"], a["T"], a["tick"]), a["r"])
-    exposure = gex(strike, sides(rows, "oi"), curve, **market)
-    points = zip(strike, curve.is_call, curve.iv, curve.status, strict=True)
-    return {
-        "strike_iv": [
-            {
-                "strike": k,
-                "leg": "CE" if call else "PE",
-                "iv": plain(iv),
-                "status": IV_STATUSES[code],
-            }
-            for k, call, iv, code in points
-        ],
-        "atm_iv": curve.atm_iv,
-        "call25": curve.call25,
-        "put25": curve.put25,
-        "rr25": curve.rr25,
-        "gex": {
-            "net": exposure.net,
-            "abs": exposure.absolute,
-            "per_strike": [[k, plain(g)] for k, g in zip(strike, exposure.per_strike, strict=True)],
-        },
-        "zero_gamma": exposure.zero_gamma,
-    }
-
-
-def _straddle(a):
-    found = straddle(a["ce"], a["pe"], a["F"])
-    return {
-        "straddle": found.price,
-        "implied_move_pct": found.move_pct,
-        "em_expiry": expected_move(a["F"], a["sigma"], a["T"]),
-        "em_day": expected_move(a["F"], a["sigma"], 1 / 365),
-    }
-
-
-def _iv_rank(a):
-    found = iv_rank(a["history"], a["now"])
-    if found is None:
-        return {"rank": None, "percentile": None, "status": "insufficient_history"}
-    return {"rank": found.rank, "percentile": found.percentile, "status": "ok"}
-
-
 ADAPTERS = {
     "oi_normalise": _oi_normalise,
     "detect_oi_unit": _detect_oi_unit,
@@ -422,14 +283,5 @@ ADAPTERS = {
     "buildup": _buildup,
     "strike_verdict": _strike_verdict,
     "net_buildup": _net_buildup,
-    "futures_score": lambda a: futures_score(a["class"], a["basis_now"], a["basis_then"]),
-    "skew_score": lambda a: skew_score(a["rr25"], a["ref"]),
-    "direction_score": _direction_score,
-    "direction_filter": _direction_filter,
-    "black76": _black76,
-    "implied_vol": _implied_vol,
-    "smile": _smile,
-    "straddle": _straddle,
-    "iv_rank": _iv_rank,
     "range_position": lambda a: range_position(a["ltp"], a["low"], a["high"]),
 }

@@ -6,8 +6,9 @@ from analytics.cells import Cell
 from analytics.findings import Flow, Reference, Volatility
 from analytics.situation import Before, ChainNow, FutureNow, MarketNow
 from oimon.core.build_up import build_up, future_bands, one_build_up, option_bands
+from oimon.core.chain import IntArray
 from oimon.core.forward import ForwardSource
-from oimon.core.net_build_up import net_build_up
+from oimon.core.net_build_up import NetBuildUp, net_build_up
 from oimon.core.oi import MIN_WINDOW_S, WINDOW_S
 from oimon.core.verdict import strike_verdict
 from oimon.terms import BuildUp
@@ -31,7 +32,7 @@ def flow_of(
 
     Source: analytics specification, 5 and 6.1 (basis).
     """
-    cells = chain.cells
+    cells, em_w = chain.cells, volatility.em_window
     moved, flowed = cells[Cell.PRICE_CHANGE_15M], cells[Cell.OI_CHANGE_15M]
     bands = option_bands(
         cells[Cell.MARK] - moved,
@@ -39,33 +40,37 @@ def flow_of(
         lot=chain.lot or 1,
         tick=chain.tick,
         delta=None if volatility.curve is None else volatility.curve.delta,
-        em_w=volatility.em_window,
+        em_w=em_w,
     )
     codes = build_up(moved, flowed, bands)
-    level, then = reference.level, market.level_then
-    net = None
-    is_known = ~np.isnan(moved + flowed)
-    if reference.forward is not None and np.count_nonzero(np.isnan(flowed)) < flowed.size:
-        net = net_build_up(
-            chain.strike,
-            codes,
-            flowed,
-            cells[Cell.OI],
-            forward=reference.forward.price,
-            level_change=None if level is None or then is None else level - then,
-            em_w=volatility.em_window,
-        )
     basis, basis_then = _basis(market, reference, before)
     return Flow(
         build_up=codes,
-        is_known=is_known,
+        is_known=~np.isnan(moved + flowed),
         verdicts=strike_verdict(codes, flowed, cells[Cell.OI]),
-        net=net,
-        future=None
-        if market.future is None
-        else _future_class(market.future, volatility.em_window),
+        net=_net(chain, market, reference, codes, em_w),
+        future=None if market.future is None else _future_class(market.future, em_w),
         basis=basis,
         basis_then=basis_then,
+    )
+
+
+def _net(
+    chain: ChainNow, market: MarketNow, reference: Reference, codes: IntArray, em_w: float | None
+) -> NetBuildUp | None:
+    """Return the net build-up, None while no leg's change is known or there is no forward."""
+    flowed = chain.cells[Cell.OI_CHANGE_15M]
+    if reference.forward is None or np.count_nonzero(np.isnan(flowed)) == flowed.size:
+        return None
+    level, then = reference.level, market.level_then
+    return net_build_up(
+        chain.strike,
+        codes,
+        flowed,
+        chain.cells[Cell.OI],
+        forward=reference.forward.price,
+        level_change=None if level is None or then is None else level - then,
+        em_w=em_w,
     )
 
 

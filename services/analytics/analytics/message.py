@@ -58,21 +58,9 @@ def chain_analysis(
 
     Source: messages-sketch (fields).
     """
-    session, layout, headline = book.session, book.layout, found[0]
+    session, headline = book.session, found[0]
     first, *more = [expiry_analysis(findings) for findings in found]
-    place = next(e for e in layout.expiries if e.expiry == first.expiry)
-    changed_us = _newest(cells[Cell.OI_CHANGED_US, place.columns])
-    told: dict[str, Any] = {
-        "spot": headline.market.spot,
-        "spot_prev_close": _cell(cells, Cell.PREV_CLOSE, layout.spot),
-        "x": headline.reference.level,
-        "vix": _cell(cells, Cell.LTP, layout.vix),
-        "tick_received_us": _newest(cells[Cell.RECEIVED_US]),
-        "tick_age_ms": beat.age_ms,
-        "oi_age_s": None if changed_us is None else (beat.ts_us - changed_us) / 1e6,
-        "quotes_assumed": session.quotes_assumed,
-        "future": future_reading(headline),
-    }
+    told = _nullable(book, beat, headline, cells)
     return ChainAnalysis(
         **{name: getattr(first, name) for name in EXPIRY_FIELDS},
         **told,
@@ -94,6 +82,24 @@ def chain_analysis(
         history=list(minutes),
         more=more,
     )
+
+
+def _nullable(book: ChainBook, beat: Beat, headline: Findings, cells: FloatArray) -> dict[str, Any]:
+    """Return the message's fields that may be null, each of which then needs a reason."""
+    layout, expiry = book.layout, headline.chain.expiry
+    place = next(e for e in layout.expiries if e.expiry == expiry)
+    changed_us = _newest(cells[Cell.OI_CHANGED_US, place.columns])
+    return {
+        "spot": headline.market.spot,
+        "spot_prev_close": _cell(cells, Cell.PREV_CLOSE, layout.spot),
+        "x": headline.reference.level,
+        "vix": _cell(cells, Cell.LTP, layout.vix),
+        "tick_received_us": _newest(cells[Cell.RECEIVED_US]),
+        "tick_age_ms": beat.age_ms,
+        "oi_age_s": None if changed_us is None else (beat.ts_us - changed_us) / 1e6,
+        "quotes_assumed": book.session.quotes_assumed,
+        "future": future_reading(headline),
+    }
 
 
 def _is_stale(beat: Beat, cadence_s: float) -> bool:
