@@ -1,0 +1,51 @@
+import pytest
+from prometheus_client import REGISTRY
+
+from analytics import main
+from analytics.desk import Desk
+from oimon import codec
+from oimon.bus import Entry
+from oimon.messages import ANALYSIS, TICKS, ChainAnalysis
+from tests.unit.analytics.days import START_US, make_batch, make_beat, make_session, market_ticks
+
+
+def entry(message, n):
+    return Entry(
+        stream=TICKS,
+        partition="NIFTY",
+        id=f"{n}-0",
+        kind=codec.kind_of(message),
+        version=codec.SCHEMA,
+        data=codec.encode(message),
+        n=n,
+    )
+
+
+def value(name, **labels):
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_the_duty_reads_ticks_and_writes_analyses():
+    role = main.role()
+
+    assert (role.name, role.reads, role.writes) == ("analytics", TICKS, ANALYSIS)
+    assert role.start("NIFTY").partition == "NIFTY"
+
+
+def test_analyses_and_dropped_ticks_are_counted():
+    session = make_session(strikes=3)
+    batch = make_batch(session, market_ticks(session, 0), START_US)
+    before = (
+        value("oi_analyses_total", partition="NIFTY"),
+        value("oi_ticks_dropped_total", why="old"),
+    )
+    aged = value("oi_tick_age_seconds_sum", stage="analytics")
+    desk = Desk(partition="NIFTY")
+
+    for n, message in enumerate((session, batch, batch, make_beat(START_US + 1_000_000)), 1):
+        desk, outputs = main._measured(desk, entry(message, n))
+
+    assert isinstance(outputs[0].message, ChainAnalysis)
+    assert value("oi_analyses_total", partition="NIFTY") == before[0] + 1
+    assert value("oi_ticks_dropped_total", why="old") == before[1] + len(session.instruments.token)
+    assert value("oi_tick_age_seconds_sum", stage="analytics") - aged == pytest.approx(0.2)
