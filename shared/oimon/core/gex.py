@@ -11,7 +11,7 @@ from oimon.core.smile import Smile
 
 _GRID = np.linspace(0.95, 1.05, 101)
 _GRID.flags.writeable = False
-_MIDDLE = slice(35, 66)  # F·(0.985 … 1.015)
+_RINGS = (slice(45, 56), slice(35, 66), slice(None))  # ±0.5 %, ±1.5 %, all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +70,8 @@ def _zero_gamma(
     """
     if not np.count_nonzero(net):
         return None
-    crossing = _nearest_crossing(strike, net, deviation, forward, _GRID[_MIDDLE])
-    if crossing is None:
-        crossing = _nearest_crossing(strike, net, deviation, forward, _GRID)
-    return crossing
+    found = (_nearest_crossing(strike, net, deviation, forward, _GRID[ring]) for ring in _RINGS)
+    return next((crossing for crossing in found if crossing is not None), None)
 
 
 def _nearest_crossing(

@@ -10,6 +10,7 @@ from oimon.core.compare import SLACK
 from oimon.terms import Verdict
 
 THRESHOLD = 0.25
+_NEVER_ZERO = np.array(1e-300)  # vanishes beside any quantity
 # By score reached: at or below −0.25, in between, at or above +0.25.
 VERDICTS = (Verdict.BEAR, Verdict.NEUTRAL, Verdict.BULL)
 
@@ -58,4 +59,5 @@ def strike_verdict(build_up: IntArray, oi_change: FloatArray, oi: FloatArray) ->
 
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     """Return part/whole, 0 where the whole is 0: nothing moved or nothing is held says nothing."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    ratio: FloatArray = part / (whole + _NEVER_ZERO)
+    return ratio
