@@ -40,15 +40,15 @@ class ChainBook:
         self.dropped: Counter[str] = Counter()
         """Ticks that changed nothing: ``old`` (repeated or out of order) and ``absurd`` (beyond any sane value)."""
         self._cells = _static(session)
+        self._delivered = np.zeros(self._cells.shape[1], np.bool_)
 
     def copy(self) -> FloatArray:
         """Return all cells kept, shape (KEPT, instruments + 1); nothing is known of the last column."""
         return self._cells.copy()
 
     def delivered(self) -> BoolArray:
-        """Return which instruments the feed has delivered in this run, shape (instruments + 1,)."""
-        received: FloatArray = self._cells[Cell.RECEIVED_US]
-        return ~np.isnan(received)
+        """Return which instruments the feed has delivered in this run, shape (instruments + 1,): to be read only."""
+        return self._delivered
 
     def adopt(self, session: Session) -> int:
         """Take in the same run's session table again; return how many instruments were added at its end.
@@ -67,6 +67,7 @@ class ChainBook:
             cells = _static(session)
             cells[:, :known] = self._cells[:, :known]
             self._cells, self.layout = cells, layout_of(session.instruments)
+            self._delivered = ~np.isnan(cells[Cell.RECEIVED_US])
         self.session, self.version = session, self.version + 1
         return len(tokens) - known
 
@@ -110,6 +111,7 @@ class ChainBook:
         cells[Cell.EXCHANGE_US, rows], cells[Cell.SEQ, rows] = exchange[kept], seq[kept]
         cells[Cell.RECEIVED_US, rows] = received
         flags = ticks["flags"]
+        self._delivered[rows] = True
         self._trade(ticks, rows, flags & TickFlag.PRICE > 0)
         self._quote(ticks, rows, flags & TickFlag.QUOTE > 0, received)
         has = flags & TickFlag.VOLUME > 0

@@ -14,6 +14,10 @@ QUALITY_FACTOR = {Quality.OK: 1.0, Quality.DEGRADED: 0.7, Quality.BAD: 0.0}
 class Component(StrEnum):
     """A part of the direction score."""
 
+    __hash__ = (
+        str.__hash__
+    )  # an enum's own is a Python function, and these are looked up all the time
+
     NET_BUILDUP = "net_buildup"
     PCR_SLOPE = "pcr_slope"
     COI_BALANCE = "coi_balance"
