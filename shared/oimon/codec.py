@@ -7,11 +7,12 @@ Source: messages-sketch (encoding), bus contract sections 2 and 10 (size limit, 
 """
 
 import struct
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from oimon import plain
 from oimon.errors import PoisonMessage
@@ -73,9 +74,17 @@ def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(KINDS[kind], dec_hook=_column)
 
 
+@lru_cache(maxsize=plain.ROWS_KEPT)
+def _array(values: tuple[float | None, ...]) -> npt.NDArray[np.float64]:
+    """Return a column, None become NaN; most columns of a beat are those of the beat before, so it is shared and read-only."""
+    column = np.array(values, dtype=np.float64)
+    column.flags.writeable = False
+    return column
+
+
 def _column(kind: type, value: Any) -> Any:
     if getattr(kind, "__origin__", None) is np.ndarray:
-        return np.array(value, dtype=np.float64)  # None becomes NaN
+        return _array(tuple(value))
     raise NotImplementedError(f"no way to read {kind}")
 
 

@@ -27,6 +27,8 @@ _BEFORE = (
 _SCALE = _POWERS[np.clip(DIGITS - _BEFORE, 0, 22)]
 _UNIT = _POWERS[np.clip(_BEFORE - DIGITS, 0, 22)]
 
+Columns = npt.NDArray[np.float64]
+"""Columns of one length: shape (columns, n), NaN where unknown."""
 Way = Callable[[Any], Any]
 """Makes a value plain; ``None`` in its place: it is plain."""
 
@@ -56,11 +58,43 @@ def round9_array(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return rounded
 
 
-def counts(columns: npt.NDArray[np.float64]) -> list[orjson.Fragment]:
-    """Return each row of whole numbers, shape (rows, n), as JSON; null for NaN."""
-    text = orjson.dumps(np.rint(columns) + 0.0, option=orjson.OPT_SERIALIZE_NUMPY)
-    rows = text.replace(b".0", b"")[2:-2].split(b"],[")  # every number is whole, so ".0" is its end
-    return [orjson.Fragment(b"[" + row + b"]") for row in rows]
+def floats_json(columns: Columns) -> list[bytes]:
+    """Return each column as JSON, floats of nine significant digits, null for NaN."""
+    return _rows(round9_array(columns) + 0.0)
+
+
+def counts_json(columns: Columns) -> list[bytes]:
+    """Return each column of whole numbers as JSON, null for NaN."""
+    return [row.replace(b".0", b"") for row in _rows(np.rint(columns) + 0.0)]
+
+
+def _rows(columns: Columns) -> list[bytes]:
+    text = orjson.dumps(
+        columns, option=orjson.OPT_SERIALIZE_NUMPY
+    )  # NaN is null there; + 0.0 made −0 plain
+    return [b"[" + row + b"]" for row in text[2:-2].split(b"],[")]
+
+
+class _Remembered:
+    """Writes columns, and remembers what it wrote: most columns of a beat are those of the beat before."""
+
+    def __init__(self, write: Callable[[Columns], list[bytes]]) -> None:
+        self._write = write
+        self._known: dict[bytes, orjson.Fragment] = {}
+
+    def __call__(self, columns: list[npt.NDArray[np.float64]]) -> list[orjson.Fragment]:
+        if len(self._known) > ROWS_KEPT:
+            self._known.clear()
+        known, keys = self._known, [column.tobytes() for column in columns]
+        new = {key: column for key, column in zip(keys, columns, strict=True) if key not in known}
+        if new:
+            texts = self._write(np.array(list(new.values())))
+            known.update(zip(new, map(orjson.Fragment, texts), strict=True))
+        return [known[key] for key in keys]
+
+
+_float_columns = _Remembered(floats_json)
+_count_columns = _Remembered(counts_json)
 
 
 @cache
@@ -79,11 +113,11 @@ def _record(cls: Hashable) -> Way:
             value = getattr(record, name)
             found[name] = value if way is None or value is None else way(value)
         if floats:
-            rounded = round9_array(np.array([getattr(record, name) for name in floats]))
-            found.update(zip(floats, rounded, strict=True))
+            texts = _float_columns([getattr(record, name) for name in floats])
+            found.update(zip(floats, texts, strict=True))
         if whole:
-            columns = counts(np.array([getattr(record, name) for name in whole]))
-            found.update(zip(whole, columns, strict=True))
+            texts = _count_columns([getattr(record, name) for name in whole])
+            found.update(zip(whole, texts, strict=True))
         return found
 
     return plain
