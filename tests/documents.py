@@ -209,6 +209,8 @@ def env_example() -> str:
                 if isinstance(default, SecretStr)
                 else getattr(default, "value", default)
             )
+            if isinstance(value, Path) and value.is_absolute():
+                value = None  # a file that comes with the program
             if isinstance(value, tuple | list):
                 value = ",".join(map(str, value))
             out += [

@@ -18,7 +18,6 @@ PARTS: dict[str, list[tuple[str, ...]]] = {
     "unit": [(*PYTEST, "tests/unit")],
     "integration": [(*PYTEST, "tests/integration")],
     "e2e": [(*PYTEST, "tests/e2e")],
-    "bench": [("-m", "tests.bench", "--quick")],
 }
 
 

@@ -281,7 +281,7 @@ def spec(
 def test(
     part: Annotated[
         str | None,
-        typer.Argument(help="unit, integration, e2e, lint or bench; all of them when not given"),
+        typer.Argument(help="unit, integration, e2e or lint; all of them when not given"),
     ] = None,  # noqa: PT028 - a command, not a test
 ) -> None:
     """Run the checks of this checkout, as CI does.

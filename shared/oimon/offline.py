@@ -12,11 +12,11 @@ from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.clock import ManualClock
 from oimon.errors import ConfigError
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS
-from oimon.service import Recorded, Step, find, names
+from oimon.service import Recorded, Step, calm_garbage, find, names
 
 OUTPUTS = (ANALYSIS, ADVICE_RICH, ADVICE_MINIMAL)
 EPOCH_US = 1_000_000_000_000_000  # ids are counted from here: the store's clock stands still, ids still grow
-KEPT = Retention(ticks_s=10**9, analyses=2000)  # nothing here is read twice
+KEPT = Retention(ticks_s=10**9, analyses=100)  # nothing here is read twice
 
 
 def open_recording(path: Path) -> Recorded:
@@ -94,4 +94,5 @@ def run(
             for taker in take:
                 taker(entry)
 
+    calm_garbage()
     asyncio.run(work())

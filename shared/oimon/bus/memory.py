@@ -197,7 +197,7 @@ class MemoryLog:
         stream, kept = self._store.stream(name, partition), self._retention.of(name)
         old = bisect.bisect_left(stream.order, (self._store.now_ms() - kept.ms, 0))
         over = max(old, len(stream.entries) - kept.entries)
-        if over > max(1000, len(stream.entries) // 10):  # approximately, as the server does
+        if over > max(100, len(stream.entries) // 10):  # approximately, as the server does
             del stream.entries[:over], stream.order[:over]
 
     async def read(

@@ -50,6 +50,25 @@ def test_compose_passes_every_setting_that_is_not_given_by_the_image():
     assert not missing
 
 
+def test_compose_passes_nothing_that_no_service_knows():
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    settings = set(re.findall(r"^#([A-Z_0-9]+)=", documents.env_example(), re.MULTILINE))
+    of_images = {
+        "REDIS_IMAGE",
+        "POSTGRES_IMAGE",
+        "PROMETHEUS_IMAGE",
+        "GRAFANA_IMAGE",
+        "POSTGRES_PASSWORD",
+        "GRAFANA_PASSWORD",
+    }
+
+    named = set(re.findall(r"\$\{([A-Z_]+):-", text))
+
+    assert {
+        name for name in named - settings - of_images if not name.startswith("SMARTAPI_")
+    } == set()
+
+
 def test_every_metric_on_the_board_is_one_that_we_have():
     board = (ROOT / "deploy" / "grafana" / "dashboards" / "oimon.json").read_text(encoding="utf-8")
     known = set(re.findall(r"`(oi_\w+)`", documents.metrics_md()))
