@@ -21,6 +21,7 @@ from oimon.terms import Segment
 
 REDIS_PORT = 6390
 READY_WITHIN_S = 45.0
+NOTES_WITHIN_S = 10.0
 BROKER_KEYS = ("SMARTAPI_API_KEY", "SMARTAPI_CLIENT_CODE", "SMARTAPI_PIN", "SMARTAPI_TOTP_SECRET")
 
 
@@ -141,9 +142,10 @@ async def _up(choice: Choice, settings: Settings, say: Callable[[str], None]) ->
         )
         for name in names():
             await supervisor.start(_service(name, settings, environment[name]))
-        waiting = asyncio.create_task(_wait_ready(redis_url, say))
         say(f"Status: {environment['dashboard']['URL']}/status   Stop: Ctrl-C")
+        waiting = asyncio.create_task(_wait_ready(redis_url, say))
         until = None if choice.for_s is None else loop.time() + choice.for_s
+        await _tell_notes(redis_url, say)
         if choice.table:
             await supervisor.start(_table(redis_url))
         with contextlib.suppress(TimeoutError):
@@ -237,6 +239,23 @@ def _table(redis_url: str) -> Child:
         grace_s=2.0,
         environment={"REDIS_URL": redis_url},
     )
+
+
+async def _tell_notes(redis_url: str, say: Callable[[str], None]) -> None:
+    """Say what ingest plays otherwise than it was asked, before the table covers the screen."""
+    bus = RedisBus(redis_url, "oi-up")
+    until = time.monotonic() + NOTES_WITHIN_S
+    try:
+        while time.monotonic() < until:
+            with contextlib.suppress(BusDown):
+                for status in await bus.statuses():
+                    if status["service"] == "ingest" and "feed" in status:
+                        for note in status["notes"]:
+                            say(f"Note: {note}")
+                        return
+            await asyncio.sleep(0.2)
+    finally:
+        await bus.close()
 
 
 async def _wait_ready(redis_url: str, say: Callable[[str], None]) -> None:
