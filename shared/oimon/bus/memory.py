@@ -5,8 +5,8 @@ The same checks as the scripts beside ``redis``, and the same answers.
 
 import asyncio
 import bisect
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from oimon import codec
@@ -48,7 +48,8 @@ class MemoryStore:
         self.groups: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.partitions: set[str] = set()
         self.status: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
-        self.sleepers: set[asyncio.Future[None]] = set()
+        self.sleepers: dict[asyncio.Future[None], Collection[str]] = {}
+        """Readers that have read everything, each with the streams it waits for."""
 
     def now_ms(self) -> int:
         """Return the store's own clock: the server's, for its readers."""
@@ -56,17 +57,23 @@ class MemoryStore:
 
     def stream(self, name: str, partition: str) -> _Stream:
         """Return the stream, made when it is new."""
-        return self.streams.setdefault((name, partition), _Stream())
+        found = self.streams.get((name, partition))
+        if found is None:
+            found = self.streams[name, partition] = _Stream()
+        return found
 
     def own(self, role: str, partition: str) -> _Own:
         """Return the ownership record, made when it is new."""
-        return self.owns.setdefault((role, partition), _Own())
+        found = self.owns.get((role, partition))
+        if found is None:
+            found = self.owns[role, partition] = _Own()
+        return found
 
-    def wake(self) -> None:
-        """Let every sleeping reader look again."""
-        for sleeper in self.sleepers:
+    def wake(self, stream: str) -> None:
+        """Let the sleeping readers of a stream look again."""
+        for sleeper in [one for one, streams in self.sleepers.items() if stream in streams]:
+            del self.sleepers[sleeper]
             _wake(sleeper)
-        self.sleepers.clear()
 
 
 class MemoryLog:
@@ -145,7 +152,7 @@ class MemoryLog:
         self._trim(stream, lease.partition)
         own.pseq, own.run, own.beat_us = pseq, pulse.run, max(due, last)
         own.until_ms = now_us // 1000 + LEASE_TTL_MS
-        self._store.wake()
+        self._store.wake(stream)
         return due > last
 
     def _due(self, pulse: Pulse, now_us: int) -> int:
@@ -161,7 +168,7 @@ class MemoryLog:
         own = self._mine(lease)
         if own.cursor != lease.cursor:
             raise LostOwnership(f"DIVERGED cursor is {own.cursor}")
-        if await self.entry(reads, lease.partition, last.id) is None:
+        if self._find(reads, lease.partition, last.id) is None:
             raise LostOwnership(f"DIVERGED input {last.id} is not in the log")
         refused = 0
         for draft in drafts:
@@ -172,8 +179,8 @@ class MemoryLog:
         own.until_ms = self._store.now_ms() + LEASE_TTL_MS
         self._trim(writes, lease.partition)
         if drafts:
-            self._store.wake()
-        return replace(lease, cursor=last.id, in_n=last.n), refused
+            self._store.wake(writes)
+        return Lease(lease.role, lease.partition, lease.epoch, last.id, last.n), refused
 
     def _append(
         self, own: _Own, name: str, partition: str, entry_id: str | None, kind: str, data: bytes
@@ -204,7 +211,12 @@ class MemoryLog:
         self, stream: str, partition: str, after: str, count: int, block_ms: int
     ) -> Sequence[Entry]:
         """Return up to ``count`` entries after an id."""
-        return await self.read_any({stream: after}, partition, count, block_ms)
+        stamp = _stamp(after)
+        entries = self._after(stream, partition, stamp, count)
+        if not entries and block_ms:
+            await self._sleep((stream,), block_ms)
+            entries = self._after(stream, partition, stamp, count)
+        return entries
 
     async def read_any(
         self, after: Mapping[str, str], partition: str, count: int, block_ms: int
@@ -220,7 +232,7 @@ class MemoryLog:
 
         entries = found()
         if not entries and block_ms:
-            await self._sleep(block_ms)
+            await self._sleep(after, block_ms)
             entries = found()
         return entries
 
@@ -229,16 +241,17 @@ class MemoryLog:
         start = bisect.bisect_right(stream.order, stamp)
         return stream.entries[start : start + count]
 
-    async def _sleep(self, block_ms: int) -> None:
+    async def _sleep(self, streams: Collection[str], block_ms: int) -> None:
+        """Sleep until one of the streams has grown, or for as long as a reader may be kept."""
         loop = asyncio.get_running_loop()
         sleeper: asyncio.Future[None] = loop.create_future()
-        self._store.sleepers.add(sleeper)
+        self._store.sleepers[sleeper] = streams
         alarm = loop.call_later(block_ms / 1000, _wake, sleeper)
         try:
             await sleeper
         finally:
             alarm.cancel()
-            self._store.sleepers.discard(sleeper)
+            self._store.sleepers.pop(sleeper, None)
 
     async def newest(self, stream: str, partition: str, before: str | None = None) -> Entry | None:
         """Return the newest entry, or the newest below an id."""
@@ -248,6 +261,9 @@ class MemoryLog:
 
     async def entry(self, stream: str, partition: str, entry_id: str) -> Entry | None:
         """Return the entry with that id."""
+        return self._find(stream, partition, entry_id)
+
+    def _find(self, stream: str, partition: str, entry_id: str) -> Entry | None:
         kept, stamp = self._store.stream(stream, partition), _stamp(entry_id)
         place = bisect.bisect_left(kept.order, stamp)
         return (
@@ -271,7 +287,7 @@ class MemoryLog:
 
         entries = found()
         if not entries and block_ms:
-            await self._sleep(block_ms)
+            await self._sleep(streams, block_ms)
             entries = found()
         return entries
 
