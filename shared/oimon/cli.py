@@ -43,7 +43,7 @@ err = Console(stderr=True)
 
 def say(sentence: str) -> None:
     """Tell the user something on standard error, so that standard output stays what was asked for."""
-    err.print(sentence, style="dim", highlight=False, markup=False)
+    err.print(sentence, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 # --- up ------------------------------------------------------------------------------------------------------------

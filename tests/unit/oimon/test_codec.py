@@ -48,6 +48,28 @@ def test_an_analysis_comes_back_with_the_same_bytes():
     assert codec.encode(back) == data
 
 
+def test_columns_that_hold_the_same_are_one_array_that_nobody_can_change():
+    analysis = make_analysis()
+    first, second = (
+        codec.decode(
+            "analysis", codec.SCHEMA, codec.encode(dataclasses.replace(analysis, ts_us=ts_us))
+        )
+        for ts_us in (1, 2)
+    )
+
+    assert first.chain.ce.oi is second.chain.ce.oi
+    assert not first.chain.ce.oi.flags.writeable
+
+
+@pytest.mark.parametrize("column", ['{"a":1}', '"12"', "[1,true]", "null", '["x"]', "[[1]]"])
+def test_a_column_of_anything_but_numbers_is_poison(column):
+    read = orjson.loads(codec.encode(make_analysis()))
+    read["chain"]["ce"]["oi"] = orjson.loads(column)
+
+    with pytest.raises(PoisonMessage, match="not a message of kind analysis"):
+        codec.decode("analysis", codec.SCHEMA, orjson.dumps(read))
+
+
 def test_every_key_of_an_analysis_is_sorted_and_no_number_is_nan():
     text = codec.encode(make_analysis())
     read = orjson.loads(text)

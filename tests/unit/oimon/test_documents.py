@@ -1,7 +1,11 @@
 """What a document lists, compared with the code."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -92,6 +96,45 @@ def test_a_service_declares_what_it_imports_and_its_lock_holds_it():
         for need in locks.declared(folder):
             name = re.split(r"[\s\[<>=;]", need, maxsplit=1)[0]
             assert name in pinned, f"{folder.name} needs {name}: run python -m tests.locks"
+
+
+def imported(folder: Path) -> set[str]:
+    """Return the distributions that a package's modules import from outside."""
+    own = {"oimon", "ingest", "analytics", "coach_minimal", "coach_rich", "notifier", "dashboard"}
+    roots = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                roots |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                roots.add(node.module.split(".")[0])
+    found = packages_distributions()
+    outside = {root for root in roots if root not in sys.stdlib_module_names | own}
+    return {found[root][0].lower().replace("_", "-") for root in outside}
+
+
+def test_what_a_service_imports_from_outside_it_declares_itself():
+    for folder in locks.folders():
+        package = folder / folder.name.replace("-", "_")
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        declared = {
+            re.split(r"[\s\[<>=;]", need, maxsplit=1)[0].lower() for need in project["dependencies"]
+        }
+
+        assert imported(package) <= declared, folder.name
+
+
+def test_what_oimon_imports_from_outside_it_declares():
+    project = tomllib.loads((ROOT / "shared" / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    needs = [
+        *project["dependencies"],
+        *(n for extra in project["optional-dependencies"].values() for n in extra),
+    ]
+    declared = {re.split(r"[\s\[<>=;]", need, maxsplit=1)[0].lower() for need in needs}
+
+    assert imported(ROOT / "shared" / "oimon") <= declared
 
 
 def test_an_image_gets_no_package_that_its_service_does_not_need():

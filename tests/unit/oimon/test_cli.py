@@ -1,0 +1,115 @@
+"""What ``oi up`` makes of questions, flags and environment, before anything is started."""
+
+import pytest
+from typer.testing import CliRunner
+
+from oimon import cli
+from oimon.terms import Segment
+
+NAMES = (
+    "FEED",
+    "FEED_SEGMENT",
+    "MCX_NAME",
+    *("SMARTAPI_" + n for n in ("API_KEY", "CLIENT_CODE", "PIN", "TOTP_SECRET")),
+)
+
+
+@pytest.fixture
+def chosen(monkeypatch, tmp_path):
+    """Run ``oi up`` up to its choice: ``chosen(["--speed", "10"], typed="2\\n1\\n\\n")``; typed: on a terminal."""
+    monkeypatch.chdir(tmp_path)
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    choices = []
+    monkeypatch.setattr(cli, "bring_up", lambda choice, say: choices.append(choice))
+
+    def run(arguments=(), typed=None):
+        monkeypatch.setattr(cli, "_asks", lambda: typed is not None)
+        done = CliRunner().invoke(cli.app, ["up", *arguments], input=typed)
+        assert done.exit_code == 0, done.output
+        return choices[-1], done.output
+
+    return run
+
+
+def test_enter_takes_the_default_of_every_question(chosen):
+    choice, asked = chosen(typed="\n\n")
+
+    assert (choice.segment, choice.commodity, choice.feed) == (Segment.NFO, None, "replay")
+    assert "1 NFO  2 MCX  3 NSE  4 BFO" in asked
+
+
+def test_the_menu_s_numbers_are_those_of_the_description(chosen):
+    choice, _ = chosen(typed="2\n1\n\n")
+
+    assert (choice.segment, choice.commodity) == (Segment.MCX, "SILVERMIC")
+
+
+@pytest.mark.parametrize(
+    ("typed", "segment"), [("3", Segment.NSE), ("4", Segment.BFO), ("bfo", Segment.BFO)]
+)
+def test_a_segment_is_chosen_by_number_or_name(chosen, typed, segment):
+    choice, _ = chosen(typed=f"{typed}\n\n")
+
+    assert choice.segment is segment
+
+
+def test_a_commodity_may_be_named(chosen):
+    choice, _ = chosen(typed="2\ncrudeoil\n\n")
+
+    assert choice.commodity == "CRUDEOIL"
+
+
+def test_a_wrong_answer_falls_back_and_says_so(chosen):
+    choice, said = chosen(typed="9\n\n")
+
+    assert choice.segment is Segment.NFO
+    assert "'9' is not one of 1, 2, 3, 4; taking the default, NFO" in said
+
+
+def test_without_a_terminal_nothing_is_asked(chosen):
+    choice, said = chosen()
+
+    assert (choice.segment, choice.feed) == (Segment.NFO, "replay")
+    assert "Segment:" not in said
+
+
+def test_the_environment_replaces_the_questions(chosen, monkeypatch):
+    monkeypatch.setenv("FEED_SEGMENT", "MCX")
+    monkeypatch.setenv("MCX_NAME", "COPPER")
+    monkeypatch.setenv("FEED", "replay")
+
+    choice, asked = chosen(typed="")
+
+    assert (choice.segment, choice.commodity) == (Segment.MCX, "COPPER")
+    assert "Segment:" not in asked
+
+
+def test_flags_win_over_the_environment(chosen, monkeypatch):
+    monkeypatch.setenv("FEED_SEGMENT", "MCX")
+
+    choice, _ = chosen(
+        ["--segment", "bfo", "--recorded", "--speed", "10", "--for", "60", "--no-table"]
+    )
+
+    assert (choice.segment, choice.speed, choice.for_s, choice.table) == (
+        Segment.BFO,
+        "10",
+        60.0,
+        False,
+    )
+
+
+def test_live_is_answered_with_what_there_is(chosen):
+    choice, said = chosen(["--live"])
+
+    assert choice.feed == "replay"
+    assert "live feed comes with a later version" in said
+
+
+@pytest.mark.parametrize("text", ["fast", "0", "-1", "nan", "inf", ""])
+def test_a_speed_that_is_none_is_one_message(text):
+    done = CliRunner().invoke(cli.app, ["replay", "day.oirec", "--speed", text])
+
+    assert done.exit_code != 0
+    assert "--speed takes a number above 0, or max" in str(done.exception)
