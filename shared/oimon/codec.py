@@ -6,9 +6,13 @@ significant digits in ``plain`` and nowhere else, so that a last bit of differen
 Source: messages-sketch (encoding), bus contract sections 2 and 10 (size limit, poison).
 """
 
+import dataclasses
 import struct
+from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Any
+from operator import attrgetter
+from types import GenericAlias
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -63,29 +67,81 @@ def decode(kind: str, version: int, data: bytes) -> Message:
     if kind == "ticks":
         return _unpack(data)
     try:
-        message: Message = _decoder(kind).decode(data)
-        return message
+        return _reader(kind)(data)
     except (msgspec.MsgspecError, ValueError) as error:
         raise PoisonMessage(f"not a message of kind {kind}: {error}") from error
 
 
+# --- columns -------------------------------------------------------------------------------------------------------
+# A column is left as text until it is known whether it is new: most columns of a beat are those of the beat before.
+
+
+class _Closed(NamedTuple):
+    """The type that JSON is read as, its columns still text, and what makes the message's own value of that."""
+
+    hint: Any
+    opened: Callable[[Any], Any]
+
+
 @cache
-def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(KINDS[kind], dec_hook=_column)
+def _reader(kind: str) -> Callable[[bytes], Message]:
+    """Return what reads a message's JSON."""
+    closed = _closed(KINDS[kind])
+    if closed is None:
+        return msgspec.json.Decoder(KINDS[kind]).decode
+    decoder, opened = msgspec.json.Decoder(closed.hint), closed.opened
+    return lambda data: opened(decoder.decode(data))
+
+
+def _closed(hint: Any) -> _Closed | None:
+    """Return how a value of this type is read, None where no column is in it."""
+    if get_origin(hint) is Annotated:
+        return _Closed(msgspec.Raw, lambda text: _array(bytes(text)))
+    if get_origin(hint) is list:
+        item = _closed(get_args(hint)[0])
+        if item is not None:
+            text, opened = item
+            return _Closed(GenericAlias(list, text), lambda items: [opened(one) for one in items])
+    return _closed_record(hint) if dataclasses.is_dataclass(hint) else None
+
+
+def _closed_record(cls: Any) -> _Closed | None:
+    """Return how a record is read: as a twin that differs in its columns only."""
+    hints, fields = get_type_hints(cls, include_extras=True), dataclasses.fields(cls)
+    parts = {field.name: _closed(hints[field.name]) for field in fields}
+    if not any(parts.values()):
+        return None
+    told = [
+        (
+            field.name,
+            hints[field.name] if (part := parts[field.name]) is None else part.hint,
+            dataclasses.field(default=field.default, default_factory=field.default_factory),
+        )
+        for field in fields
+    ]
+    twin = dataclasses.make_dataclass(cls.__name__, told, kw_only=True, slots=True)
+    names = tuple(parts)
+    values_of = attrgetter(*names)
+    steps = [(name, part.opened) for name, part in parts.items() if part is not None]
+
+    def opened(record: Any) -> Any:
+        values = dict(zip(names, values_of(record), strict=True))
+        for name, step in steps:
+            values[name] = step(values[name])
+        return cls(**values)
+
+    return _Closed(twin, opened)
+
+
+_NUMBERS = msgspec.json.Decoder(list[float | None])
 
 
 @lru_cache(maxsize=plain.ROWS_KEPT)
-def _array(values: tuple[float | None, ...]) -> npt.NDArray[np.float64]:
-    """Return a column, None become NaN; most columns of a beat are those of the beat before, so it is shared and read-only."""
-    column = np.array(values, dtype=np.float64)
+def _array(text: bytes) -> npt.NDArray[np.float64]:
+    """Return a column, null become NaN; shared by all messages that hold the same, so it is read-only."""
+    column = np.array(_NUMBERS.decode(text), dtype=np.float64)
     column.flags.writeable = False
     return column
-
-
-def _column(kind: type, value: Any) -> Any:
-    if getattr(kind, "__origin__", None) is np.ndarray:
-        return _array(tuple(value))
-    raise NotImplementedError(f"no way to read {kind}")
 
 
 # --- ticks ---------------------------------------------------------------------------------------------------------
