@@ -10,7 +10,6 @@ import dataclasses
 import struct
 from collections.abc import Callable
 from functools import cache, lru_cache
-from operator import attrgetter
 from types import GenericAlias
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -121,7 +120,7 @@ def _closed_record(cls: Any) -> _Closed | None:
     ]
     twin = dataclasses.make_dataclass(cls.__name__, told, kw_only=True, slots=True)
     names = tuple(parts)
-    values_of = attrgetter(*names)
+    values_of = plain.getter(names)
     steps = [(name, part.opened) for name, part in parts.items() if part is not None]
 
     def opened(record: Any) -> Any:

@@ -1,15 +1,16 @@
 """A message as JSON: keys sorted, floats of nine significant digits, whole numbers in columns of counts, null for unknown.
 
-How each field is made plain is worked out once from its type; what is plain already is not looked at again. Columns of one
-record are treated together, as one array. Source: messages-sketch (encoding).
+How each field is made plain is worked out once from its type; what is plain already is not looked at again. The columns of
+a message are written last, the new ones together as one array. Source: messages-sketch (encoding).
 """
 
 import dataclasses
 import math
 import types
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from enum import Enum
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -35,10 +36,24 @@ Way = Callable[[Any], Any]
 
 def dumps(message: object) -> bytes:
     """Return a message as JSON with sorted keys."""
-    return orjson.dumps(
-        _record(cast(Hashable, type(message)))(message),
-        option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY,
-    )
+    record = _record(cast(Hashable, type(message)))
+    found = record.plain(message)
+    if record.has_columns:
+        sheets: Sheets = {kind: [] for kind in _WRITERS}
+        record.gather(found, sheets)
+        for kind, write in _WRITERS.items():
+            arrays = [place[name] for place, names in sheets[kind] for name in names]
+            texts = iter(write(arrays))
+            for place, names in sheets[kind]:
+                place.update(zip(names, texts, strict=False))  # each takes as many as it has names
+    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
+
+
+def getter(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads these attributes of a record, in order."""
+    if len(names) > 1:
+        return cast(Callable[[Any], tuple[Any, ...]], attrgetter(*names))
+    return lambda record: tuple(getattr(record, name) for name in names)
 
 
 def round9(value: float) -> float | None:
@@ -87,40 +102,72 @@ class _Remembered:
             self._known.clear()
         known, keys = self._known, [column.tobytes() for column in columns]
         new = {key: column for key, column in zip(keys, columns, strict=True) if key not in known}
-        if new:
-            texts = self._write(np.array(list(new.values())))
-            known.update(zip(new, map(orjson.Fragment, texts), strict=True))
+        for size in {len(key) for key in new}:
+            alike = [key for key in new if len(key) == size]
+            texts = self._write(np.array([new[key] for key in alike]))
+            known.update(zip(alike, map(orjson.Fragment, texts), strict=True))
         return [known[key] for key in keys]
 
 
-_float_columns = _Remembered(floats_json)
-_count_columns = _Remembered(counts_json)
+_WRITERS = {"float": _Remembered(floats_json), "count": _Remembered(counts_json)}
+Sheets = dict[str, list[tuple[dict[str, Any], list[str]]]]
+"""Of each kind of column, the records that have some and the columns' names."""
+
+
+class _Record:
+    """How records of one class are made plain."""
+
+    def __init__(self, cls: Any) -> None:
+        hints = get_type_hints(cls, include_extras=True)
+        self._names = [field.name for field in dataclasses.fields(cls)]
+        self._values = getter(self._names)
+        self._sheets = {kind: _columns(hints, kind) for kind in _WRITERS}
+        self._steps: list[tuple[str, Way]] = []
+        self._inside: list[tuple[str, _Record]] = []
+        columns = {name for names in self._sheets.values() for name in names}
+        for name in self._names:
+            way = None if name in columns else _way(hints[name])
+            if way is not None:
+                self._steps.append((name, way))
+            inner = _inner(hints[name])
+            if inner is not None and inner.has_columns:
+                self._inside.append((name, inner))
+        self.has_columns: bool = bool(columns or self._inside)
+
+    def plain(self, record: Any) -> dict[str, Any]:
+        """Return a record as a dict, its columns still arrays."""
+        found = dict(zip(self._names, self._values(record), strict=True))
+        for name, way in self._steps:
+            value = found[name]
+            if value is not None:
+                found[name] = way(value)
+        return found
+
+    def gather(self, found: dict[str, Any], sheets: Sheets) -> None:
+        """Add the places of all columns of a record that was made plain, and of the records in it."""
+        for kind, names in self._sheets.items():
+            if names:
+                sheets[kind].append((found, names))
+        for name, inner in self._inside:
+            value = found[name]
+            for one in value if isinstance(value, list) else [value]:
+                inner.gather(one, sheets)
 
 
 @cache
-def _record(cls: Hashable) -> Way:
-    """Return how a record of this class is made plain."""
-    hints = get_type_hints(cls, include_extras=True)
-    names = [field.name for field in dataclasses.fields(cast(Any, cls))]
-    kinds = {name: next(iter(getattr(hints[name], "__metadata__", ())), None) for name in names}
-    floats = [name for name in names if kinds[name] == "float"]
-    whole = [name for name in names if kinds[name] == "count"]
-    ways = {name: _way(hints[name]) for name in names if kinds[name] is None}
+def _record(cls: Hashable) -> _Record:
+    return _Record(cls)
 
-    def plain(record: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, way in ways.items():
-            value = getattr(record, name)
-            found[name] = value if way is None or value is None else way(value)
-        if floats:
-            texts = _float_columns([getattr(record, name) for name in floats])
-            found.update(zip(floats, texts, strict=True))
-        if whole:
-            texts = _count_columns([getattr(record, name) for name in whole])
-            found.update(zip(whole, texts, strict=True))
-        return found
 
-    return plain
+def _columns(hints: Mapping[str, Any], kind: str) -> list[str]:
+    return [name for name, hint in hints.items() if kind in getattr(hint, "__metadata__", ())]
+
+
+def _inner(hint: Any) -> _Record | None:
+    """Return how the records of a field are made plain that is one or a list of them."""
+    if get_origin(hint) is list:
+        hint = get_args(hint)[0]
+    return _record(cast(Hashable, hint)) if dataclasses.is_dataclass(hint) else None
 
 
 def _way(hint: Any) -> Way | None:  # noqa: PLR0911 - one return a kind of type
@@ -129,7 +176,7 @@ def _way(hint: Any) -> Way | None:  # noqa: PLR0911 - one return a kind of type
     if hint is float:
         return round9
     if dataclasses.is_dataclass(hint):
-        return _record(cast(Hashable, hint))
+        return _record(cast(Hashable, hint)).plain
     if origin in {Union, types.UnionType}:
         ways = [way for way in map(_way, parts) if way is not None]
         return ways[0] if ways else None  # no field is of two types that need work
