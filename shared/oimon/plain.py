@@ -7,7 +7,7 @@ a message are written last, the new ones together as one array. Source: messages
 import dataclasses
 import math
 import types
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache, lru_cache
 from operator import attrgetter
@@ -19,6 +19,7 @@ import orjson
 
 DIGITS = 9
 ROWS_KEPT = 4096  # most rows of a beat (verdicts, minutes) are those of the beat before
+LISTS_KEPT = 64  # and often all of them are
 _POWERS = np.array([float(f"1e{k}") for k in range(23)])  # each exact
 _SMALLEST = 13  # below 1e-13 a number has fewer digits
 _STEPS = np.array([float(f"1e{k}") for k in range(-_SMALLEST, 16)])
@@ -181,7 +182,7 @@ def _way(hint: Any) -> Way | None:  # noqa: PLR0911 - one return a kind of type
         ways = [way for way in map(_way, parts) if way is not None]
         return ways[0] if ways else None  # no field is of two types that need work
     if origin is list or (origin is tuple and parts[-1] is Ellipsis):
-        return _each(_way(parts[0]))
+        return _each(_way(parts[0]), is_of_rows=get_origin(parts[0]) is tuple)
     if origin is tuple:
         return _fixed([_way(part) for part in parts])
     if origin is Mapping or (isinstance(origin, type) and issubclass(origin, Mapping)):
@@ -191,10 +192,17 @@ def _way(hint: Any) -> Way | None:  # noqa: PLR0911 - one return a kind of type
     raise TypeError(f"a message has no field of type {hint}")
 
 
-def _each(way: Way | None) -> Way | None:
+def _each(way: Way | None, *, is_of_rows: bool) -> Way | None:
     if way is None:
         return None
-    return lambda values: [None if value is None else way(value) for value in values]
+
+    def each(values: Iterable[Any]) -> list[Any]:
+        return [None if value is None else way(value) for value in values]
+
+    if not is_of_rows:
+        return each
+    remembered = lru_cache(maxsize=LISTS_KEPT)(each)
+    return lambda values: remembered(tuple(values))
 
 
 def _fixed(ways: list[Way | None]) -> Way | None:
@@ -208,7 +216,7 @@ def _fixed(ways: list[Way | None]) -> Way | None:
             for value, way in zip(values, ways, strict=True)
         ]
 
-    return lambda values: row(tuple(values))
+    return row
 
 
 def _values(way: Way | None) -> Way | None:
