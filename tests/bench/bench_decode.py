@@ -54,7 +54,6 @@ def run(quick: bool) -> list[Result]:
     frames = make_frames(1000)
     times = np.arange(1000, dtype=np.int64)
     assert_same(frames, np.frombuffer(b"".join(tick(f, 0, tokens) for f in frames), TICK), theirs)
-    assert_same(frames, decode(frames, times, tokens)[0], theirs)
     hundred = frames[:100]
     results = [
         compare(
@@ -68,6 +67,7 @@ def run(quick: bool) -> list[Result]:
     ]
     for n in (100, 1000):
         some, at = frames[:n], times[:n]
+        assert_same(some, decode(some, at, tokens)[0], theirs)
         results.append(
             compare(
                 "decode_batch",

@@ -1,7 +1,7 @@
 """Binary frames of the broker's stream to one array of ticks, as many at once as have arrived (pure).
 
 A frame is one packet. What is not a tick of this session is dropped and counted by reason, never an exception: a feed outlives
-any byte that it is sent. A few frames go through ``struct``, many through one numpy view; what is unusual is read with care,
+any byte that it is sent. A few frames go through ``struct``, many through numpy as ``words``; what is unusual is read with care,
 one at a time. All ways give the same ticks, and so does any way of cutting a stream of frames into calls.
 
 Source: smartapi, sections 4.3 and 4.4 (layout, traps); messages-sketch (tick); performance, section 1 (the two ways).
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ingest.packets import LTP, PACKETS, QUOTE, SNAP_QUOTE
 from ingest.tokens import NAME_BYTES, TokenTable
+from ingest.words import ROW_BYTES, has_signs, join, split
 from oimon.messages import TICK, TickFlag
 
 Times = Sequence[int] | npt.NDArray[np.int64]
@@ -39,8 +40,8 @@ FEW = 16
 _RECORD = np.dtype(f"V{TICK.itemsize}")  # a tick as bytes: numpy copies fields one by one
 _MODES = {PACKETS[mode].itemsize: mode for mode in (LTP, QUOTE, SNAP_QUOTE)}
 _SNAP_BYTES = PACKETS[SNAP_QUOTE].itemsize
-_I4, _U4, _I8 = 2**31 - 1, 2**32 - 1, 2**63 - 1
-_MAX_MS = _I8 // 1000
+_I4, _U4 = 2**31 - 1, 2**32 - 1
+_MAX_MS = (2**63 - 1) // 1000
 
 
 def decode(frames: Sequence[bytes], received_us: Times, tokens: TokenTable) -> tuple[Ticks, Drops]:
@@ -61,10 +62,10 @@ def decode(frames: Sequence[bytes], received_us: Times, tokens: TokenTable) -> t
     if len(frames) < FEW:
         return _decode_few(frames, received_us, tokens)
     times = np.asarray(received_us, np.int64)
-    after_us = times - times[0]
-    data = b"".join(frames)
+    after_us = times - times[0, ...]  # of no dimension, as _MS_TO_US
+    data = join(frames)
     # Were the lengths mixed and right in sum only, the names would not stand where they should, and not all were usual.
-    if len(data) == _SNAP_BYTES * len(frames) and after_us[-1] <= _U4:
+    if len(data) == ROW_BYTES * len(frames) and after_us[-1] <= _U4:
         ticks, usual = _snap_ticks(data, after_us, tokens)
         if usual is None:
             return ticks, {}
@@ -96,7 +97,7 @@ def _decode_mixed(
     records, usual = np.zeros(count, _RECORD), np.zeros(count, np.bool_)
     snaps = [place for place, frame in enumerate(frames) if len(frame) == _SNAP_BYTES]
     if snaps:
-        data = b"".join([frames[place] for place in snaps])
+        data = join([frames[place] for place in snaps])
         ticks, stand = _snap_ticks(data, after_us[snaps], tokens)
         records[snaps] = ticks.view(_RECORD)
         usual[snaps] = True if stand is None else stand
@@ -207,21 +208,8 @@ def _book(frame: bytes) -> tuple[int, int, int, int] | None:
 
 # --- many at once --------------------------------------------------------------------------------------------------
 
-# What of many packets is read goes to ten rows of one table, one column a packet.
-_SEQ, _MS, _LTP, _VOLUME, _TRADED, _OI, _BID_QTY, _BID, _ASK_QTY, _ASK = range(10)
-# As unsigned, a negative number is larger than every limit: one comparison tests both ends.
-_LIMITS = np.array([2**64 - 1, _MAX_MS, _I4, _I8, _U4, _I8, _U4, _I4, _U4, _I4], np.uint64).reshape(
-    10, 1
-)
-_VIEW = np.dtype(
-    {
-        "names": ["names", "keys", "price", "volume", "oi", "first", "sixth"],
-        "formats": [f"S{NAME_BYTES}", "<u8", ("<u8", 3), "<u8", ("<u8", 2), ("<u8", 2), ("<u8", 2)],
-        "offsets": [0, 2, 27, 67, 123, 149, 249],
-        "itemsize": _SNAP_BYTES,
-    }
-)
-_MS_TO_US = np.uint64(1000)
+_HEAD = np.dtype("<u8")  # row and flags as one number
+_MS_TO_US = np.array(1000)  # no dimension: half the cost of a plain number
 
 
 def _snap_ticks(
@@ -232,51 +220,19 @@ def _snap_ticks(
     Those of usual packets stand: a known name, a price, bids first and below the asks, no number that a tick cannot hold.
     """
     count = len(after_us)
-    packets = np.ndarray(count, _VIEW, data)
-    names = packets["names"]
-    rows, flags, expected = tokens.find_snaps(packets["keys"])
-    table = np.empty((10, count), np.uint64)
-    table[_SEQ : _LTP + 1] = packets["price"].T
-    table[_VOLUME] = packets["volume"]
-    table[_TRADED : _OI + 1] = packets["oi"].T
-    table[_BID_QTY : _BID + 1] = packets["first"].T
-    table[_ASK_QTY : _ASK + 1] = packets["sixth"].T
-    fits, has_spread = table <= _LIMITS, table[_BID] < table[_ASK]
-    first, sixth = data[147::_SNAP_BYTES], data[247::_SNAP_BYTES]  # flags of the two sides
-    ticks = _ticks_of(table, after_us, rows, flags)
+    records, found = split(data)
+    heads, expected = tokens.find_snaps(found)
+    np.ndarray(count, _HEAD, records, 0, (TICK.itemsize,))[:] = heads
+    ticks = np.ndarray(count, TICK, records)
+    ticks["received_after_us"] = after_us
+    exchange_us, ltp, bid = ticks["exchange_us"], ticks["ltp"], ticks["bid"]
+    exchange_us *= _MS_TO_US
+    has_spread = bid < ticks["ask"]
     if (
-        expected.tobytes() == names.tobytes()
-        and b"\0" not in fits.tobytes()  # a third of the cost of fits.all()
-        and b"\0" not in has_spread.tobytes()
-        and np.count_nonzero(table[_LTP]) == count
-        and first == b"\1" * count
-        and sixth == bytes(count)
+        found.tobytes() == expected.tobytes()  # far cheaper than a comparison of arrays
+        and np.count_nonzero(has_spread) == count
+        and np.count_nonzero(ltp) == count
+        and not has_signs(data)
     ):
         return ticks, None
-    usual = (expected == names) & fits.all(axis=0) & has_spread & (table[_LTP] > 0)
-    usual &= (np.frombuffer(first, "u1") == 1) & (np.frombuffer(sixth, "u1") == 0)
-    return ticks, usual
-
-
-def _ticks_of(
-    table: npt.NDArray[np.uint64],
-    after_us: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.uint32],
-    flags: npt.NDArray[np.uint32],
-) -> Ticks:
-    count = len(rows)
-    ticks = np.ndarray(count, TICK, bytearray(count * TICK.itemsize))  # half the cost of np.empty
-    ticks["row"] = rows
-    ticks["flags"] = flags
-    ticks["exchange_us"] = table[_MS] * _MS_TO_US
-    ticks["received_after_us"] = after_us
-    ticks["traded_s"] = table[_TRADED]
-    ticks["seq"] = table[_SEQ]
-    ticks["ltp"] = table[_LTP]
-    ticks["bid"] = table[_BID]
-    ticks["ask"] = table[_ASK]
-    ticks["bid_qty"] = table[_BID_QTY]
-    ticks["ask_qty"] = table[_ASK_QTY]
-    ticks["volume"] = table[_VOLUME]
-    ticks["oi"] = table[_OI]
-    return ticks
+    return ticks, (found == expected).all(axis=1) & has_spread & (ltp > 0) & (bid >= 0)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.packets import EXCHANGE_TYPES, SNAP_QUOTE
+from ingest.words import Words, keys, usual
 from oimon.messages import TickFlag
 from oimon.terms import Kind
 
@@ -32,9 +33,8 @@ class TokenTable:
     snap_heads: Mapping[bytes, bytes]
     """Name of a SNAP_QUOTE packet to the first 8 bytes of its tick: row, and the flags when all of it is there."""
     _keys: npt.NDArray[np.uint64]
-    _names: npt.NDArray[np.bytes_]
-    _rows: npt.NDArray[np.uint32]
-    _flags: npt.NDArray[np.uint32]
+    _heads: npt.NDArray[np.uint64]
+    _usual: Words
 
     @classmethod
     def of(
@@ -60,33 +60,30 @@ class TokenTable:
             bytes([SNAP_QUOTE]) + name: struct.pack("<II", row, SNAP_FLAGS & believed)
             for name, (row, believed) in rows.items()
         }
-        keys = np.frombuffer(b"".join(name[2:10] for name in heads), "<u8")
-        order = np.argsort(keys)
-        names = np.frombuffer(b"".join(heads), f"S{NAME_BYTES}")[order]
-        row_and_flags = np.frombuffer(b"".join(heads.values()), "<u4").reshape(-1, 2)[order]
-        end = [np.uint64(0)]  # a key beyond the last finds a name of zeros, which no packet has
+        words = np.frombuffer(b"".join(map(usual, heads)), "<u2").reshape(len(heads), -1)
+        order = np.argsort(keys(words))
+        # A key beyond the last finds this; no packet is like it, for the byte before each is 0.
+        none = np.full((1, words.shape[1]), 2**16 - 1, np.uint16)
         return cls(
             rows=rows,
             snap_heads=heads,
-            _keys=keys[order],
-            _names=np.append(names, np.zeros(1, names.dtype)),
-            _rows=np.append(row_and_flags[:, 0], end).astype(np.uint32),
-            _flags=np.append(row_and_flags[:, 1], end).astype(np.uint32),
+            _keys=keys(words)[order],
+            _heads=np.append(np.frombuffer(b"".join(heads.values()), "<u8")[order], np.uint64(0)),
+            _usual=np.concatenate([words[order], none]),
         )
 
-    def find_snaps(
-        self, keys: npt.NDArray[np.uint64]
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.bytes_]]:
-        """Return row, full flags and name of what many SNAP_QUOTE packets are likely to be.
+    def find_snaps(self, words: Words) -> tuple[npt.NDArray[np.uint64], Words]:
+        """Return what the ticks of many SNAP_QUOTE packets are likely to begin with, and the words of their usual packets.
 
-        Row and flags stand where the name is the packet's own. Elsewhere the token is unknown, or it shares its first eight
-        characters with another, on another exchange or because it is longer: then looking it up alone tells.
+        The first eight bytes of a tick, row and flags, stand where the words are the packet's own. Elsewhere the packet is not
+        usual, its token is unknown, or it shares its first eight characters with another, on another exchange or because it is
+        longer: then looking it up alone tells.
 
         Args:
-            keys: first eight characters of each token, shape (n,).
+            words: of the packets, as ``words.split`` chose them, shape (n, words).
         """
-        at = self._keys.searchsorted(keys)
-        return self._rows[at], self._flags[at], self._names[at]
+        at = self._keys.searchsorted(keys(words))
+        return self._heads.take(at), self._usual.take(at, 0)
 
 
 def _name(exchange: str, token: str) -> bytes:

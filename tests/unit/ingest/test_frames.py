@@ -228,6 +228,45 @@ def test_a_bad_frame_among_many_spoils_no_other(frame, why):
     assert drops == {why: 2}
 
 
+UNUSUAL = {
+    "half-empty book": make_frame(levels=book([(130, 12_380, 2)])),
+    "asks first": make_frame(levels=np.roll(book([(130, 12_380, 2)], [(65, 12_390, 1)]), 5)),
+    "negative bid": make_frame(levels=book([(130, -1, 2)], [(65, 12_390, 1)])),
+    "negative bid and ask": make_frame(levels=book([(130, -5, 2)], [(65, -1, 1)])),
+    "quantity too large": make_frame(levels=book([(2**32, 12_380, 2)], [(65, 12_390, 1)])),
+    "no price": make_frame(ltp=0),
+    "sequence beyond 32 bits": make_frame(sequence=2**40 + 7),
+    "huge volume": make_frame(volume=2**62, oi=2**50),
+    "distant time": make_frame(exchange_ms=2**50),
+    "flag with a second byte": b"".join([make_frame()[:148], b"\7", make_frame()[149:]]),
+    "last bytes of the token": b"".join([make_frame()[:25], b"77", make_frame()[27:]]),
+    "quote": worked(2),
+}
+
+
+@pytest.mark.parametrize("frame", UNUSUAL.values(), ids=UNUSUAL.keys())
+def test_an_unusual_frame_among_many_is_the_tick_that_it_is_alone(frame):
+    tokens = make_tokens(["40637"])
+    usual = make_frame()
+
+    ticks, drops = decode([usual] * FEW + [frame, usual], [0] * (FEW + 2), tokens)
+
+    assert not drops
+    assert ticks[FEW].item() == one(frame, tokens).item()
+    assert set(ticks[:FEW].tolist()) == {ticks[-1].item()} == {one(usual, tokens).item()}
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_zeros_that_hold_a_price_and_a_book_are_of_no_instrument(first):
+    levels = book([(130, 12_380, 2)], [(65, 12_390, 1)])
+    frame = bytes([first, *bytes(26), *make_frame(levels=levels)[27:]])
+
+    ticks, drops = decode([frame] * MANY, [0] * MANY, make_tokens(["40637"]))
+
+    assert len(ticks) == 0
+    assert drops == {Drop.UNKNOWN if first else Drop.MODE: MANY}
+
+
 def test_lengths_that_are_right_in_sum_only_are_noticed():
     frames = [make_frame(sequence=n) for n in range(MANY)]
     frames[5], frames[6] = frames[5][:-1], frames[6] + b"\0"
