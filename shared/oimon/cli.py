@@ -15,6 +15,7 @@ from oimon import checks, offline, playback
 from oimon import doctor as examination
 from oimon import status as statuses
 from oimon.bus import Entry
+from oimon.clock import SystemClock
 from oimon.config import Settings, bus_address, load
 from oimon.errors import ConfigError, OimonError
 from oimon.health import ask
@@ -175,16 +176,12 @@ def status(
     Example: `oi status --json`
     """
     settings = load(Settings)
-    found = asyncio.run(statuses.read(bus_address(settings)))
-    missing = [name for name in SERVICES if name not in {s["service"] for s in found}]
-    ready = not missing and all(s["state"] == "ready" for s in found)
+    found = asyncio.run(statuses.read(bus_address(settings), SystemClock()))
     if as_json:
-        sys.stdout.buffer.write(
-            orjson.dumps({"ready": ready, "missing": missing, "services": list(found)}) + b"\n"
-        )
+        sys.stdout.buffer.write(orjson.dumps(found.plain()) + b"\n")
     else:
-        out.print(statuses.table(found, missing))
-    raise typer.Exit(0 if ready else 1)
+        out.print(statuses.tables(found))
+    raise typer.Exit(0 if found.is_ready else 1)
 
 
 @app.command()
