@@ -7,7 +7,6 @@ A file is the magic number, a version, and blocks, each with its kind, length an
 A reader goes block by block; a file that was cut is whole up to its last whole block, and lacks LAST. Source: rulings, 5 and 24.
 """
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -126,7 +125,9 @@ class Recording:
 
 
 def open_recording(path: Path) -> Recording:
-    """Return a recording whose header and last block are sound; its frames are checked as they are read.
+    """Return a recording of which every block is whole; frames are unpacked as they are read.
+
+    All checksums are compared at once: damage at the end of a day must not be told after the day was played.
 
     Raises:
         InputError: no recording, of a newer version, damaged, cut short or empty; names the file, the block and the remedy.
@@ -153,9 +154,9 @@ def open_recording(path: Path) -> Recording:
 
 
 def _ends(path: Path, file: BinaryIO) -> tuple[Header, Last]:
-    """Return header and last block, passing over the frames without reading them."""
+    """Return header and last block, having checked all between them."""
     header: Header | None = None
-    for number, kind, data in _read(path, file, passing=FRAMES):
+    for number, kind, data in _read(path, file):
         try:
             if kind == HEAD:
                 header = msgspec.json.decode(data, type=Header)
@@ -170,10 +171,8 @@ def _ends(path: Path, file: BinaryIO) -> tuple[Header, Last]:
     return header, last
 
 
-def _read(
-    path: Path, file: BinaryIO, passing: bytes | None = None
-) -> Iterator[tuple[int, bytes, bytes]]:
-    """Give number, kind and checked data of each block up to the last; of the kind ``passing`` no data, unread."""
+def _read(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes, bytes]]:
+    """Give number, kind and checked data of each block up to the last."""
     _read_version(path, file)
     size = path.stat().st_size
     number, kind = 0, b""
@@ -187,10 +186,6 @@ def _read(
             raise _damaged(path, number, f"there is no kind of block called {kind!r}")
         if file.tell() + length > size:
             raise _cut(path, number)
-        if kind == passing:
-            file.seek(length, os.SEEK_CUR)
-            yield number, kind, b""
-            continue
         data = file.read(length)
         if zlib.crc32(data, zlib.crc32(kind)) != checksum:
             raise _damaged(path, number, "its checksum is wrong")
