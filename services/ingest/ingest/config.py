@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
+from typing_extensions import override
 
 from ingest.recordings import BUNDLED
 from oimon.config import Settings, falls_back
@@ -16,7 +17,8 @@ COMMODITIES = (
     "SILVERMIC", "SILVERM", "SILVER", "GOLDM", "GOLD", "GOLDPETAL", "GOLDGUINEA", "GOLDTEN", "COPPER", "ZINC",
     "CRUDEOIL", "CRUDEOILM", "NATURALGAS", "NATGASMINI",
 )  # fmt: skip
-_ALIASES = {"GOLDMIC": "GOLDM"}  # the system description's name; MCX lists no such contract
+ALIASES = {"GOLDMIC": "GOLDM"}
+"""Names of the system description (R191) for which MCX lists no contract, to those that are meant."""
 
 
 class FeedKind(StrEnum):
@@ -47,6 +49,20 @@ class IngestSettings(Settings):
     flush_ms: float = Field(
         5.0, ge=0, le=1000, description="least milliseconds between two batches; 0: none"
     )
+
+    @property
+    def commodity(self) -> str:
+        """``mcx_name`` as MCX has it."""
+        return ALIASES.get(self.mcx_name, self.mcx_name)
+
+    @property
+    @override
+    def notes(self) -> tuple[str, ...]:
+        """What fell back to a default or is another's name, in plain words."""
+        if self.commodity == self.mcx_name:
+            return super().notes
+        renamed = f"MCX_NAME: MCX lists no {self.mcx_name}; using {self.commodity}"
+        return (*super().notes, renamed)
 
     @property
     def times_real_time(self) -> float | None:
@@ -98,6 +114,6 @@ class IngestSettings(Settings):
     @classmethod
     def _known_commodity(cls, value: Any) -> Any:
         name = str(value).strip().upper()
-        if _ALIASES.get(name, name) not in COMMODITIES:
+        if name not in COMMODITIES and name not in ALIASES:
             raise ValueError(f"{value!r} is not one of {', '.join(COMMODITIES)}")
-        return _ALIASES.get(name, name)
+        return name

@@ -37,9 +37,9 @@ async def _play(running: Running[IngestSettings]) -> None:
 def _replay_feed(running: Running[IngestSettings]) -> Feed:
     settings = running.settings
     recording = open_recording(settings.recording)
-    notes = [*settings.notes, *segment_notes(settings, recording.header.segment)]
-    running.facts["notes"] = lambda: notes
-    for note in notes:
+    played_instead = segment_notes(settings, recording.header.segment)
+    running.facts["notes"] = lambda: [*settings.notes, *played_instead]
+    for note in played_instead:  # the service has told the others
         logger.warning("not quite what was asked for", extra={"note": note})
     speed = settings.times_real_time
     window_us = SECOND_US if speed is None else round(flush_s(settings.flush_ms, 1) * speed * 1e6)
@@ -53,7 +53,7 @@ def segment_notes(settings: IngestSettings, found: Segment) -> list[str]:
     asked = settings.feed_segment
     if asked is found:
         return []
-    what = f"{asked} ({settings.mcx_name})" if asked is Segment.MCX else str(asked)
+    what = f"{asked} ({settings.commodity})" if asked is Segment.MCX else str(asked)
     return [f"there is no recording of {what}: playing {settings.recording.name}, a day of {found}"]
 
 

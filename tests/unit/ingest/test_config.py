@@ -89,13 +89,26 @@ def test_a_wrong_segment_or_commodity_falls_back_and_says_so(
     assert note.endswith(f"using the default, {default}")
 
 
-def test_case_does_not_matter_and_goldmic_is_goldm(monkeypatch):
+def test_case_does_not_matter(monkeypatch):
     monkeypatch.setenv("FEED_SEGMENT", "mcx")
-    monkeypatch.setenv("MCX_NAME", "goldmic")
+    monkeypatch.setenv("MCX_NAME", "copper")
 
     settings = load(IngestSettings)
 
-    assert (settings.feed_segment, settings.mcx_name) == (Segment.MCX, "GOLDM")
+    assert (settings.feed_segment, settings.commodity) == (Segment.MCX, "COPPER")
+    assert settings.notes == ()
+
+
+def test_goldmic_is_goldm_and_says_so(monkeypatch):
+    monkeypatch.setenv("FEED_SEGMENT", "NASDAQ")
+    monkeypatch.setenv("MCX_NAME", "GoldMic")
+
+    settings = load(IngestSettings)
+
+    assert settings.commodity == "GOLDM"
+    fallback, renamed = settings.notes
+    assert fallback.startswith("FEED_SEGMENT: ")
+    assert renamed == "MCX_NAME: MCX lists no GOLDMIC; using GOLDM"
 
 
 def test_a_segment_without_a_recording_is_told_what_plays_instead(monkeypatch):
