@@ -21,8 +21,6 @@ WS_LOCK = threading.Lock()
 
 MAX_WAITING = 16_384
 """Frames that may wait unread; then only the newest of each instrument is kept."""
-MAX_BATCH = 4_000
-"""Ticks in one batch: with its head, one of 4,096 would be larger than an entry of the bus may be."""
 _CALL_S = 0.0005  # the bus makes about 2,000 calls a second
 
 

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from ingest.feed import MAX_BATCH, TICKS_CACHE, FrameBuffer, flush_s
+from ingest.feed import TICKS_CACHE, FrameBuffer, flush_s
 from ingest.frames import Ticks, decode
 from ingest.tokens import TokenTable
 from oimon import metrics
 from oimon.bus import Bus, Pulse
 from oimon.calendar import market_state
 from oimon.clock import Clock
+from oimon.codec import MAX_TICKS
 from oimon.messages import Session, TickBatch
 from oimon.terms import FeedState
 
@@ -96,9 +97,9 @@ class Pump:
             TickBatch(
                 received_us=times[0],
                 table=self._session.table,
-                records=ticks[start : start + MAX_BATCH],
+                records=ticks[start : start + MAX_TICKS],
             )
-            for start in range(0, len(ticks), MAX_BATCH)
+            for start in range(0, len(ticks), MAX_TICKS)
         ]
 
     async def _publish(self, messages: Sequence[Session | TickBatch]) -> None:

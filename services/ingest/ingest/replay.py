@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from ingest.blocks import Block
-from ingest.feed import MAX_BATCH
 from ingest.frames import Drop, decode
 from ingest.recording import Recording, open_recording
 from oimon.bus import Pulse
 from oimon.calendar import market_state
+from oimon.codec import MAX_TICKS
 from oimon.messages import Message, TickBatch
 from oimon.service import Recorded, Step
 from oimon.terms import FeedState
@@ -70,7 +70,7 @@ class Replay:
             InputError: a block of the recording is damaged.
         """
         last = self._recording.last
-        at_most = min(frames_at_a_time or MAX_BATCH, MAX_BATCH)
+        at_most = min(frames_at_a_time or MAX_TICKS, MAX_TICKS)
         yield self._step(last.first_us, [self.session], event_us=0)
         for block in self._recording.blocks():
             start = 0

@@ -4,11 +4,12 @@ from itertools import pairwise
 
 import pytest
 
-from ingest.feed import MAX_BATCH, TICKS_CACHE
+from ingest.feed import TICKS_CACHE
 from ingest.pump import Pump
 from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
+from oimon.codec import MAX_TICKS
 from oimon.messages import TICKS, Beat, TickBatch
 from tests.builders import make_frame, make_session, make_tokens
 from tests.eventually import eventually
@@ -80,7 +81,7 @@ async def test_many_frames_go_on_in_few_calls(bus, pump):
 
     await eventually(all_of_them)
     batches = [m for m in await messages(bus) if isinstance(m, TickBatch)]
-    assert [len(batch.records) for batch in batches] == [MAX_BATCH, 5000 - MAX_BATCH]
+    assert [len(batch.records) for batch in batches] == [MAX_TICKS, 5000 - MAX_TICKS]
 
 
 async def test_a_quiet_feed_has_its_beats_and_they_grow_old(bus, pump):

@@ -2,12 +2,12 @@ from collections import Counter
 
 import pytest
 
-from ingest.feed import MAX_BATCH
 from ingest.frames import Drop
 from ingest.recorder import BLOCK_FRAMES
 from ingest.recordings import BUNDLED
 from ingest.replay import SESSION_EVERY, Replay, recorded
 from oimon import codec
+from oimon.codec import MAX_TICKS
 from oimon.messages import Session, TickBatch
 from oimon.terms import FeedState, MarketState
 from tests.builders import make_frame, make_recording
@@ -214,11 +214,11 @@ def test_however_frames_are_batched_the_log_says_the_same(tmp_path, frames_at_a_
 
 
 def test_a_batch_is_never_larger_than_an_entry_may_be(tmp_path):
-    crowd = [(START_US + n, make_frame(sequence=n)) for n in range(MAX_BATCH + 10)]
+    crowd = [(START_US + n, make_frame(sequence=n)) for n in range(MAX_TICKS + 10)]
 
     batches = [s.messages[0] for s in play(tmp_path, crowd)[1:] if s.messages]
 
-    assert [len(batch.records) for batch in batches] == [MAX_BATCH, 10]
+    assert [len(batch.records) for batch in batches] == [MAX_TICKS, 10]
     assert len(codec.encode(batches[0])) <= codec.MAX_BYTES
 
 
