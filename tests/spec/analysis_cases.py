@@ -6,7 +6,7 @@ import numpy as np
 
 from analytics.analyse import analyse
 from analytics.cells import COUNT, Cell
-from analytics.situation import Before, ChainNow, FutureNow, MarketNow
+from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow
 from oimon import calendar
 from oimon.core.build_up import CLASSES
 from oimon.core.greeks import years_to_expiry
@@ -48,9 +48,7 @@ def _chain(a, seconds_left):
         seconds_left=seconds_left,
         session_s=float(calendar.session_s(segment, day)),
         is_in_entry_window=True,
-        version=0,
-        strike=np.array([float(row["strike"]) for row in rows]),
-        cells=cells,
+        rows=ChainCells(np.array([float(row["strike"]) for row in rows]), cells),
     )
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from analytics import levels
 from analytics.cells import Cell, known
-from analytics.findings import Findings, Interest, Judgement, Reference, Volatility
+from analytics.findings import Findings, Judgement, Reference, Volatility
 from analytics.flow import flow_of
 from analytics.judge import judge
 from analytics.reference import reference_of, spot_carry
-from analytics.situation import Before, ChainNow, Holdings, MarketNow, sampled
+from analytics.situation import Before, ChainNow, Interest, MarketNow, sampled
 from oimon.core.build_up import em_window
 from oimon.core.chain import CE, PE
 from oimon.core.coi import coi
@@ -20,7 +20,7 @@ from oimon.core.level_break import LevelKind
 from oimon.core.max_pain import max_pain
 from oimon.core.oi import WINDOW_S
 from oimon.core.pcr import pcr
-from oimon.core.quality import SLOW_S, STALE_S, ChainQuality, chain_quality
+from oimon.core.quality import SLOW_S, STALE_S, ChainQuality, OiShares, oi_shares, quality_of
 from oimon.core.smile import Quotes, Smile, smiles
 from oimon.core.straddle import expected_move, straddle
 from oimon.core.walls import Levels, SupportResistance, sr_levels
@@ -63,16 +63,9 @@ def _findings(
     chain: ChainNow, market: MarketNow, before: Before, reference: Reference, curve: Smile | None
 ) -> Findings:
     """Return what one chain says, given where the market stands and its smile."""
-    quality = _quality(chain, market, reference.forward)
+    interest = _interest(chain, reference, before)
+    quality = _quality(interest.shares, market, reference.forward)
     volatility = _volatility(chain, reference, curve)
-    holdings = _holdings(chain, reference, before)
-    interest = Interest(
-        pcr=holdings.pcr,
-        pcr_window=holdings.pcr_window,
-        coi=coi(chain.cells[Cell.OI_CHANGE_15M][:, reference.window]),
-        pain=holdings.pain,
-        levels=holdings.levels,
-    )
     memory = sampled(
         before,
         market.now_s,
@@ -94,15 +87,13 @@ def _findings(
         flow=flow,
         judgement=judgement,
         events=happened,
-        after=replace(memory, direction=judgement.state, holdings=holdings),
+        after=replace(memory, direction=judgement.state, interest=interest),
     )
 
 
-def _quality(chain: ChainNow, market: MarketNow, forward: Forward | None) -> ChainQuality:
-    return chain_quality(
-        chain.cells[Cell.OI],
-        chain.cells[Cell.OI_AGE_S],
-        legs=2 * len(chain.strike),
+def _quality(shares: OiShares, market: MarketNow, forward: Forward | None) -> ChainQuality:
+    return quality_of(
+        shares,
         underlying_age_s=market.spot_age_s,
         forward_source=None if forward is None else forward.source,
         slow_s=age_limit(SLOW_S, market.cadence_s),
@@ -125,20 +116,22 @@ def _volatility(chain: ChainNow, reference: Reference, curve: Smile | None) -> V
     )
 
 
-def _holdings(chain: ChainNow, reference: Reference, before: Before) -> Holdings:
-    """Return ratios, max pain and levels: between two batches of ticks, at one level, those of the beat before."""
-    window, level = reference.window, reference.level
-    asked_of = (chain.version, level, window)
-    if before.holdings is not None and before.holdings.asked_of == asked_of:
-        return before.holdings
-    oi, volume = chain.cells[Cell.OI], chain.cells[Cell.VOLUME]
+def _interest(chain: ChainNow, reference: Reference, before: Before) -> Interest:
+    """Return ratios, max pain and levels: of the same cells, at one level, those of the beat before."""
+    window, level, cells = reference.window, reference.level, chain.cells
+    asked_of = (chain.rows, level, window)
+    if before.interest is not None and before.interest.asked_of == asked_of:
+        return before.interest
+    oi, volume = cells[Cell.OI], cells[Cell.VOLUME]
     levels_now = SupportResistance(Levels(), Levels())
     if level is not None:
-        levels_now = sr_levels(chain.strike, oi, chain.cells[Cell.OI_CHANGE_DAY], level)
-    return Holdings(
+        levels_now = sr_levels(chain.strike, oi, cells[Cell.OI_CHANGE_DAY], level)
+    return Interest(
         asked_of=asked_of,
+        shares=oi_shares(oi, cells[Cell.OI_AGE_S], legs=2 * len(chain.strike)),
         pcr=pcr(oi, volume),
         pcr_window=pcr(oi[:, window], volume[:, window]),
+        coi=coi(cells[Cell.OI_CHANGE_15M][:, window]),
         pain=max_pain(chain.strike, oi, level or 0.0),  # without a level the lower of equal strikes
         levels=levels_now,
     )

@@ -46,6 +46,10 @@ class ChainBook:
         """Return all cells kept, shape (KEPT, instruments + 1); nothing is known of the last column."""
         return self._cells.copy()
 
+    def cells(self) -> FloatArray:
+        """Return what :meth:`copy` returns, but to be read only, and until the next batch."""
+        return self._cells
+
     def delivered(self) -> BoolArray:
         """Return which instruments the feed has delivered in this run, shape (instruments + 1,): to be read only."""
         return self._delivered

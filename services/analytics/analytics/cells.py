@@ -6,8 +6,8 @@ from types import MappingProxyType
 import numpy as np
 
 from analytics.history import Then
-from oimon.core.chain import FloatArray
-from oimon.core.compare import age_limit
+from oimon.core.chain import BoolArray, FloatArray
+from oimon.core.compare import SLACK, age_limit
 from oimon.core.mark import MAX_AGE_S, mark_price
 from oimon.core.oi import window_base
 from oimon.core.quality import OI_STALE_S
@@ -41,7 +41,7 @@ class Cell:
     # what follows from the rest at a beat
     MARK = 21
     IS_MID = 22  # 1 where the mark is a mid
-    OI_AGE_S = 23  # since the last open-interest message
+    OI_AGE_S = 23  # since the last open-interest message; as long as no limit is passed, as of an earlier beat
     OI_CHANGE_DAY = 24
     OI_CHANGE_OPEN = 25
     OI_CHANGE_3M = 26
@@ -67,20 +67,46 @@ WINDOWS = MappingProxyType(
 """Windows of the changes of open interest, in seconds; the specification's ΔOI_w is the 15-minute one."""
 
 
-def marked(kept: FloatArray, tick: FloatArray, now_us: int, cadence_s: float) -> FloatArray:
+_SEEN = [Cell.QUOTED_US, Cell.TRADED_US, Cell.OI_SEEN_US, Cell.OI_SEEN_US]
+
+
+def ages(kept: FloatArray, now_us: int) -> FloatArray:
+    """Return how old quotes, trades and open interest (twice) are, in seconds, shape (4, instruments).
+
+    Args:
+        kept: the book's cells, shape (KEPT, instruments).
+        now_us: the beat.
+    """
+    return (now_us - kept[_SEEN]) * 1e-6
+
+
+def is_fresh(ages_s: FloatArray, cadence_s: float) -> BoolArray:
+    """Return which ages are within the limits that anything here asks of them, shape (4, instruments).
+
+    Between two beats of which it is the same, ages change nothing.
+
+    Args:
+        ages_s: of :func:`ages`.
+        cadence_s: usual time between two prices of one instrument.
+    """
+    price_s = age_limit(MAX_AGE_S, cadence_s) + SLACK
+    limits = np.array([[price_s], [price_s], [OI_STALE_S], [OI_STALE_S + SLACK]])
+    return ages_s <= limits
+
+
+def marked(kept: FloatArray, tick: FloatArray, ages_s: FloatArray, cadence_s: float) -> FloatArray:
     """Return the whole matrix with marks and ages, and with changes still unknown.
 
     Args:
         kept: the book's cells, shape (KEPT, instruments).
         tick: smallest step of each price in rupees, shape (instruments,).
-        now_us: the beat.
+        ages_s: of :func:`ages`.
         cadence_s: usual time between two prices of one instrument.
 
     Source: analytics specification, 1.4; rulings, 13.
     """
     cells = np.empty((COUNT, kept.shape[1]))
     cells[:KEPT], cells[KEPT:] = kept, np.nan
-    ages_s = (now_us - kept[[Cell.QUOTED_US, Cell.TRADED_US, Cell.OI_SEEN_US]]) * 1e-6
     marks = mark_price(
         kept[Cell.BID],
         kept[Cell.ASK],

@@ -14,7 +14,7 @@ from analytics.cells import Cell
 from analytics.findings import Findings
 from analytics.history import RollingTicks, Sample
 from analytics.message import chain_analysis
-from analytics.run import Run, cells_now, chain_now, market_now, tracked
+from analytics.run import Run, chain_now, market_now, standing_now, tracked
 from analytics.situation import Before
 from oimon.bus import Entry, Output
 from oimon.core.chain import FloatArray
@@ -75,11 +75,12 @@ def _meet(desk: Desk, session: Session) -> None:
 def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> ChainAnalysis | QuoteBoard:
     if run.book.session.segment in (Segment.MCX, Segment.NSE) or not run.book.layout.expiries:
         return quote_board(run.book, beat)
-    cells = cells_now(run, beat)
+    standing = standing_now(run, beat)
+    cells = standing.cells
     market = market_now(run, cells, beat)
     expiries = tracked(run, beat.ts_us)
     found = analyse(
-        [chain_now(run, expiry, cells, beat.ts_us) for expiry in expiries],
+        [chain_now(run, expiry, standing, beat.ts_us) for expiry in expiries],
         market,
         [run.before.get(expiry.expiry, Before()) for expiry in expiries],
     )

@@ -3,22 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analytics.situation import Before, ChainNow, MarketNow
+from analytics.situation import Before, ChainNow, Interest, MarketNow
 from oimon.core.chain import BoolArray, IntArray
-from oimon.core.coi import Coi
 from oimon.core.direction import Component, DirectionScore, Part
 from oimon.core.direction_filter import DirectionState
 from oimon.core.forward import Forward
 from oimon.core.gex import Gex
-from oimon.core.max_pain import MaxPain
 from oimon.core.net_build_up import NetBuildUp
-from oimon.core.pcr import Pcr, PcrSlope
+from oimon.core.pcr import PcrSlope
 from oimon.core.quality import ChainQuality
 from oimon.core.signal import View
 from oimon.core.smile import Smile
 from oimon.core.straddle import Straddle
 from oimon.core.verdict import Verdicts
-from oimon.core.walls import SupportResistance
 from oimon.messages import Event
 from oimon.terms import BuildUp
 
@@ -45,17 +42,6 @@ class Volatility:
     straddle: Straddle | None
     em_window: float | None
     em_expiry: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interest:
-    """Ratios, changes, max pain and levels (2 to 4)."""
-
-    pcr: Pcr
-    pcr_window: Pcr
-    coi: Coi
-    pain: MaxPain | None
-    levels: SupportResistance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

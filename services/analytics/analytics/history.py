@@ -2,13 +2,14 @@
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from typing_extensions import TypedDict, override
 
 from oimon.core.chain import FloatArray
+from oimon.core.compare import SLACK
 from oimon.core.oi import MIN_WINDOW_S
 
 KEEP_S = 1860.0  # half an hour and a minute, plus one older sample as anchor
@@ -51,6 +52,15 @@ class Then:
     level: float | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Oldest:
+    """The oldest that is known of every instrument and since when, in epoch seconds; shape (instruments,)."""
+
+    oi: FloatArray
+    mark: FloatArray
+    at_s: FloatArray
+
+
 class RollingTicks(Mapping[str, "deque[Point]"]):
     """Samples of the whole chain, oldest first, at most ``MAX_POINTS``; by symbol, that instrument's points.
 
@@ -65,8 +75,7 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
         self._times: list[float] = []
         self._samples: list[Sample] = []
         self._unseen = np.full(len(symbols) + 1, np.nan)
-        self._first_oi, self._first_mark = self._unseen, self._unseen
-        self._first_s = self._unseen
+        self._oldest = Oldest(self._unseen, self._unseen, self._unseen)
 
     @override
     def __getitem__(self, symbol: str) -> "deque[Point]":
@@ -99,11 +108,14 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
 
     def append(self, sample: Sample) -> None:
         """Add a sample, and drop what is older than any window asks for."""
-        is_first = np.isnan(self._first_oi) & ~np.isnan(sample.oi)
+        oldest = self._oldest
+        is_first = np.isnan(oldest.oi) & ~np.isnan(sample.oi)
         if is_first.any():
-            self._first_oi = np.where(is_first, sample.oi, self._first_oi)
-            self._first_mark = np.where(is_first, sample.mark, self._first_mark)
-            self._first_s = np.where(is_first, sample.at_s, self._first_s)
+            self._oldest = Oldest(
+                np.where(is_first, sample.oi, oldest.oi),
+                np.where(is_first, sample.mark, oldest.mark),
+                np.where(is_first, sample.at_s, oldest.at_s),
+            )
         self._times.append(sample.at_s)
         self._samples.append(sample)
         stale = bisect_right(self._times, sample.at_s - KEEP_S) - 1
@@ -112,27 +124,38 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
 
     def at_window(self, now_s: float, window_s: float) -> Then:
         """Return what was known when a window that ends now began."""
-        index = bisect_right(self._times, now_s - window_s) - 1
-        base = self._samples[index] if index >= 0 else None
+        base, oldest = self._base(now_s, window_s), self._oldest
         level = base
         if base is None and self._samples and self.span_s(now_s) >= MIN_WINDOW_S:
             level = self._samples[0]
         return Then(
             oi=base.oi if base else self._unseen,
             mark=base.mark if base else self._unseen,
-            first_oi=self._first_oi,
-            first_mark=self._first_mark,
-            first_age_s=now_s - self._first_s,
+            first_oi=oldest.oi,
+            first_mark=oldest.mark,
+            first_age_s=now_s - oldest.at_s,
             level=level.level if level else None,
         )
+
+    def anchors(self, now_s: float, windows_s: Iterable[float]) -> tuple[object, ...]:
+        """Return what changes over these windows count from: of two equal answers, from the same values."""
+        is_old = now_s - self._oldest.at_s >= MIN_WINDOW_S - SLACK
+        bases = (self._base(now_s, window_s) for window_s in windows_s)
+        return (self._oldest, is_old.tobytes(), *bases)
+
+    def _base(self, now_s: float, window_s: float) -> Sample | None:
+        """Return the last sample at or before the start of a window that ends now."""
+        index = bisect_right(self._times, now_s - window_s) - 1
+        return self._samples[index] if index >= 0 else None
 
     def widen(self, symbols: Sequence[str]) -> None:
         """Take in instruments that were added at the end; nothing is known of their past."""
         added = len(symbols) + 1 - len(self._unseen)
         self._rows = _places(symbols)
         self._unseen = np.full(len(symbols) + 1, np.nan)
-        self._first_oi, self._first_mark, self._first_s = (
-            _wider(column, added) for column in (self._first_oi, self._first_mark, self._first_s)
+        oldest = self._oldest
+        self._oldest = Oldest(
+            _wider(oldest.oi, added), _wider(oldest.mark, added), _wider(oldest.at_s, added)
         )
         self._samples = [
             Sample(

@@ -1,8 +1,8 @@
 """What all of it adds up to: components, direction, signal (pure)."""
 
 from analytics.cells import Cell
-from analytics.findings import Flow, Interest, Judgement, Reference, Volatility
-from analytics.situation import Before, ChainNow, MarketNow
+from analytics.findings import Flow, Judgement, Reference, Volatility
+from analytics.situation import Before, ChainNow, Interest, MarketNow
 from oimon.core.chain import CE, PE
 from oimon.core.coi import coi_score
 from oimon.core.direction import (

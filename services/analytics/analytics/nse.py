@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from analytics.cells import COUNT, Cell
-from analytics.situation import ChainNow, MarketNow
+from analytics.situation import ChainCells, ChainNow, MarketNow
 from oimon import calendar
 from oimon.core.chain import FloatArray
 from oimon.core.mark import mark_price
@@ -117,9 +117,7 @@ def situation(page: NsePage, lot: int | None) -> tuple[ChainNow, MarketNow]:
         seconds_left=calendar.time_to_expiry(segment, page.expiry, now_us),
         session_s=float(calendar.session_s(segment, page.at.date())),
         is_in_entry_window=first_us <= now_us <= last_us,
-        version=0,
-        strike=page.strike,
-        cells=cells,
+        rows=ChainCells(page.strike, cells),
     )
     market = MarketNow(
         ts_us=now_us,

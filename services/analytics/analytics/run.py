@@ -6,10 +6,10 @@ from datetime import date
 from functools import lru_cache
 
 from analytics.book import ChainBook
-from analytics.cells import WINDOWS, Cell, fill_changes, known, marked
+from analytics.cells import WINDOWS, Cell, ages, fill_changes, is_fresh, known, marked
 from analytics.history import RollingTicks
 from analytics.layout import ExpiryLayout
-from analytics.situation import Before, ChainNow, FutureNow, MarketNow
+from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow
 from oimon import calendar
 from oimon.core.chain import FloatArray
 from oimon.core.compare import age_limit
@@ -21,23 +21,44 @@ MINUTES = 30
 HALT_S = 60.0  # without a tick of any symbol while the market should be open
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Standing:
+    """The whole matrix, shape (COUNT, instruments + 1), from what it was made, and what was cut from it, by expiry.
+
+    While it is made from the same, it stands: of most beats without a tick it is that of the beat before.
+    """
+
+    made_from: tuple[object, ...]
+    cells: FloatArray
+    chains: dict[str, ChainCells] = field(default_factory=dict)
+
+
 @dataclass(kw_only=True, eq=False)
 class Run:
     """Everything that one run of a session has taught."""
 
     book: ChainBook
     history: RollingTicks
+    standing: Standing | None = None
     before: dict[str, Before] = field(default_factory=dict)  # by expiry
     minutes: deque[Minute] = field(default_factory=lambda: deque(maxlen=MINUTES))
 
 
-def cells_now(run: Run, beat: Beat) -> FloatArray:
-    """Return the whole matrix at a beat, shape (COUNT, instruments + 1)."""
-    now_s = beat.ts_us / 1e6
-    cells = marked(run.book.copy(), run.book.layout.tick, beat.ts_us, run.book.session.cadence_s)
-    then = {window_s: run.history.at_window(now_s, window_s) for window_s in WINDOWS.values()}
-    fill_changes(cells, then)
-    return cells
+def standing_now(run: Run, beat: Beat) -> Standing:
+    """Return the whole matrix at a beat: that of the beat before, where nothing that it is made from has changed."""
+    book, now_s, cadence_s = run.book, beat.ts_us / 1e6, run.book.session.cadence_s
+    ages_s = ages(book.cells(), beat.ts_us)
+    made_from = (
+        book.version,
+        is_fresh(ages_s, cadence_s).tobytes(),
+        *run.history.anchors(now_s, WINDOWS.values()),
+    )
+    if run.standing is None or run.standing.made_from != made_from:
+        cells = marked(book.cells(), book.layout.tick, ages_s, cadence_s)
+        then = {window_s: run.history.at_window(now_s, window_s) for window_s in WINDOWS.values()}
+        fill_changes(cells, then)
+        run.standing = Standing(made_from=made_from, cells=cells)
+    return run.standing
 
 
 def tracked(run: Run, ts_us: int) -> list[ExpiryLayout]:
@@ -104,12 +125,17 @@ def _future(run: Run, cells: FloatArray) -> FutureNow | None:
     )
 
 
-def chain_now(run: Run, expiry: ExpiryLayout, cells: FloatArray, ts_us: int) -> ChainNow:
+def chain_now(run: Run, expiry: ExpiryLayout, standing: Standing, ts_us: int) -> ChainNow:
     """Return one expiry's chain: the strikes of which the feed has delivered a leg in this run."""
     segment, today = run.book.session.segment, calendar.day_of(ts_us)
     is_last_day = today.isoformat() == expiry.expiry
     first_us, last_us = calendar.entry_window(segment, today, is_expiry=is_last_day)
-    is_listed = run.book.delivered()[expiry.columns].any(axis=0)
+    rows = standing.chains.get(expiry.expiry)
+    if rows is None:
+        is_listed = run.book.delivered()[expiry.columns].any(axis=0)
+        columns = expiry.columns[:, is_listed]
+        rows = ChainCells(expiry.strike[is_listed], standing.cells[:, columns])
+        standing.chains[expiry.expiry] = rows
     return ChainNow(
         expiry=expiry.expiry,
         lot=expiry.lot,
@@ -117,9 +143,7 @@ def chain_now(run: Run, expiry: ExpiryLayout, cells: FloatArray, ts_us: int) -> 
         seconds_left=(_close_us(segment, expiry.expiry) - ts_us) / 1e6,
         session_s=_session_s(segment, today),
         is_in_entry_window=first_us <= ts_us <= last_us,
-        version=run.book.version,
-        strike=expiry.strike[is_listed],
-        cells=cells[:, expiry.columns[:, is_listed]],
+        rows=rows,
     )
 
 

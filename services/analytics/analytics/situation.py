@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from analytics.levels import LevelWatch
 from oimon.core.chain import FloatArray
+from oimon.core.coi import Coi
 from oimon.core.direction_filter import DirectionState
 from oimon.core.max_pain import MaxPain
 from oimon.core.pcr import Pcr
+from oimon.core.quality import OiShares
 from oimon.core.skew import skew_reference
 from oimon.core.walls import SupportResistance
 from oimon.terms import MarketState
@@ -16,12 +18,20 @@ SAMPLE_S = 30.0  # pace of PCR, skew and carry histories
 SAMPLES_S = 1860.0  # how long PCR and carry are kept; skew is kept for the day
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ChainCells:
+    """One expiry's part of the matrix: ``strike`` in rupees, ascending, shape (n,); ``cells`` of shape (COUNT, 2, n), calls before puts.
+
+    Never changed, so the same object says that prices and interest are the same; only time may have passed.
+    """
+
+    strike: FloatArray
+    cells: FloatArray
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChainNow:
-    """One expiry's chain at a beat.
-
-    ``version`` grows with every batch of ticks: an equal one says that prices and interest are the same. ``strike`` in rupees, ascending, shape (n,); ``cells`` of shape (COUNT, 2, n), calls before puts.
-    """
+    """One expiry's chain at a beat."""
 
     expiry: str
     lot: int | None
@@ -29,9 +39,17 @@ class ChainNow:
     seconds_left: float  # to the contract's close
     session_s: float  # length of a trading session
     is_in_entry_window: bool
-    version: int
-    strike: FloatArray
-    cells: FloatArray
+    rows: ChainCells
+
+    @property
+    def strike(self) -> FloatArray:
+        """Strikes in rupees, ascending, shape (n,)."""
+        return self.rows.strike
+
+    @property
+    def cells(self) -> FloatArray:
+        """What is known of each leg, shape (COUNT, 2, n), calls before puts."""
+        return self.rows.cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +84,14 @@ class MarketNow:
         return self.ts_us / 1e6
 
 
-class Holdings(NamedTuple):
-    """What the open interest held says, and of which chain, level and window: it need not be asked again for the same."""
+class Interest(NamedTuple):
+    """What open interest says (2 to 4), and of which chain, level and window: it need not be asked again for the same."""
 
-    asked_of: tuple[int, float | None, slice]
+    asked_of: tuple[ChainCells, float | None, slice]
+    shares: OiShares
     pcr: Pcr
     pcr_window: Pcr
+    coi: Coi
     pain: MaxPain | None
     levels: SupportResistance
 
@@ -83,7 +103,7 @@ class Before:
     direction: DirectionState | None = None
     support: LevelWatch = field(default_factory=LevelWatch)
     resistance: LevelWatch = field(default_factory=LevelWatch)
-    holdings: Holdings | None = None
+    interest: Interest | None = None
     sampled_s: float | None = None
     pcr: tuple[tuple[float, float | None], ...] = ()  # epoch seconds, chain PCR
     carry: tuple[tuple[float, float], ...] = ()  # epoch seconds, F − S in rupees

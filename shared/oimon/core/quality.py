@@ -1,6 +1,7 @@
 """How far a chain can be trusted."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,13 @@ class ChainQuality:
     why: tuple[str, ...]
     completeness: float
     stale_oi_share: float
+
+
+class OiShares(NamedTuple):
+    """Share of the legs whose open interest is known, and share of that open interest that is stale."""
+
+    complete: float
+    stale: float
 
 
 def chain_quality(
@@ -46,18 +54,40 @@ def chain_quality(
 
     Source: analytics specification, 1.6.
     """
+    return quality_of(
+        oi_shares(oi, oi_age_s, legs=legs),
+        underlying_age_s=underlying_age_s,
+        forward_source=forward_source,
+        slow_s=slow_s,
+        stale_s=stale_s,
+    )
+
+
+def oi_shares(oi: FloatArray, oi_age_s: FloatArray, *, legs: int) -> OiShares:
+    """Return what open interest and its age say of a chain; arguments as of :func:`chain_quality`."""
     known = ~np.isnan(oi)
-    completeness = np.count_nonzero(known) / legs if legs else 0.0
-    share = _stale_share(oi, known, oi_age_s)
+    complete = np.count_nonzero(known) / legs if legs else 0.0
+    return OiShares(complete=complete, stale=_stale_share(oi, known, oi_age_s))
+
+
+def quality_of(
+    shares: OiShares,
+    *,
+    underlying_age_s: float | None,
+    forward_source: ForwardSource | None,
+    slow_s: float,
+    stale_s: float,
+) -> ChainQuality:
+    """Return how far a chain of these shares can be trusted; arguments as of :func:`chain_quality`."""
     age_s = float("inf") if underlying_age_s is None else underlying_age_s
     bad = {
         "underlying_stale": age_s > stale_s + SLACK,
-        "chain_incomplete": not reaches(completeness, 0.5),
+        "chain_incomplete": not reaches(shares.complete, 0.5),
     }
     degraded = {
         "underlying_slow": age_s > slow_s + SLACK,
-        "chain_incomplete": not reaches(completeness, 0.8),
-        "oi_stale": share > 0.20 + SLACK,
+        "chain_incomplete": not reaches(shares.complete, 0.8),
+        "oi_stale": shares.stale > 0.20 + SLACK,
         "no_forward": forward_source is None or forward_source is ForwardSource.CARRY,
     }
     if any(bad.values()):
@@ -67,8 +97,8 @@ def chain_quality(
     return ChainQuality(
         quality=quality,
         why=tuple(reason for reason, holds in found.items() if holds),
-        completeness=completeness,
-        stale_oi_share=share,
+        completeness=shares.complete,
+        stale_oi_share=shares.stale,
     )
 
 
