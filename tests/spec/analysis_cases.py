@@ -146,7 +146,7 @@ def _volatility(volatility):
 
 
 def _verdicts(found):
-    (calls, puts), verdicts = found.flow.build_up, found.flow.verdicts
+    (calls, puts), verdicts = found.flow.classes.codes, found.flow.classes.verdicts
     rows = zip(found.chain.strike, calls, puts, verdicts.code, verdicts.score, strict=True)
     return [
         [strike, CLASSES[call], CLASSES[put], VERDICTS[code], float(score)]

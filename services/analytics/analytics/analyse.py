@@ -87,7 +87,7 @@ def _findings(
         flow=flow,
         judgement=judgement,
         events=happened,
-        after=replace(memory, direction=judgement.state, interest=interest),
+        after=replace(memory, direction=judgement.state, interest=interest, classes=flow.classes),
     )
 
 

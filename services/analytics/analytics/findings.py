@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analytics.situation import Before, ChainNow, Interest, MarketNow
-from oimon.core.chain import BoolArray, IntArray
+from analytics.situation import Before, ChainNow, Classes, Interest, MarketNow
 from oimon.core.direction import Component, DirectionScore, Part
 from oimon.core.direction_filter import DirectionState
 from oimon.core.forward import Forward
@@ -15,7 +14,6 @@ from oimon.core.quality import ChainQuality
 from oimon.core.signal import View
 from oimon.core.smile import Smile
 from oimon.core.straddle import Straddle
-from oimon.core.verdict import Verdicts
 from oimon.messages import Event
 from oimon.terms import BuildUp
 
@@ -46,11 +44,9 @@ class Volatility:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Flow:
-    """Build-up and verdicts (5); ``build_up`` and ``is_known`` of shape (2, n)."""
+    """Build-up and verdicts (5), basis (6.1)."""
 
-    build_up: IntArray
-    is_known: BoolArray
-    verdicts: Verdicts
+    classes: Classes
     net: NetBuildUp | None
     future: BuildUp | None
     basis: float | None

@@ -4,7 +4,7 @@ import numpy as np
 
 from analytics.cells import Cell
 from analytics.findings import Flow, Reference, Volatility
-from analytics.situation import Before, ChainNow, FutureNow, MarketNow
+from analytics.situation import Before, ChainNow, Classes, FutureNow, MarketNow
 from oimon.core.build_up import build_up, future_bands, one_build_up, option_bands
 from oimon.core.chain import IntArray
 from oimon.core.forward import ForwardSource
@@ -45,14 +45,19 @@ def flow_of(
     codes = build_up(moved, flowed, bands)
     basis, basis_then = _basis(market, reference, before)
     return Flow(
-        build_up=codes,
-        is_known=~np.isnan(moved + flowed),
-        verdicts=strike_verdict(codes, flowed, cells[Cell.OI]),
+        classes=_classes(chain, codes, before.classes),
         net=_net(chain, market, reference, codes, em_w),
         future=None if market.future is None else _future_class(market.future, em_w),
         basis=basis,
         basis_then=basis_then,
     )
+
+
+def _classes(chain: ChainNow, codes: IntArray, before: Classes | None) -> Classes:
+    rows, cells = chain.rows, chain.cells
+    if before is not None and before.rows is rows and before.codes.tobytes() == codes.tobytes():
+        return before
+    return Classes(rows, codes, strike_verdict(codes, cells[Cell.OI_CHANGE_15M], cells[Cell.OI]))
 
 
 def _net(

@@ -1,13 +1,11 @@
 """Where the market stands: forward, reference level, the strikes around the money (pure)."""
 
-from analytics.cells import Cell
 from analytics.findings import Reference
-from analytics.situation import Before, ChainNow, MarketNow
+from analytics.situation import Before, ChainNow, MarketNow, marks_of
 from oimon.core.chain import nearest_index, strike_window
 from oimon.core.compare import age_limit
 from oimon.core.forward import Forward, ForwardSource, synthetic_forward
 from oimon.core.greeks import years_to_expiry
-from oimon.core.mark import Marks
 from oimon.core.quality import SLOW_S
 from oimon.terms import MarketState
 
@@ -33,7 +31,7 @@ def reference_of(chain: ChainNow, market: MarketNow, before: Before) -> Referenc
     if market.spot is not None:
         forward = synthetic_forward(
             chain.strike,
-            Marks(price=chain.cells[Cell.MARK], is_mid=chain.cells[Cell.IS_MID] > 0),
+            marks_of(chain.rows),
             spot=market.spot,
             years=years,
             future=future_mark if is_own else None,

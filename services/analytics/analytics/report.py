@@ -1,6 +1,8 @@
 """Findings as the project's message (pure)."""
 
 from collections.abc import Mapping
+from dataclasses import fields
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -8,11 +10,9 @@ import numpy as np
 
 from analytics.cells import Cell
 from analytics.findings import Findings
+from analytics.situation import ChainCells, marks_of
 from analytics.words import line
-from oimon.core.build_up import CLASSES
-from oimon.core.chain import BoolArray, FloatArray
 from oimon.core.implied_vol import IV_STATUSES
-from oimon.core.verdict import VERDICTS
 from oimon.messages import (
     Chain,
     CoiReading,
@@ -23,15 +23,14 @@ from oimon.messages import (
     Gex,
     Legs,
     SignalReading,
-    StrikeVerdict,
 )
 
 DAY_S = 86_400.0
 AGAINST = 3  # contrary lines shown
-ClassNames = tuple[list[str | None], list[str | None]]
-"""Class of each call and each put, None where it could not be made."""
-_CLASS_NAMES = tuple(str(name) for name in CLASSES)
-_VERDICT_NAMES = tuple(str(name) for name in VERDICTS)
+CHAINS_KEPT = 64  # the next beat mostly tells the same cells
+_MADE_HERE = {"mark_source", "build_up", "delta"}
+_CELLS = {f.name: getattr(Cell, f.name.upper()) for f in fields(Legs) if f.name not in _MADE_HERE}
+"""Cell of each column of the message."""
 
 _NO_SPOT = "no price of the underlying yet"
 _NO_VOLATILITY = "no at-the-money volatility"
@@ -71,8 +70,7 @@ def expiry_analysis(found: Findings) -> ExpiryAnalysis:
     Source: messages-sketch (fields), analytics specification, 14.
     """
     chain, judged, levels = found.chain, found.judgement, found.interest.levels
-    contributions, classes = _contributions(found), _class_names(found)
-    coi, told = _coi(found), _nullable(found)
+    contributions, coi, told = _contributions(found), _coi(found), _nullable(found)
     return ExpiryAnalysis(
         **told,
         why_null=_why_null(told, coi, _why_no_iv(found)),
@@ -100,8 +98,8 @@ def expiry_analysis(found: Findings) -> ExpiryAnalysis:
             raw=judged.view.raw,
             vetoes=[veto.value for veto in judged.view.vetoes],
         ),
-        verdicts=_verdicts(found, classes),
-        chain=_chain(found, classes),
+        verdicts=found.flow.classes.told,
+        chain=_chain(found),
     )
 
 
@@ -196,70 +194,27 @@ def _gex(found: Findings) -> Gex | None:
     return Gex(net=exposure.net, abs=exposure.absolute, zero=exposure.zero_gamma)
 
 
-def _class_names(found: Findings) -> ClassNames:
-    """Return the class of each call and each put, None where price or interest is unknown."""
+def _chain(found: Findings) -> Chain:
+    curve, rows, classes = found.volatility.curve, found.chain.rows, found.flow.classes
+    nothing = np.full((2, len(rows.strike)), np.nan)
+    delta = nothing if curve is None else curve.delta
     calls, puts = (
-        [_CLASS_NAMES[code] if known else None for code, known in zip(codes, is_known, strict=True)]
-        for codes, is_known in zip(
-            found.flow.build_up.tolist(), found.flow.is_known.tolist(), strict=True
-        )
+        Legs(**columns, build_up=names, delta=of_side)
+        for columns, names, of_side in zip(_columns(rows), classes.names, delta, strict=True)
+    )
+    return Chain(
+        strike=rows.strike, iv=nothing[0] if curve is None else curve.iv, ce=calls, pe=puts
+    )
+
+
+@lru_cache(maxsize=CHAINS_KEPT)
+def _columns(rows: ChainCells) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the columns of calls and of puts that are cells, by the message's names."""
+    calls, puts = (
+        {
+            "mark_source": [str(source) if source is not None else None for source in sources],
+            **{name: rows.cells[cell, side] for name, cell in _CELLS.items()},
+        }
+        for side, sources in enumerate(marks_of(rows).sources())
     )
     return calls, puts
-
-
-def _verdicts(found: Findings, classes: ClassNames) -> list[StrikeVerdict]:
-    verdicts = found.flow.verdicts
-    names = [_VERDICT_NAMES[code] for code in verdicts.code.tolist()]
-    strikes, scores = found.chain.strike.tolist(), verdicts.score.tolist()
-    return list(zip(strikes, *classes, names, scores, strict=True))
-
-
-def _chain(found: Findings, classes: ClassNames) -> Chain:
-    curve, cells = found.volatility.curve, found.chain.cells
-    n = len(found.chain.strike)
-    nothing = np.full((2, n), np.nan)
-    delta = nothing if curve is None else curve.delta
-    is_mid = cells[Cell.IS_MID] > 0
-    return Chain(
-        strike=found.chain.strike,
-        iv=nothing[0] if curve is None else curve.iv,
-        ce=_legs(cells[:, 0], classes[0], delta[0], is_mid[0]),
-        pe=_legs(cells[:, 1], classes[1], delta[1], is_mid[1]),
-    )
-
-
-def _legs(
-    cells: FloatArray, build_up: list[str | None], delta: FloatArray, is_mid: BoolArray
-) -> Legs:
-    """Return one side's columns from its cells, shape (COUNT, n)."""
-    rows = list(cells)
-    priced = ~np.isnan(rows[Cell.MARK])
-    return Legs(
-        ltp=rows[Cell.LTP],
-        bid=rows[Cell.BID],
-        ask=rows[Cell.ASK],
-        bid_qty=rows[Cell.BID_QTY],
-        ask_qty=rows[Cell.ASK_QTY],
-        mark=rows[Cell.MARK],
-        mark_source=[
-            ("mid" if mid else "ltp") if known else None
-            for mid, known in zip(is_mid.tolist(), priced.tolist(), strict=True)
-        ],
-        prev_close=rows[Cell.PREV_CLOSE],
-        volume=rows[Cell.VOLUME],
-        oi=rows[Cell.OI],
-        oi_prev=rows[Cell.OI_PREV],
-        oi_change_day=rows[Cell.OI_CHANGE_DAY],
-        oi_change_open=rows[Cell.OI_CHANGE_OPEN],
-        oi_change_3m=rows[Cell.OI_CHANGE_3M],
-        oi_change_5m=rows[Cell.OI_CHANGE_5M],
-        oi_change_15m=rows[Cell.OI_CHANGE_15M],
-        oi_change_30m=rows[Cell.OI_CHANGE_30M],
-        price_change_15m=rows[Cell.PRICE_CHANGE_15M],
-        build_up=build_up,
-        delta=delta,
-        exchange_us=rows[Cell.EXCHANGE_US],
-        received_us=rows[Cell.RECEIVED_US],
-        traded_us=rows[Cell.TRADED_US],
-        oi_changed_us=rows[Cell.OI_CHANGED_US],
-    )

@@ -1,20 +1,29 @@
 """What an analysis is made from: the chain now, the market now, and what was remembered (pure)."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
+from analytics.cells import Cell
 from analytics.levels import LevelWatch
-from oimon.core.chain import FloatArray
+from oimon.core.build_up import CLASSES
+from oimon.core.chain import FloatArray, IntArray
 from oimon.core.coi import Coi
 from oimon.core.direction_filter import DirectionState
+from oimon.core.mark import Marks
 from oimon.core.max_pain import MaxPain
 from oimon.core.pcr import Pcr
 from oimon.core.quality import OiShares
 from oimon.core.skew import skew_reference
+from oimon.core.verdict import VERDICTS, Verdicts
 from oimon.core.walls import SupportResistance
+from oimon.messages import StrikeVerdict
 from oimon.terms import MarketState
 
 SAMPLE_S = 30.0  # pace of PCR, skew and carry histories
+_CLASSES, _VERDICTS = tuple(map(str, CLASSES)), tuple(map(str, VERDICTS))
 SAMPLES_S = 1860.0  # how long PCR and carry are kept; skew is kept for the day
 
 
@@ -27,6 +36,41 @@ class ChainCells:
 
     strike: FloatArray
     cells: FloatArray
+
+
+def marks_of(rows: ChainCells) -> Marks:
+    """Return the mark of each leg, shape (2, n)."""
+    return Marks(price=rows.cells[Cell.MARK], is_mid=rows.cells[Cell.IS_MID] > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """What each leg of a chain does and each strike says (5): of the same cells and codes, those of the beat before.
+
+    ``codes`` of shape (2, n).
+    """
+
+    rows: ChainCells
+    codes: IntArray
+    verdicts: Verdicts
+
+    @cached_property
+    def names(self) -> tuple[list[str | None], list[str | None]]:
+        """Class of each call and of each put, None where price or interest is unknown."""
+        cells = self.rows.cells
+        is_known = ~np.isnan(cells[Cell.PRICE_CHANGE_15M] + cells[Cell.OI_CHANGE_15M])
+        calls, puts = (
+            [_CLASSES[code] if known else None for code, known in zip(*side, strict=True)]
+            for side in zip(self.codes.tolist(), is_known.tolist(), strict=True)
+        )
+        return calls, puts
+
+    @cached_property
+    def told(self) -> list[StrikeVerdict]:
+        """A verdict a strike, as the message tells it."""
+        names = [_VERDICTS[code] for code in self.verdicts.code.tolist()]
+        scores = self.verdicts.score.tolist()
+        return list(zip(self.rows.strike.tolist(), *self.names, names, scores, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,6 +148,7 @@ class Before:
     support: LevelWatch = field(default_factory=LevelWatch)
     resistance: LevelWatch = field(default_factory=LevelWatch)
     interest: Interest | None = None
+    classes: Classes | None = None
     sampled_s: float | None = None
     pcr: tuple[tuple[float, float | None], ...] = ()  # epoch seconds, chain PCR
     carry: tuple[tuple[float, float], ...] = ()  # epoch seconds, F − S in rupees

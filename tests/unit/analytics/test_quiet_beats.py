@@ -48,4 +48,7 @@ def forget(tape):
     """Empty everything that is kept only because it need not be found again."""
     run = tape.desk.run
     run.standing = None
-    run.before = {expiry: replace(before, interest=None) for expiry, before in run.before.items()}
+    run.before = {
+        expiry: replace(before, interest=None, classes=None)
+        for expiry, before in run.before.items()
+    }
