@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ingest.packets import LTP, PACKETS, QUOTE, SNAP_QUOTE
 from ingest.tokens import NAME_BYTES, TokenTable
-from ingest.words import ROW_BYTES, has_signs, join, split
+from ingest.words import ROW_BYTES, Parts, join, split
 from oimon.messages import TICK, TickFlag
 
 Times = Sequence[int] | npt.NDArray[np.int64]
@@ -66,7 +66,9 @@ def decode(frames: Sequence[bytes], received_us: Times, tokens: TokenTable) -> t
     data = join(frames)
     # Were the lengths mixed and right in sum only, the names would not stand where they should, and not all were usual.
     if len(data) == ROW_BYTES * len(frames) and after_us[-1] <= _U4:
-        ticks, usual = _snap_ticks(data, after_us, tokens)
+        parts = split(data)
+        del data  # the largest by far; kept longer, glibc would give memory back after each call and fetch it anew
+        ticks, usual = _snap_ticks(parts, after_us, tokens)
         if usual is None:
             return ticks, {}
         if all(len(frame) == _SNAP_BYTES for frame in frames):
@@ -97,8 +99,8 @@ def _decode_mixed(
     records, usual = np.zeros(count, _RECORD), np.zeros(count, np.bool_)
     snaps = [place for place, frame in enumerate(frames) if len(frame) == _SNAP_BYTES]
     if snaps:
-        data = join([frames[place] for place in snaps])
-        ticks, stand = _snap_ticks(data, after_us[snaps], tokens)
+        parts = split(join([frames[place] for place in snaps]))
+        ticks, stand = _snap_ticks(parts, after_us[snaps], tokens)
         records[snaps] = ticks.view(_RECORD)
         usual[snaps] = True if stand is None else stand
     return _complete(records, usual, frames, after_us, tokens)
@@ -213,14 +215,14 @@ _MS_TO_US = np.array(1000)  # no dimension: half the cost of a plain number
 
 
 def _snap_ticks(
-    data: bytes, after_us: npt.NDArray[np.int64], tokens: TokenTable
+    parts: Parts, after_us: npt.NDArray[np.int64], tokens: TokenTable
 ) -> tuple[Ticks, npt.NDArray[np.bool_] | None]:
     """Return one tick a SNAP_QUOTE packet, and which of the ticks stand; None: all of them.
 
     Those of usual packets stand: a known name, a price, bids first and below the asks, no number that a tick cannot hold.
     """
     count = len(after_us)
-    records, found = split(data)
+    records, found, has_signs = parts
     heads, expected = tokens.find_snaps(found)
     np.ndarray(count, _HEAD, records, 0, (TICK.itemsize,))[:] = heads
     ticks = np.ndarray(count, TICK, records)
@@ -232,7 +234,7 @@ def _snap_ticks(
         found.tobytes() == expected.tobytes()  # far cheaper than a comparison of arrays
         and np.count_nonzero(has_spread) == count
         and np.count_nonzero(ltp) == count
-        and not has_signs(data)
+        and not has_signs
     ):
         return ticks, None
     return ticks, (found == expected).all(axis=1) & has_spread & (ltp > 0) & (bid >= 0)

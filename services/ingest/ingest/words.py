@@ -13,6 +13,7 @@ from ingest.packets import LEVEL, PACKETS, SNAP_QUOTE
 from oimon.messages import TICK
 
 Words = npt.NDArray[np.uint16]
+Parts = tuple[Words, Words, bool]
 
 _BEFORE = b"\0"
 _PACKET = PACKETS[SNAP_QUOTE]
@@ -95,18 +96,19 @@ def join(frames: Sequence[bytes]) -> bytes:
     return _BEFORE.join([b"", *frames])
 
 
-def split(data: bytes) -> tuple[Words, Words]:
-    """Return the words of ticks, and those that are the same in all usual packets of an instrument.
-
-    Args:
-        data: SNAP_QUOTE packets, joined.
+def split(data: bytes) -> Parts:
+    """Return what is needed of SNAP_QUOTE packets, joined.
 
     Returns:
-        Ticks, shape (packets, 32), with milliseconds in ``exchange_us`` and chance values in ``row``, ``flags`` and
-        ``received_after_us``; words to compare with those of ``usual``, shape (packets, words).
+        The words of ticks, shape (packets, 32), with milliseconds in ``exchange_us`` and chance values in ``row``, ``flags`` and
+        ``received_after_us``; words to compare with those of ``usual``, shape (packets, words); whether the last price or the
+        bid of any tick is negative.
     """
     words = np.ndarray((len(data) // ROW_BYTES, ROW_BYTES // 2), _U2, data)
-    return words.take(_TICK_WORDS, 1), words.take(_USUAL_WORDS, 1)
+    # ASCII is what has no highest bit: a tenth of the time of comparing numbers.
+    tops = data[_LTP_TOP::ROW_BYTES], data[_BID_TOP::ROW_BYTES]
+    has_signs = not (tops[0].isascii() and tops[1].isascii())
+    return words.take(_TICK_WORDS, 1), words.take(_USUAL_WORDS, 1), has_signs
 
 
 def usual(name: bytes) -> bytes:
@@ -128,14 +130,3 @@ def keys(words: Words) -> npt.NDArray[np.uint64]:
         words: from ``split`` or ``usual``, shape (n, words).
     """
     return np.ndarray(len(words), _U8, words, _TOKEN_AT, (_USUAL_BYTES,))
-
-
-def has_signs(data: bytes) -> bool:
-    """Return whether the low half of any last price or bid is negative as a signed number.
-
-    Args:
-        data: SNAP_QUOTE packets, joined.
-    """
-    # ASCII is what has no highest bit: a tenth of the time of comparing numbers.
-    tops = data[_LTP_TOP::ROW_BYTES], data[_BID_TOP::ROW_BYTES]
-    return not (tops[0].isascii() and tops[1].isascii())
