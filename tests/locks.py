@@ -18,7 +18,9 @@ BUILD = ("setuptools",)  # builds our own packages
 def declared(folder: Path) -> list[str]:
     """Return what a package and the extras of oimon that it asks for need from outside."""
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    shared = tomllib.loads((ROOT / "shared" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    shared = tomllib.loads((ROOT / "shared" / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     found = list(BUILD) + list(shared["dependencies"])
     for need in project["dependencies"]:
         if need.split("[")[0] == "oimon":

@@ -6,12 +6,11 @@ owner and adds beats in a script. CPU is that of the client and of the server to
 and reads back the same. Source: performance paper, section 3.
 """
 
-import json
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -24,7 +23,7 @@ from oimon.bus.redis import RedisBus
 from oimon.messages import TICK, TICKS, TickBatch
 from oimon.terms import FeedState, MarketState
 from tests.bench.harness import Result, main
-from tests.integration.conftest import free_port
+from tests.integration.conftest import a_server
 
 GOAL = 60.0
 PUBLISH_GOAL = 25.0  # with owner check and beats, a script of six commands
@@ -47,8 +46,8 @@ def as_json(ticks: np.ndarray) -> list[bytes]:
     return [orjson.dumps(dict(zip(TICK.names, row.tolist(), strict=True))) for row in ticks]
 
 
-class Both:
-    """The two ways, on one server."""
+class Ways:
+    """The ways to write, on one server."""
 
     def __init__(self, url: str, ticks: np.ndarray) -> None:
         self._client = redis.Redis.from_url(url)
@@ -120,23 +119,19 @@ class Both:
 def run(quick: bool) -> list[Result]:
     """Return the comparison of CPU time a tick."""
     rounds, count = (5, 4000) if quick else (11, 10_000)
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "oimon.embedded", folder, str(free_port())]
-        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        both = Both(json.loads(server.stdout.readline())["url"], make_ticks(count))
+    with tempfile.TemporaryDirectory() as folder, a_server(Path(folder)) as url:
+        ways = Ways(url, make_ticks(count))
         try:
-            both.assert_equal()
-            jobs = (both.packed, both.published, both.one_json_a_tick)
+            ways.assert_equal()
+            jobs = (ways.packed, ways.published, ways.one_json_a_tick)
             times: list[list[float]] = [[] for _ in jobs]
             for _ in range(rounds):
                 for job, into in zip(jobs, times, strict=True):
-                    before = both.cpu_us()
+                    before = ways.cpu_us()
                     job()
-                    into.append((both.cpu_us() - before) / count)
+                    into.append((ways.cpu_us() - before) / count)
         finally:
-            both.close()
-            server.stdin.close()
-            server.wait(10)
+            ways.close()
     return [
         Result.of("packed XADD", BATCH, ours_us=times[0], theirs_us=times[2], goal=GOAL),
         Result.of("packed publish", BATCH, ours_us=times[1], theirs_us=times[2], goal=PUBLISH_GOAL),

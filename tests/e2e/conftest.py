@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import free_port
+from tests.integration.conftest import a_server
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = ROOT / "services/ingest/ingest/recordings/NIFTY-2026-08-18.oirec"
@@ -111,14 +111,6 @@ def monitor(tmp_path):
         each.end()
 
 
-@contextlib.contextmanager
 def log_of(folder: Path):
-    """The server on a data folder that ``oi up`` has left: its address."""
-    command = [sys.executable, "-m", "oimon.embedded", str(folder / "valkey"), str(free_port())]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        yield json.loads(child.stdout.readline())["url"]
-    finally:
-        child.stdin.close()
-        child.wait(10)
-        child.stdout.close()
+    """The server on a data folder that ``oi up`` has left: its address, in a ``with``."""
+    return a_server(folder / "valkey")

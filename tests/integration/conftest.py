@@ -1,15 +1,18 @@
 """Servers for the tests that need them, each ended by the test run that started it."""
 
 import asyncio
+import contextlib
 import json
 import secrets
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import redis as redis_py
 
+from oimon import embedded
 from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.bus.redis import RedisBus
 
@@ -20,12 +23,11 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory) -> str:
-    """Address of a server of the test run's own."""
-    folder = tmp_path_factory.mktemp("redis")
+@contextlib.contextmanager
+def a_server(folder: Path, which: str = "valkey"):
+    """Give the address of a server of one's own."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "oimon.embedded", str(folder), str(free_port())],
+        [sys.executable, "-m", "oimon.embedded", str(folder), str(free_port()), which],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -35,6 +37,20 @@ def redis_url(tmp_path_factory) -> str:
         child.stdin.close()
         child.wait(10)
         child.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory) -> str:
+    """Address of a server of the test run's own."""
+    with a_server(tmp_path_factory.mktemp("redis"), embedded.kind()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def stand_in_url(tmp_path_factory) -> str:
+    """Address of the stand-in that serves where there is no Valkey."""
+    with a_server(tmp_path_factory.mktemp("stand-in"), "fakeredis") as url:
+        yield url
 
 
 class Replicas:
@@ -55,14 +71,14 @@ class Replicas:
             await bus.close()
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "stand-in"])
 async def replicas(request):
     """One suite, every implementation of the bus: ``replicas()`` is one more replica on the same, empty log."""
     if request.param == "memory":
         store = MemoryStore()
         made = Replicas(lambda me, **options: MemoryBus(store, me, **options))
     else:
-        url = request.getfixturevalue("redis_url")
+        url = request.getfixturevalue("redis_url" if request.param == "redis" else "stand_in_url")
         with redis_py.Redis.from_url(url) as client:
             client.flushall()
         made = Replicas(lambda me, **options: RedisBus(url, me, **options))

@@ -15,6 +15,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
 from redis.exceptions import (
     ConnectionError as RedisConnectionError,
 )
@@ -86,6 +87,7 @@ class RedisLog:
         self._retention = retention or Retention()
         self._beat_ms = beat_ms
         self._groups: set[tuple[str, str]] = set()
+        self._loaded = False
         folder = files("oimon.bus") / "scripts"
         self._acquire, self._release, self._publish, self._commit = (
             self._redis.register_script((folder / f"{name}.lua").read_text(encoding="utf-8"))
@@ -99,6 +101,7 @@ class RedisLog:
             yield
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             metrics.REDIS_ERRORS.labels(type(error).__name__).inc()
+            self._loaded = False  # another server may answer next
             raise BusDown(f"{self._where} does not answer: {error}") from error
         except ResponseError as error:
             text = str(error)
@@ -115,13 +118,21 @@ class RedisLog:
         if task is not None and task.cancelling():
             raise asyncio.CancelledError  # the client, on Python 3.11, loses a cancellation that meets a reply
 
+    async def _run(self, script: AsyncScript, keys: list[str], args: list[Any]) -> Any:
+        """Run a script; all are loaded first, since a stand-in server closes the connection of who asks for a missing one."""
+        if not self._loaded:
+            for each in (self._acquire, self._release, self._publish, self._commit):
+                await self._redis.script_load(each.script)
+            self._loaded = True
+        return await script(keys=keys, args=args)
+
     # --- writes ----------------------------------------------------------------------------------------------------
 
     async def acquire(self, role: str, partition: str) -> Lease | None:
         """Take or extend the ownership; ``None`` while another has it."""
         async with self._guard():
-            reply = await self._acquire(
-                keys=[_key("oi.own", partition, role)], args=[self._me, LEASE_TTL_MS]
+            reply = await self._run(
+                self._acquire, keys=[_key("oi.own", partition, role)], args=[self._me, LEASE_TTL_MS]
             )
         if not int(reply[0]):
             return None
@@ -131,8 +142,10 @@ class RedisLog:
     async def release(self, lease: Lease) -> None:
         """Give the ownership back."""
         async with self._guard():
-            await self._release(
-                keys=[_key("oi.own", lease.partition, lease.role)], args=[self._me, lease.epoch]
+            await self._run(
+                self._release,
+                keys=[_key("oi.own", lease.partition, lease.role)],
+                args=[self._me, lease.epoch],
             )
 
     async def publish(
@@ -164,7 +177,7 @@ class RedisLog:
             args += [kind, data]
         keys = [_key(stream, lease.partition), _key("oi.own", lease.partition, lease.role)]
         async with self._guard():
-            reply = await self._publish(keys=keys, args=args)
+            reply = await self._run(self._publish, keys=keys, args=args)
         return len(reply) > 1 and float(reply[1]) > 0
 
     async def commit(
@@ -192,7 +205,7 @@ class RedisLog:
             _key(writes, partition),
         ]
         async with self._guard():
-            _, refused = await self._commit(keys=keys, args=args)
+            _, refused = await self._run(self._commit, keys=keys, args=args)
         return Lease(lease.role, partition, lease.epoch, last.id, last.n), int(refused)
 
     # --- reads -----------------------------------------------------------------------------------------------------
