@@ -224,7 +224,7 @@ async def _run(service: Service[C], settings: C, stop: asyncio.Event) -> None:
         stop=stop,
     )
     for note in settings.notes:
-        logger.warning("setting fell back to its default", extra={"note": note})
+        logger.warning("a setting was taken otherwise than written", extra={"note": note})
     async with _serving(service, running), _reporting(running):
         logger.info("service started", extra={"replica": replica})
         work = asyncio.ensure_future(service.run(running))

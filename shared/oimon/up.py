@@ -177,7 +177,7 @@ async def _redis(supervisor: Supervisor, settings: Settings, say: Callable[[str]
     folder = settings.data_dir / "valkey"
     argv = ["-m", "oimon.embedded", str(folder), str(port)]
     log = settings.data_dir / "logs" / "embedded.out"
-    child = Child(name="valkey", argv=argv, stage=2, grace_s=4.0, output=log, announces=True)
+    child = Child(name="valkey", argv=argv, stage=2, grace_s=2.0, output=log, announces=True)
     announced = json.loads(await supervisor.start(child))
     if announced["kind"] != "valkey":
         say(f"Note: {embedded.FALLBACK}")
@@ -225,7 +225,7 @@ def _service(name: str, settings: Settings, environment: Mapping[str, str]) -> C
         name=name,
         argv=["-m", "oimon.cli", "run", name, "--attached"],
         stage=1 if last else 0,
-        grace_s=7.0 if last else 2.5,
+        grace_s=4.5 if last else 2.5,
         environment=environment,
         output=settings.data_dir / "logs" / f"{name}.out",
     )
