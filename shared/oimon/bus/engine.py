@@ -40,6 +40,9 @@ class _Seat(Generic[S]):
     last_error: str | None = None
     consulted: str = NEVER
 
+    def __post_init__(self) -> None:
+        self.lag_gauge = metrics.LAG.labels(self.role.name, self.partition)
+
 
 class Engine:
     """The bus over a log. See the ``Bus`` protocol for what each method promises."""
@@ -274,7 +277,7 @@ class Engine:
     async def _measure_lag(self, seat: _Seat[S], last: Entry, *, full: bool) -> None:
         newest = await self._log.newest(last.stream, last.partition) if full else last
         seat.lag = max(0, newest.n - last.n) if newest is not None else 0
-        metrics.LAG.labels(seat.role.name, seat.partition).set(seat.lag)
+        seat.lag_gauge.set(seat.lag)
 
     # --- sharing ---------------------------------------------------------------------------------------------------
 

@@ -202,9 +202,13 @@ class MemoryLog:
 
     def _trim(self, name: str, partition: str) -> None:
         stream, kept = self._store.stream(name, partition), self._retention.of(name)
-        old = bisect.bisect_left(stream.order, (self._store.now_ms() - kept.ms, 0))
-        over = max(old, len(stream.entries) - kept.entries)
-        if over > max(100, len(stream.entries) // 10):  # approximately, as the server does
+        count = len(stream.entries)
+        least = max(100, count // 10)  # approximately, as the server does
+        if count <= least:
+            return
+        oldest = (self._store.now_ms() - kept.ms, 0)
+        if stream.order[least] < oldest or count - kept.entries > least:
+            over = max(bisect.bisect_left(stream.order, oldest), count - kept.entries)
             del stream.entries[:over], stream.order[:over]
 
     async def read(
