@@ -43,6 +43,7 @@ async def play(
         speed: times real time; ``None``: as fast as it goes.
         frames_at_a_time: hand over at most so many frames at a time; the answers are the same.
     """
+    calm_garbage()
     makers = [find(name).offline_role for name in names()]
     roles = [make() for make in makers if make is not None]
     bus = MemoryBus(MemoryStore(ManualClock(EPOCH_US)), retention=KEPT)
@@ -94,5 +95,4 @@ def run(
             for taker in take:
                 taker(entry)
 
-    calm_garbage()
     asyncio.run(work())
