@@ -158,7 +158,9 @@ def _watch_levels(
         if now.run is not was.run or now.reference is not was.reference:
             change = _change_at(chain, row, now.watched)
             happened += levels.events(was, now, market.ts_us, kind=kind, oi_change=change)
-    return replace(before, support=watches[0], resistance=watches[1]), happened
+    if watches[0] is not before.support or watches[1] is not before.resistance:
+        before = replace(before, support=watches[0], resistance=watches[1])
+    return before, happened
 
 
 def _change_at(chain: ChainNow, row: int, strike: float | None) -> float | None:

@@ -7,9 +7,8 @@ import typer
 from rich.console import Console
 
 from analytics.analyse import analyse
-from analytics.message import EXPIRY_FIELDS
 from analytics.nse import NsePage, read_page, situation
-from analytics.report import expiry_analysis
+from analytics.report import expiry_fields
 from analytics.sheet import sheet
 from analytics.situation import Before
 from oimon import calendar, codec
@@ -53,7 +52,7 @@ def page_analysis(page: NsePage, lot: int | None) -> ChainAnalysis:
     """
     chain, market = situation(page, lot)
     (found,) = analyse([chain], market, [Before()])
-    first = expiry_analysis(found)
+    first = expiry_fields(found)
     told: dict[str, Any] = {
         "spot": page.spot,
         "x": found.reference.level,
@@ -65,11 +64,12 @@ def page_analysis(page: NsePage, lot: int | None) -> ChainAnalysis:
         "quotes_assumed": None,
         "future": None,
     }
-    why = {name: "the page does not tell it" for name, value in told.items() if value is None}
+    first["why_null"] |= {
+        name: "the page does not tell it" for name, value in told.items() if value is None
+    }
     return ChainAnalysis(
-        **{name: getattr(first, name) for name in EXPIRY_FIELDS},
+        **first,
         **told,
-        why_null={**first.why_null, **why},
         ts_us=page.ts_us,
         run=page.path.name,
         mode=Mode.REPLAY,

@@ -53,6 +53,8 @@ def watch(
     run = before.run if watched == before.watched else BreakRun()
     if watched is not None:
         run = watch_break(run, at_s, price, kind=kind, level=watched, tick=tick)
+    if reference is before.reference and run is before.run and watched == before.watched:
+        return before
     return LevelWatch(reference=reference, run=run, watched=watched)
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -11,16 +10,15 @@ from analytics.book import ChainBook
 from analytics.cells import Cell, known
 from analytics.findings import Findings
 from analytics.history import KEEP_S
-from analytics.report import expiry_analysis, future_reading
+from analytics.report import expiry_analysis, expiry_fields, future_reading
 from oimon.core.chain import FloatArray
 from oimon.core.compare import age_limit
-from oimon.messages import Beat, ChainAnalysis, ExpiryAnalysis, Minute
+from oimon.messages import Beat, ChainAnalysis, Minute
 from oimon.terms import MarketState
 
 STALE_S = 10.0  # age of the newest market data while the market is open; Source: bus contract, 11
 WARM_S = 300.0
 _OPEN = (MarketState.OPEN, MarketState.OPEN_CAS)
-EXPIRY_FIELDS = tuple(f.name for f in fields(ExpiryAnalysis) if f.name != "why_null")
 _NO_SPOT = "no price of the underlying yet"
 _WHY = {
     "spot": _NO_SPOT,
@@ -59,12 +57,12 @@ def chain_analysis(
     Source: messages-sketch (fields).
     """
     session, headline = book.session, found[0]
-    first, *more = [expiry_analysis(findings) for findings in found]
+    first = expiry_fields(headline)
     told = _nullable(book, beat, headline, cells)
+    first["why_null"] |= {name: _WHY[name] for name, value in told.items() if value is None}
     return ChainAnalysis(
-        **{name: getattr(first, name) for name in EXPIRY_FIELDS},
+        **first,
         **told,
-        why_null={**first.why_null, **{k: _WHY[k] for k, value in told.items() if value is None}},
         ts_us=beat.ts_us,
         run=session.run,
         mode=session.mode,
@@ -80,7 +78,7 @@ def chain_analysis(
         history_s=min(history_s, KEEP_S),
         events=headline.events,
         history=list(minutes),
-        more=more,
+        more=[expiry_analysis(findings) for findings in found[1:]],
     )
 
 

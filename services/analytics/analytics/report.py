@@ -10,7 +10,7 @@ import numpy as np
 
 from analytics.cells import Cell
 from analytics.findings import Findings
-from analytics.situation import ChainCells, marks_of
+from analytics.situation import CHAINS_KEPT, ChainCells, marks_of
 from analytics.words import line
 from oimon.core.implied_vol import IV_STATUSES
 from oimon.messages import (
@@ -27,7 +27,6 @@ from oimon.messages import (
 
 DAY_S = 86_400.0
 AGAINST = 3  # contrary lines shown
-CHAINS_KEPT = 64  # the next beat mostly tells the same cells
 _MADE_HERE = {"mark_source", "build_up", "delta"}
 _CELLS = {f.name: getattr(Cell, f.name.upper()) for f in fields(Legs) if f.name not in _MADE_HERE}
 """Cell of each column of the message."""
@@ -65,14 +64,19 @@ _WHY: Mapping[str, str] = MappingProxyType(
 
 
 def expiry_analysis(found: Findings) -> ExpiryAnalysis:
-    """Return the message's part about one expiry; each null at its top has a reason in ``why_null``.
+    """Return the message's part about one expiry."""
+    return ExpiryAnalysis(**expiry_fields(found))
+
+
+def expiry_fields(found: Findings) -> dict[str, Any]:
+    """Return the fields of the message's part about one expiry; each null at its top has a reason in ``why_null``.
 
     Source: messages-sketch (fields), analytics specification, 14.
     """
     chain, judged, levels = found.chain, found.judgement, found.interest.levels
     contributions, coi, told = _contributions(found), _coi(found), _nullable(found)
-    return ExpiryAnalysis(
-        **told,
+    return dict(
+        told,
         why_null=_why_null(told, coi, _why_no_iv(found)),
         expiry=chain.expiry,
         days_to_expiry=max(chain.seconds_left, 0.0) / DAY_S,
@@ -196,15 +200,16 @@ def _gex(found: Findings) -> Gex | None:
 
 def _chain(found: Findings) -> Chain:
     curve, rows, classes = found.volatility.curve, found.chain.rows, found.flow.classes
-    nothing = np.full((2, len(rows.strike)), np.nan)
-    delta = nothing if curve is None else curve.delta
+    if curve is None:
+        delta = np.full((2, len(rows.strike)), np.nan)
+        iv = delta[0]
+    else:
+        delta, iv = curve.delta, curve.iv
     calls, puts = (
         Legs(**columns, build_up=names, delta=of_side)
         for columns, names, of_side in zip(_columns(rows), classes.names, delta, strict=True)
     )
-    return Chain(
-        strike=rows.strike, iv=nothing[0] if curve is None else curve.iv, ce=calls, pe=puts
-    )
+    return Chain(strike=rows.strike, iv=iv, ce=calls, pe=puts)
 
 
 @lru_cache(maxsize=CHAINS_KEPT)

@@ -24,6 +24,9 @@ from oimon.terms import MarketState
 
 SAMPLE_S = 30.0  # pace of PCR, skew and carry histories
 _CLASSES, _VERDICTS = tuple(map(str, CLASSES)), tuple(map(str, VERDICTS))
+CHAINS_KEPT = (
+    64  # chains of which what was once worked out is remembered: the next beat mostly has the same
+)
 SAMPLES_S = 1860.0  # how long PCR and carry are kept; skew is kept for the day
 
 

@@ -2,8 +2,10 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from oimon.core.chain import CE, PE, FloatArray, nearest_index
 from oimon.core.compare import SLACK
@@ -32,6 +34,14 @@ class Forward:
     strikes: int
 
 
+class Pair(NamedTuple):
+    """A call and a put of one strike: the difference of their marks in rupees, and whether both are mids."""
+
+    strike: float
+    difference: float
+    is_mid: bool
+
+
 def synthetic_forward(
     strike: FloatArray,
     marks: Marks,
@@ -55,7 +65,31 @@ def synthetic_forward(
 
     Source: analytics specification, 1.5.
     """
-    parity = _parity(strike, marks, spot=spot, growth=math.exp(rate * years), nearest=nearest)
+    pairs = nearest_pairs(strike, marks, spot=spot, nearest=nearest)
+    return forward_by_parity(pairs, spot=spot, years=years, rate=rate, future=future)
+
+
+def forward_by_parity(
+    pairs: Sequence[Pair],
+    *,
+    spot: float,
+    years: float,
+    rate: float = RATE,
+    future: float | None = None,
+) -> Forward:
+    """Return the forward of one expiry from the pairs nearest to spot.
+
+    Args:
+        pairs: of :func:`nearest_pairs`.
+        spot: rupees.
+        years: time to expiry.
+        rate: a year, continuous.
+        future: mark of the future of the same expiry; None where there is none.
+
+    Source: analytics specification, 1.5.
+    """
+    growth = math.exp(rate * years)
+    parity = [(pair.strike + growth * pair.difference, pair.is_mid) for pair in pairs]
     mids = [price for price, is_mid in parity if is_mid]
     for prices, source in (
         (mids, ForwardSource.SYNTHETIC_MID),
@@ -65,14 +99,22 @@ def synthetic_forward(
             return Forward(price=median, source=source, strikes=len(prices))
     if future is not None and _is_near(future, spot):
         return Forward(price=future, source=ForwardSource.FUTURE, strikes=0)
-    carried = spot * math.exp(rate * years)
-    return Forward(price=carried, source=ForwardSource.CARRY, strikes=0)
+    return Forward(price=spot * growth, source=ForwardSource.CARRY, strikes=0)
 
 
-def _parity(
-    strike: FloatArray, marks: Marks, *, spot: float, growth: float, nearest: int
-) -> list[tuple[float, bool]]:
-    """Return K + e^(rT)·(C − P) of the strikes nearest to spot, and whether both marks are mids."""
+def nearest_pairs(
+    strike: FloatArray, marks: Marks, *, spot: float, nearest: int = NEAREST
+) -> list[Pair]:
+    """Return the strikes nearest to spot of which both marks are known; of two equally near, the lower first.
+
+    Args:
+        strike: strikes in rupees, ascending, shape (n,).
+        marks: of each leg, shape (2, n).
+        spot: rupees.
+        nearest: listed strikes that are asked.
+
+    Source: analytics specification, 1.5.
+    """
     centre = nearest_index(strike, spot)
     if centre is None:
         return []
@@ -84,8 +126,8 @@ def _parity(
         strict=True,
     )
     chosen = sorted(rows, key=lambda row: (abs(row[0] - spot), row[0]))[:nearest]
-    found = ((k + growth * (call - put), is_mid) for k, call, put, is_mid in chosen)
-    return [(price, is_mid) for price, is_mid in found if not math.isnan(price)]
+    pairs = [Pair(k, call - put, is_mid) for k, call, put, is_mid in chosen]
+    return [pair for pair in pairs if not math.isnan(pair.difference)]
 
 
 def _is_near(price: float, spot: float) -> bool:
