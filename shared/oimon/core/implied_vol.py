@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from types import EllipsisType
+from typing import TypeAlias
 
 import numpy as np
 
@@ -35,6 +37,10 @@ class IvStatus(StrEnum):
 # A status is its index in this tuple, so that a whole chain's are one array.
 IV_STATUSES = tuple(IvStatus)
 _CODES = {status: code for code, status in enumerate(IV_STATUSES)}
+
+
+Places: TypeAlias = tuple[IndexArray, ...] | EllipsisType
+"""Some of the options, or all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +80,11 @@ def implied_vol(
     undiscounted = price / discount
     status = _status(undiscounted, intrinsic, bound, years, 2 * tick / discount - SLACK)
     sigma = np.full(price.shape, np.nan)
-    open_ = (status == 0).nonzero()
-    if not len(open_[0]):
+    places = (status == 0).nonzero()
+    count = len(places[0])
+    if not count:
         return ImpliedVol(sigma=sigma, status=status)
+    open_: Places = ... if count == status.size else places  # mostly all: nothing is picked out
     # The out-of-the-money twin has the same time value and no intrinsic value to drown it.
     at, ahead = strike[open_], _of(forward, open_)
     value = (undiscounted[open_] - intrinsic[open_]) / np.sqrt(ahead * at)
@@ -91,7 +99,7 @@ def implied_vol(
     return ImpliedVol(sigma=sigma, status=status)
 
 
-def _of(terms: Terms, places: tuple[IndexArray, ...]) -> Terms:
+def _of(terms: Terms, places: Places) -> Terms:
     """Return the terms of some of the options."""
     return terms[places] if isinstance(terms, np.ndarray) else terms
 
