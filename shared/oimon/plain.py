@@ -57,6 +57,7 @@ def getter(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda record: tuple(getattr(record, name) for name in names)
 
 
+@lru_cache(maxsize=ROWS_KEPT)
 def round9(value: float) -> float | None:
     """Return ``value`` rounded to nine significant digits, never −0; ``None`` for NaN and infinity."""
     return float(f"{value:.9g}") + 0.0 if math.isfinite(value) else None
@@ -120,7 +121,7 @@ class _Record:
 
     def __init__(self, cls: Any) -> None:
         hints = get_type_hints(cls, include_extras=True)
-        self._names = [field.name for field in dataclasses.fields(cls)]
+        self._names = sorted(field.name for field in dataclasses.fields(cls))  # as JSON wants them
         self._values = getter(self._names)
         self._sheets = {kind: _columns(hints, kind) for kind in _WRITERS}
         self._steps: list[tuple[str, Way]] = []
