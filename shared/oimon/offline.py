@@ -12,7 +12,7 @@ from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.clock import ManualClock
 from oimon.errors import ConfigError
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS
-from oimon.service import Recorded, Step, calm_garbage, find, names
+from oimon.service import Recorded, Step, calm_garbage, find, names, new_loop
 
 OUTPUTS = (ANALYSIS, ADVICE_RICH, ADVICE_MINIMAL)
 EPOCH_US = 1_000_000_000_000_000  # ids are counted from here: the store's clock stands still, ids still grow
@@ -95,4 +95,5 @@ def run(
             for taker in take:
                 taker(entry)
 
-    asyncio.run(work())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(work())

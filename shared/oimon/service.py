@@ -178,7 +178,7 @@ def run_services(wanted: Sequence[str], *, attached: bool = False) -> None:
         raise ConfigError("\n".join(problems))
     log.configure("+".join(wanted), level=chosen[0][1].log_level, file=chosen[0][1].log_file)
     calm_garbage()
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_run_all(chosen, attached=attached))
 
 
@@ -188,7 +188,7 @@ def calm_garbage() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_loop() -> asyncio.AbstractEventLoop:
     """Return uvloop's loop where there is one: half the CPU of small messages."""
     try:
         import uvloop  # noqa: PLC0415 - not on Windows

@@ -316,6 +316,24 @@ async def test_an_entry_that_cannot_be_decoded_is_passed_over(replicas):
     assert "passed over" in errors[0]
 
 
+async def test_an_answer_that_is_too_large_is_left_out_and_told(replicas):
+    bus = replicas()
+    await bus.declare(["NIFTY"])
+
+    def answer(state, entry):
+        words = "x" * 300_000 if entry.message.ts_us == 1_000_000 else "fits"
+        return state, [Output(ANALYSIS, text(words))]
+
+    async with running(bus.own(replace(SUMS, handle=answer))):
+        await bus.publish("NIFTY", [], pulse(1))
+        await bus.publish("NIFTY", [], pulse(2))
+        outputs = await eventually(lambda: _at_least(bus, 1))
+        errors = [held.last_error for held in bus.held() if held.role == "analytics"]
+
+    assert [e.message.text for e in outputs] == ["fits"]
+    assert "may have 262144 bytes" in errors[0]
+
+
 async def test_a_repeat_with_the_same_number_adds_nothing(replicas):
     bus = replicas()
     lease = await bus._log.acquire("ingest", "NIFTY")

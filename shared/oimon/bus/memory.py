@@ -331,7 +331,7 @@ class MemoryBus(Engine):
         beat_ms: int = 1000,
     ) -> None:
         self.store = store or MemoryStore()
-        super().__init__(MemoryLog(self.store, me, retention=retention, beat_ms=beat_ms), me)
+        super().__init__(MemoryLog(self.store, me, retention=retention, beat_ms=beat_ms))
 
     async def entries(self, stream: str, partition: str, after: str) -> Sequence[Entry]:
         """Return all entries of a stream after an id."""

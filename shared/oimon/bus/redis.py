@@ -345,7 +345,7 @@ class RedisBus(Engine):
     def __init__(
         self, url: str, me: str, *, retention: Retention | None = None, beat_ms: int = 1000
     ) -> None:
-        super().__init__(RedisLog(url, me, retention=retention, beat_ms=beat_ms), me)
+        super().__init__(RedisLog(url, me, retention=retention, beat_ms=beat_ms))
 
 
 def _beat_head(pulse: Pulse) -> bytes:
