@@ -24,12 +24,13 @@ from oimon.bus.log import Retention
 from oimon.bus.redis import RedisBus
 from oimon.clock import Clock, SystemClock
 from oimon.config import Settings, bus_address, load
-from oimon.errors import ConfigError
+from oimon.errors import BusDown, ConfigError
 from oimon.messages import Message
 
 C = TypeVar("C", bound=Settings)
 logger = logging.getLogger(__name__)
 GROUP = "oimon.services"
+STOP_WITHIN_S = 6.0
 
 
 @dataclass(kw_only=True)
@@ -232,12 +233,25 @@ async def _run(service: Service[C], settings: C, stop: asyncio.Event) -> None:
         try:
             await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
             await shared_bus.stop()
-            await work
+            await _finish(work, stop)
         finally:
             stopping.cancel()
             work.cancel()
             await shared_bus.close()
             logger.info("service stopped", extra={"replica": replica})
+
+
+async def _finish(work: asyncio.Future[None], stop: asyncio.Event) -> None:
+    """Let a service that was told to stop finish, within reason; without its log it has nothing to finish."""
+    done, _ = await asyncio.wait((work,), timeout=STOP_WITHIN_S if stop.is_set() else None)
+    if not done:
+        logger.warning("not finished in time, ended all the same", extra={"seconds": STOP_WITHIN_S})
+        return
+    try:
+        await work
+    except* BusDown:
+        if not stop.is_set():
+            raise
 
 
 @contextlib.asynccontextmanager

@@ -5,8 +5,11 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from oimon.bus import Output, Pulse, Role
 from oimon.bus.redis import RedisBus
+from oimon.errors import BusDown
 from oimon.messages import ANALYSIS, TICKS, Beat, Gap
 from oimon.terms import FeedState, MarketState
 from tests.eventually import eventually
@@ -81,3 +84,30 @@ async def test_nothing_is_lost_or_doubled_while_redis_is_away(tmp_path):
 async def _analyses(bus, count):
     entries = await bus._log.read(ANALYSIS, "NIFTY", "0-0", 1000, 0)
     return [entry.message for entry in entries] if len(entries) >= count else []
+
+
+async def test_whoever_is_told_to_stop_while_redis_is_away_ends(tmp_path):
+    server = Server(tmp_path)
+    url = server.start()
+    feeder, reader = RedisBus(url, "feeder"), RedisBus(url, "reader")
+    await feeder.declare(["NIFTY"])
+    await feeder.publish("NIFTY", [], pulse(1))
+
+    async def sink(entries):
+        pass
+
+    working = [
+        asyncio.ensure_future(work)
+        for work in (reader.own(ROLE), reader.share("db", [TICKS], sink))
+    ]
+    await eventually(lambda: _analyses(reader, 1))
+    server.stop()
+    await eventually(reader.problems)
+    feeding = asyncio.ensure_future(feeder.publish("NIFTY", [], pulse(2)))
+    await asyncio.gather(reader.stop(), feeder.stop())
+
+    await asyncio.wait_for(asyncio.gather(*working), 8)
+    with pytest.raises(BusDown):
+        await asyncio.wait_for(feeding, 8)
+    await reader.close()
+    await feeder.close()

@@ -122,6 +122,9 @@ class Bus(Protocol):
         """Append messages to the partition's ticks and, when the clock entered a new second, a beat after them.
 
         Waits while another replica holds the duty, and while Redis is away.
+
+        Raises:
+            BusDown: Redis is away and the bus was stopped.
         """
         ...
 

@@ -40,6 +40,8 @@ class Engine:
                     first = False
                 beat = await self._log.publish(lease, TICKS, pseq, drafts, pulse)
             except BusDown as error:
+                if self._patience.is_over:
+                    raise
                 await self._patience.wait_out(error)
             except LostOwnership:
                 metrics.FENCED.inc()

@@ -49,7 +49,7 @@ class Owner:
         async with asyncio.TaskGroup() as tasks:
             known: set[str] = set()
             while not self._patience.is_over:
-                for partition in await self._patience.until_done(self._log.partitions):
+                for partition in await self._patience.partitions(self._log):
                     if partition not in known:
                         known.add(partition)
                         tasks.create_task(

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from oimon.bus.log import Log
 from oimon.errors import BusDown
 
 T = TypeVar("T")
@@ -44,17 +45,30 @@ class Patience:
         await asyncio.sleep(random.uniform(low, min(high, low * 2**attempt + low)))  # noqa: S311 - jitter
 
     async def until_done(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return the call's result, however long the log is away."""
+        """Return the call's result, however long the log is away.
+
+        Raises:
+            BusDown: the log is away and the replica is to stop.
+        """
         attempt = 0
         while True:
             try:
                 result = await call()
             except BusDown as error:
+                if self.is_over:
+                    raise
                 await self.wait_out(error, attempt)
                 attempt += 1
             else:
                 self.answered()
                 return result
+
+    async def partitions(self, log: Log) -> Sequence[str]:
+        """Return the declared partitions; none when the replica is to stop and the log is away."""
+        try:
+            return await self.until_done(log.partitions)
+        except BusDown:
+            return ()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep, or less when the replica is to stop."""

@@ -26,7 +26,7 @@ class Sharer:
         async with asyncio.TaskGroup() as tasks:
             known: set[str] = set()
             while True:  # one look at least: also who is stopped at once drains
-                for partition in await self._patience.until_done(self._log.partitions):
+                for partition in await self._patience.partitions(self._log):
                     if partition not in known:
                         known.add(partition)
                         tasks.create_task(
