@@ -12,6 +12,7 @@ from analytics.cells import Cell
 from analytics.findings import Findings
 from analytics.situation import CHAINS_KEPT, ChainCells, marks_of
 from analytics.words import line
+from oimon.core.direction import against
 from oimon.core.implied_vol import IV_STATUSES
 from oimon.messages import (
     Chain,
@@ -75,6 +76,7 @@ def expiry_fields(found: Findings) -> dict[str, Any]:
     """
     chain, judged, levels = found.chain, found.judgement, found.interest.levels
     contributions, coi, told = _contributions(found), _coi(found), _nullable(found)
+    contrary = {name.value for name, _ in against(judged.scored)}
     return dict(
         told,
         why_null=_why_null(told, coi, _why_no_iv(found)),
@@ -96,7 +98,7 @@ def expiry_fields(found: Findings) -> dict[str, Any]:
             for name, part in judged.parts.items()
         },
         contributions=contributions,
-        against=[c for c in contributions if c[1] * judged.scored.score < 0][:AGAINST],
+        against=[c for c in contributions if c[0] in contrary][:AGAINST],
         signal=SignalReading(
             signal=judged.view.signal,
             raw=judged.view.raw,

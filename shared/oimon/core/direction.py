@@ -121,6 +121,6 @@ def confidence_factor(
     return strength * (0.5 + 0.5 * agreement) * coverage * QUALITY_FACTOR[quality]
 
 
-def strongest_against(scored: DirectionScore) -> tuple[Component, float] | None:
-    """Return the largest contribution that contradicts the score's sign, or None. Source: specification, 14."""
-    return next((share for share in scored.contributions if share[1] * scored.score < 0), None)
+def against(scored: DirectionScore) -> list[tuple[Component, float]]:
+    """Return the contributions that contradict the score's sign, strongest first. Source: specification, 14."""
+    return [share for share in scored.contributions if share[1] * scored.score < 0]

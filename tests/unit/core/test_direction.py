@@ -9,9 +9,9 @@ from oimon.core.direction import (
     WEIGHTS,
     Component,
     Part,
+    against,
     confidence_factor,
     direction_score,
-    strongest_against,
 )
 from oimon.core.direction_filter import direction_filter
 from oimon.core.futures import futures_score
@@ -78,8 +78,8 @@ def test_the_strongest_contrary_evidence_is_named():
         Component.SR_POSITION: Part.of(-0.9),
     }
 
-    assert strongest_against(direction_score(parts))[0] is Component.SR_POSITION
-    assert strongest_against(direction_score({Component.FUTURES: Part.of(1.0)})) is None
+    assert against(direction_score(parts))[0][0] is Component.SR_POSITION
+    assert against(direction_score({Component.FUTURES: Part.of(1.0)})) == []
 
 
 def test_bad_data_leave_no_confidence():
