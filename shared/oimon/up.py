@@ -22,6 +22,9 @@ from oimon.terms import Segment
 REDIS_PORT = 6390
 READY_WITHIN_S = 45.0
 NOTES_WITHIN_S = 10.0
+_STOP = {"ingest": (0, 1.5), "notifier": (2, 4.0)}
+"""Stage and seconds of stopping, of who differs: ingest first, so that what it published is answered; notifier last, since it
+takes what the others leave in the log. All of it, with Valkey, within ten seconds."""
 BROKER_KEYS = ("SMARTAPI_API_KEY", "SMARTAPI_CLIENT_CODE", "SMARTAPI_PIN", "SMARTAPI_TOTP_SECRET")
 
 
@@ -177,7 +180,7 @@ async def _redis(supervisor: Supervisor, settings: Settings, say: Callable[[str]
     folder = settings.data_dir / "valkey"
     argv = ["-m", "oimon.embedded", str(folder), str(port)]
     log = settings.data_dir / "logs" / "embedded.out"
-    child = Child(name="valkey", argv=argv, stage=2, grace_s=2.0, output=log, announces=True)
+    child = Child(name="valkey", argv=argv, stage=3, grace_s=2.0, output=log, announces=True)
     announced = json.loads(await supervisor.start(child))
     if announced["kind"] != "valkey":
         say(f"Note: {embedded.FALLBACK}")
@@ -220,12 +223,12 @@ def _environment(
 
 
 def _service(name: str, settings: Settings, environment: Mapping[str, str]) -> Child:
-    last = name == "notifier"  # it takes what the others leave in the log
+    stage, grace_s = _STOP.get(name, (1, 2.0))
     return Child(
         name=name,
         argv=["-m", "oimon.cli", "run", name, "--attached"],
-        stage=1 if last else 0,
-        grace_s=4.5 if last else 2.5,
+        stage=stage,
+        grace_s=grace_s,
         environment=environment,
         output=settings.data_dir / "logs" / f"{name}.out",
     )
@@ -236,7 +239,7 @@ def _table(redis_url: str) -> Child:
         name="table",
         argv=["-m", "oimon.cli", "watch"],
         stage=0,
-        grace_s=2.0,
+        grace_s=1.5,
         environment={"REDIS_URL": redis_url},
     )
 
