@@ -1,0 +1,114 @@
+"""Do harm to a running OI Monitor and prove that its log is none the worse: ``python -m tests.chaos``."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.chaos import table
+from tests.chaos.case import Outcome, Plan, Row
+from tests.chaos.matrix import ROWS
+
+TEACHING = """\
+A row starts a server and services of its own, does one kind of harm to them again and again while a made-up market
+is published, and then reads the log: every beat answered once, in order, with the bytes of an undisturbed run.
+
+  python -m tests.chaos                      all rows (about an hour)
+  python -m tests.chaos 1 2 8                these rows
+  python -m tests.chaos --quick              the fastest rows, few faults each (five minutes)
+  python -m tests.chaos 2 --without          row 2 as it is, then with its protection removed: that must fail
+  python -m tests.chaos --list               what the rows are
+
+A row that fails keeps its folder, with the log and what every process said. Exit code 1: a row failed, or did not
+fail without its protection.
+"""
+
+
+def _arguments(given: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos",
+        description=__doc__,
+        epilog=TEACHING,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "rows", nargs="*", type=int, metavar="ROW", help="numbers of rows; none: all"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few faults, and only rows that are fast"
+    )
+    parser.add_argument(
+        "--without", action="store_true", help="run each row without its protection too"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of all that is left to chance (%(default)s)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=2.0, help="length of row 5, each seed (%(default)s)"
+    )
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write the table there as well"
+    )
+    parser.add_argument("--list", action="store_true", help="say what the rows are, and end")
+    return parser.parse_args(given)
+
+
+def _chosen(numbers: Sequence[int], *, is_quick: bool) -> list[Row]:
+    unknown = set(numbers) - {row.number for row in ROWS}
+    if unknown:
+        raise SystemExit(f"no such row: {', '.join(map(str, sorted(unknown)))}; --list shows all")
+    rows = [row for row in ROWS if not numbers or row.number in numbers]
+    return [row for row in rows if row.quick or not is_quick]
+
+
+async def _run(plan: Plan, rows: Sequence[Row], *, without: bool) -> list[table.Line]:
+    lines = []
+    for row in rows:
+        outcome = await plan.run(row)
+        _tell(plan, row, outcome)
+        bitten: Outcome | None = None
+        if without and not outcome.skipped:
+            bitten = await plan.run(row, removed=row.protection.split(","))
+            _tell(plan, row, bitten, f" without {row.protection}")
+        lines.append(table.Line(outcome=outcome, without=bitten))
+    return lines
+
+
+def _tell(plan: Plan, row: Row, outcome: Outcome, how: str = "") -> None:
+    verdict = outcome.skipped or "; ".join(outcome.complaints) or "clean"
+    plan.say(f"row {row.number}{how}: {verdict} ({outcome.seconds:.0f} s)")
+
+
+def main(given: Sequence[str]) -> int:
+    """Run rows and print the table; return the exit code."""
+    arguments = _arguments(given)
+    if arguments.list:
+        print(table.catalogue(ROWS))
+        return 0
+    folder = Path(tempfile.mkdtemp(prefix="oi-chaos-"))
+    plan = Plan(
+        folder=folder,
+        seed=arguments.seed,
+        is_quick=arguments.quick,
+        minutes=arguments.minutes,
+        say=lambda words: print(words, file=sys.stderr, flush=True),
+    )
+    rows = _chosen(arguments.rows, is_quick=arguments.quick)
+    lines = asyncio.run(_run(plan, rows, without=arguments.without))
+    print(table.text(lines))
+    if arguments.markdown:
+        arguments.markdown.write_text(table.markdown(lines), encoding="utf-8")
+    is_good = all(line.is_good for line in lines)
+    if is_good:
+        for path in sorted(folder.glob("**/*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+        folder.rmdir()
+    else:
+        print(f"what the failed rows left is in {folder}", file=sys.stderr)
+    return 0 if is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

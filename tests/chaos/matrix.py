@@ -1,0 +1,10 @@
+"""All rows, in the order of the matrix."""
+
+from tests.chaos.rows import bodies, entries, links, owners, producers, servers
+
+ROWS = tuple(
+    sorted(
+        [*owners.ROWS, *producers.ROWS, *links.ROWS, *servers.ROWS, *entries.ROWS, *bodies.ROWS],
+        key=lambda row: row.number,
+    )
+)

@@ -1,0 +1,172 @@
+"""Processes that hurt themselves, or are told a wrong time: rows 15, 38, 41 and 42."""
+
+import asyncio
+import resource
+
+from oimon import codec
+from oimon.messages import ANALYSIS, Gap
+from tests.chaos.case import CannotRun, Case, Row
+from tests.chaos.planted import EAT, HANG
+from tests.chaos.server import faked_clock, has_faked_clocks
+from tests.chaos.world import Replica, World
+from tests.eventually import eventually
+
+HUNG_CODE = 70
+OFF_S = 600
+_REPEATS = 4
+_ANALYSES_KEPT = 1000
+_GROWTH = 1.1
+_OFFSET = "oi_clock_offset_seconds"
+
+
+async def turn_a_replica_s_clock(case: Case) -> None:
+    """Row 15: two replicas whose clocks are ten minutes off: their metric says so, and the log is none the worse."""
+    if not has_faked_clocks():
+        raise CannotRun("libfaketime is not installed")
+    world = case.world
+    await world.start("analytics")
+    off = {_off(world, sign): sign * OFF_S for sign in (1, -1)}
+    async with case.fed():
+        await world.ready()
+        for replica, seconds in off.items():
+            case.fault()
+            offset = (await replica.look())[_OFFSET]
+            case.expect(
+                abs(abs(offset) - OFF_S) < 5,
+                f"a clock {seconds} s off is said to be {offset:.0f} s off",
+            )
+        for _ in range(max(0, case.wanted - len(off))):
+            case.fault()
+            victim, owned = await world.owner()
+            await victim.look()
+            mark = await case.mark(victim, owned)
+            await victim.kill()
+            _off(world, world.dice.choice((1, -1)))
+            await case.taken_over(mark)
+            await world.ready()
+
+
+def _off(world: World, sign: int) -> Replica:
+    offset = world.folder / f"clock{sign:+d}"
+    offset.write_text(f"{sign * OFF_S:+d}", encoding="ascii")
+    return world.replica("analytics", **faked_clock(offset))
+
+
+async def block_the_loop(case: Case) -> None:
+    """Row 38: a bug blocks the owner's event loop: its watchdog ends it, another takes over."""
+    await _hit_the_planted(case, "hangs", HANG, lambda code: code == HUNG_CODE)
+
+
+async def reach_the_memory_limit(case: Case) -> None:
+    """Row 41, memory: an owner that may not have what it asks for ends; another takes over."""
+    await _hit_the_planted(case, "hungry", EAT, lambda code: code is not None and code > 0)
+
+
+async def _hit_the_planted(case: Case, mistake: str, word: str, is_right) -> None:
+    """Let one replica among honest ones come upon an entry that its planted mistake cannot bear."""
+    world = case.world
+    await world.start("analytics")
+    async with case.fed():
+        for _ in case.each_fault():
+            victim = world.replica("analytics", planted=(mistake,))
+            await world.ready()
+            owned = await eventually(lambda: _owned_by(world, victim), within_s=20)  # noqa: B023 - awaited here
+            mark = await case.mark(victim, owned)
+            await world.plant(owned[0], "gap", codec.encode(Gap(from_us=0, to_us=0, why=word)))
+            code = await victim.ended(within_s=20)
+            case.expect(is_right(code), f"it ended with code {code}")
+            await case.taken_over(mark)
+
+
+async def _owned_by(world: World, replica: Replica) -> list[str]:
+    owners = await world.owners("analytics")
+    return [partition for partition, owner in owners.items() if owner == replica.name]
+
+
+async def reach_the_limits(case: Case) -> None:
+    """Row 41: first memory, then descriptors: whoever cannot connect any more is succeeded, and stops when told."""
+    await reach_the_memory_limit(case)
+    world = case.world
+    async with case.fed():
+        for _ in case.each_fault():
+            world.replica("analytics")
+            await world.ready()
+            victim, owned = await world.owner()
+            mark = await case.mark(victim, owned)
+            resource.prlimit(victim.process.pid, resource.RLIMIT_NOFILE, (3, 3))
+            await world.server.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # fmt: skip
+            await case.taken_over(mark)
+            victim.terminate()
+            code = await victim.ended(within_s=10)
+            case.expect(code == 0, f"told to stop, it ended with code {code}")
+
+
+async def play_a_whole_day(case: Case) -> None:
+    """Row 42: 24 hours of beats as fast as they go; memory and keys stand still once the windows are full."""
+    world = case.world
+    world.partitions = ("NIFTY",)
+    world.may_lose = True
+    (analytics,) = await world.start("analytics")
+    await analytics.kill()
+    analytics = world.replica("analytics", ANALYSIS_KEEP=str(_ANALYSES_KEPT), TICKS_KEEP_S="300")
+    await world.ready(analytics)
+    sizes = []
+    for _ in range(_REPEATS):
+        case.fault()
+        ingest = world.replica("ingest", FEED="replay", SPEED="max", TICKS_KEEP_S="300")
+        await eventually(lambda: _has_ended(ingest), within_s=900)  # noqa: B023 - awaited here
+        await world.settled(within_s=900)
+        sizes.append((analytics.process.resident_mb(), await world.server.client.dbsize()))
+        ingest.terminate()
+        await ingest.ended(within_s=10)
+        await asyncio.sleep(11)  # its status has expired, so that keys can be compared
+    (held_mb, keys), (held_now_mb, keys_now) = sizes[1], sizes[-1]
+    case.expect(
+        held_now_mb <= held_mb * _GROWTH,
+        f"analytics grew from {held_mb:.0f} to {held_now_mb:.0f} MB",
+    )
+    case.expect(keys_now <= keys, f"keys grew from {keys} to {keys_now}")
+    kept = await world.server.client.xlen(f"{ANALYSIS}:{{NIFTY}}")
+    case.expect(kept <= _ANALYSES_KEPT * _GROWTH, f"{kept} analyses are kept")
+
+
+async def _has_ended(ingest: Replica) -> bool:
+    status, body = await ingest.get("/status")
+    return status == 200 and b'"state":"ended"' in body
+
+
+ROWS = (
+    Row(
+        number=15,
+        name="replica's clock ±10 min",
+        inject=turn_a_replica_s_clock,
+        faults=8,
+        quick=0,
+        protection="clock-offset",
+        recovery_s=4.0,
+    ),
+    Row(
+        number=38,
+        name="event loop blocked by a bug",
+        inject=block_the_loop,
+        faults=5,
+        quick=1,
+        protection="watchdog",
+    ),
+    Row(
+        number=41,
+        name="memory and descriptor limit",
+        inject=reach_the_limits,
+        faults=3,
+        quick=0,
+        protection="restore",
+    ),
+    Row(
+        number=42,
+        name="24 h of beats at full speed",
+        inject=play_a_whole_day,
+        faults=_REPEATS,
+        quick=0,
+        protection="trim",
+    ),
+)

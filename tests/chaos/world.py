@@ -1,0 +1,370 @@
+"""One row's own world: a server, replicas of services, a feed, proxies; all of it ended when the row is over."""
+
+import asyncio
+import contextlib
+import json
+import random
+import secrets
+import signal
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from oimon.bus import Entry
+from oimon.codec import SCHEMA
+from oimon.messages import ANALYSIS, TICKS
+from tests.chaos.audit import Findings, Written, judge
+from tests.chaos.feeder import Feeding
+from tests.chaos.market import PARTITIONS
+from tests.chaos.processes import Process, clean_environment, python
+from tests.chaos.proxy import Proxy
+from tests.chaos.server import Server
+from tests.eventually import eventually
+from tests.integration.conftest import free_port
+
+REFUSALS = ("oi_bus_fenced_total", "oi_bus_diverged_total", "oi_bus_duplicate_refused_total")
+READY_S = 30.0
+_PAGE = 200
+_PLANT = """
+local time = redis.call('TIME')
+local at = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local n = redis.call('HINCRBY', KEYS[2], 'out_n', 1)
+return redis.call('XADD', KEYS[1], '*', 'n', n, 'at', at, 'w', 'chaos', 'v', ARGV[1], 't', ARGV[2], 'd', ARGV[3])
+"""
+
+
+@dataclass(eq=False, kw_only=True)
+class Replica:
+    """One process of a service."""
+
+    service: str
+    process: Process
+    port: int
+    name: str = ""
+    """What it calls itself, once it has answered."""
+    counters: Counter[str] = field(default_factory=Counter)
+    """Its metrics when it was last looked at: name to the sum over all labels."""
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process.code is None
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Return what it answers; status 0 when it does not."""
+
+        def ask() -> tuple[int, bytes]:
+            try:
+                with urllib.request.urlopen(
+                    f"http://127.0.0.1:{self.port}{path}", timeout=5
+                ) as got:
+                    return got.status, got.read()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read()
+            except OSError:
+                return 0, b""
+
+        return await asyncio.to_thread(ask)
+
+    async def is_ready(self) -> bool:
+        """Say whether it is ready; learn its name on the way."""
+        if not self.is_alive:
+            raise AssertionError(f"{self.service} ended with code {self.process.code}, see {self.process.output}")  # fmt: skip
+        return await self.has_name() and (await self.get("/readyz"))[0] == 200
+
+    async def has_name(self) -> bool:
+        """Learn its name, unless it is known; say whether it is."""
+        if not self.name:
+            status, body = await self.get("/status")
+            found = json.loads(body) if status == 200 else {}
+            if found.get("pid") == self.process.pid:
+                self.name = found["replica"]
+        return bool(self.name)
+
+    async def look(self) -> Counter[str]:
+        """Read its metrics, as far as it answers."""
+        status, body = await self.get("/metrics")
+        if status == 200:
+            self.counters = _sums(body.decode())
+        return self.counters
+
+    def stop(self) -> None:
+        self.process.send(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send(signal.SIGCONT)
+
+    def terminate(self) -> None:
+        self.process.send(signal.SIGTERM)
+
+    async def kill(self) -> None:
+        """Kill it, after a last look at its metrics."""
+        if self.is_alive:
+            await self.look()
+        self.process.kill()
+
+    async def ended(self, within_s: float) -> int:
+        """Return its exit code, once it has ended by itself."""
+        await eventually(lambda: not self.is_alive, within_s=within_s)
+        return self.process.code
+
+
+class World:
+    """A server, replicas, a feed and proxies on ports and folders of their own.
+
+    Args:
+        folder: an empty folder.
+        seed: of everything that is left to chance.
+        removed: protections that this world's processes run without.
+    """
+
+    def __init__(self, folder: Path, *, seed: int, removed: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self.seed = seed
+        self.removed = tuple(removed)
+        self.dice = random.Random(seed)
+        self.replicas: list[Replica] = []
+        self.partitions: Sequence[str] = PARTITIONS
+        self.run = f"chaos-{seed}-{secrets.token_hex(3)}"
+        self.fed: Counter[str] = Counter()
+        """Beats that feeders say they have published, by underlying."""
+        self.may_lose = False
+        """The row makes the log lose or drop what was published."""
+        self._feeders: list[Process] = []
+        self._proxies: list[Proxy] = []
+        self.at_end = contextlib.ExitStack()
+        """What is undone when the server has ended."""
+        self.server = Server(folder / "server", keeps_log="aof" not in removed)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for process in [*self._feeders, *(replica.process for replica in self.replicas)]:
+            process.kill()
+        for proxy in self._proxies:
+            await proxy.close()
+        await self.server.close()
+        self.at_end.close()
+
+    # --- making things -----------------------------------------------------------------------------------------------
+
+    def replica(
+        self,
+        service: str,
+        *,
+        through: Proxy | None = None,
+        planted: Sequence[str] = (),
+        limits: Mapping[int, int] | None = None,
+        **environment: str,
+    ) -> Replica:
+        """Start one more replica of a service.
+
+        Args:
+            service: its name.
+            through: the proxy between it and the server.
+            planted: mistakes that this replica is given, beside the protections that all lack.
+            limits: of its process.
+            **environment: more settings.
+        """
+        port = free_port()
+        variables = {
+            "REDIS_URL": (through or self.server).url,
+            "HTTP_PORT": str(port),
+            "DATA_DIR": str(self.folder / "data"),
+            "TICKS_KEEP_S": "7200",
+            "ANALYSIS_KEEP": "200000",
+        }
+        changes = [*self.removed, *planted]
+        module = ["tests.chaos.without", ",".join(changes)] if changes else ["oimon.cli"]
+        process = Process(
+            python(*module, "run", service, "--attached"),
+            output=self.folder / f"{service}-{len(self.replicas)}.out",
+            environment=clean_environment(**variables | environment),
+            folder=self.folder,
+            limits=limits,
+        )
+        replica = Replica(service=service, process=process, port=port)
+        self.replicas.append(replica)
+        return replica
+
+    async def ready(self, *replicas: Replica, within_s: float = READY_S) -> None:
+        """Wait until these replicas (all living ones, if none is named) are ready."""
+        for replica in replicas or self.alive():
+            await eventually(replica.is_ready, within_s=within_s)
+
+    async def start(self, *services: str) -> list[Replica]:
+        """Start the server, then a replica of each service named, and wait until they are ready."""
+        await self.server.start()
+        started = [self.replica(service) for service in services]
+        await self.ready(*started)
+        return started
+
+    async def proxy(self) -> Proxy:
+        """Make a proxy to the server."""
+        proxy = Proxy(self.server.port, self.dice)
+        self._proxies.append(proxy)
+        await proxy.start()
+        return proxy
+
+    def feed(
+        self, *, through: Proxy | None = None, planted: Sequence[str] = (), **how: Any
+    ) -> Process:
+        """Start a feeder, each with a run of its own; ``how`` are fields of ``Feeding``."""
+        feeding = Feeding(
+            url=(through or self.server).url,
+            partitions=list(self.partitions),
+            run=f"{self.run}-{len(self._feeders)}",
+            seed=self.seed,
+            **how,
+        )
+        changes = [*self.removed, *planted]
+        command = (
+            ["tests.chaos.without", ",".join(changes), "feed"]
+            if changes
+            else ["tests.chaos.feeder"]
+        )
+        feeder = Process(
+            python(*command, feeding.argument()),
+            output=self.folder / "feeder.out",
+            environment=clean_environment(),
+            folder=self.folder,
+            piped=True,
+        )
+        self._feeders.append(feeder)
+        return feeder
+
+    async def feeding(self, feeder: Process) -> None:
+        """Wait until a feeder has published a beat of each underlying."""
+        await asyncio.to_thread(feeder.read_line)
+
+    async def end_feed(self) -> None:
+        """Stop the feeders and note what they have published."""
+        for feeder in self._feeders:
+            if feeder.code is None:
+                feeder.send(signal.SIGTERM)
+                said = await asyncio.to_thread(feeder.read_rest, 30)
+                self.fed.update(json.loads(said.splitlines()[-1])["beats"])
+
+    async def plant(self, partition: str, kind: str, data: bytes, *, version: int = SCHEMA) -> str:
+        """Append an entry to an underlying's ticks behind the producer's back; return its id."""
+        keys = [f"{TICKS}:{{{partition}}}", f"oi.own:{{{partition}}}:ingest"]
+        planted = await self.server.client.eval(_PLANT, 2, *keys, str(version), kind, data)
+        return planted.decode()
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def alive(self, service: str | None = None) -> list[Replica]:
+        return [each for each in self.replicas if each.is_alive and service in (None, each.service)]
+
+    async def now_ms(self) -> int:
+        """Return the server's time."""
+        seconds, micros = await self.server.client.time()
+        return seconds * 1000 + micros // 1000
+
+    async def record(self, role: str, partition: str) -> dict[str, str]:
+        """Return the ownership record."""
+        found = await self.server.client.hgetall(f"oi.own:{{{partition}}}:{role}")
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    async def owners(self, role: str) -> dict[str, str]:
+        """Return who owns each underlying; those that nobody owns are left out."""
+        records = {each: await self.record(role, each) for each in self.partitions}
+        return {each: record["owner"] for each, record in records.items() if record.get("owner")}
+
+    async def owner(self, role: str = "analytics") -> tuple[Replica, list[str]]:
+        """Return a living replica that owns something, by the dice, and what it owns."""
+
+        async def found() -> list[tuple[Replica, list[str]]]:
+            owners = await self.owners(role)
+            held = [
+                (replica, [each for each, owner in owners.items() if owner == replica.name])
+                for replica in self.alive()
+                if await replica.has_name()
+            ]
+            return [(replica, owned) for replica, owned in held if owned]
+
+        return self.dice.choice(await eventually(found, within_s=READY_S))
+
+    async def written(self, stream: str, partition: str, after: str = "-") -> list[Written]:
+        """Return the entries of a stream, with when and by whom they were written."""
+        found: list[Written] = []
+        start = after
+        while True:
+            page = await self.server.client.xrange(
+                f"{stream}:{{{partition}}}", start, "+", count=_PAGE
+            )
+            found += [_written(stream, partition, *row) for row in page]
+            if len(page) < _PAGE:
+                return found
+            start = f"({page[-1][0].decode()}"
+
+    async def newest(self, stream: str, partition: str, kind: str | None = None) -> Written | None:
+        """Return the newest entry, or the newest of a kind among the last few."""
+        rows = await self.server.client.xrevrange(f"{stream}:{{{partition}}}", count=20)
+        entries = [_written(stream, partition, *row) for row in rows]
+        return next((each for each in entries if kind in (None, each.entry.kind)), None)
+
+    async def settled(self, within_s: float = READY_S) -> None:
+        """Wait until the newest beat of every underlying has its analysis."""
+
+        async def answered() -> bool:
+            for partition in self.partitions:
+                beat = await self.newest(TICKS, partition, "beat")
+                analysis = await self.newest(ANALYSIS, partition)
+                if beat and (analysis is None or analysis.entry.id != beat.entry.id):
+                    return False
+            return True
+
+        await eventually(answered, within_s=within_s)
+
+    async def parked(self, partition: str, role: str = "analytics") -> list[tuple[str, str]]:
+        """Return the ids and reasons of what a role has set aside."""
+        rows = await self.server.client.xrange(f"oi.dead.v1:{{{partition}}}:{role}")
+        return [(row[0].decode(), row[1].get(b"why", b"").decode()) for row in rows]
+
+    async def measure(self) -> Findings:
+        """Return what is wrong with the log; beats that a feeder has published and that the log lacks are missing too."""
+        total = Findings()
+        for partition in self.partitions:
+            ticks = await self.written(TICKS, partition)
+            analyses = await self.written(ANALYSIS, partition)
+            parked = {id_ for id_, _ in await self.parked(partition)}
+            findings = await asyncio.to_thread(judge, ticks, analyses, parked)
+            lost = max(0, self.fed[partition] - findings.beats)
+            total = total + findings + Findings(missing=0 if self.may_lose else lost)
+        return total
+
+    async def count(self, *names: str) -> int:
+        """Return the sum of these metrics over every process there was, as last seen."""
+        for replica in self.alive():
+            await replica.look()
+        return round(sum(replica.counters[name] for replica in self.replicas for name in names))
+
+
+def _written(
+    stream: str, partition: str, entry_id: bytes, fields: Mapping[bytes, bytes]
+) -> Written:
+    entry = Entry(
+        stream=stream,
+        partition=partition,
+        id=entry_id.decode(),
+        kind=fields[b"t"].decode(),
+        version=int(fields[b"v"]),
+        data=fields[b"d"],
+        n=int(fields[b"n"]),
+    )
+    return Written(entry=entry, at=int(fields[b"at"]), by=fields[b"w"].decode())
+
+
+def _sums(text: str) -> Counter[str]:
+    """Return Prometheus text as sums over labels."""
+    found: Counter[str] = Counter()
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            found[name.partition("{")[0]] += float(value)  # type: ignore[assignment]  # gauges are no whole numbers
+    return found
