@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,17 @@ _DAY = (
 Rows = npt.NDArray[np.intp]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BookState:
+    """All that a book has taken in: cells of shape (KEPT, instruments + 1), ``delivered`` of shape (instruments + 1,)."""
+
+    session: Session
+    version: int
+    dropped: dict[str, int]
+    cells: FloatArray
+    delivered: BoolArray
+
+
 class ChainBook:
     """Newest value of every cell of every instrument of one run.
 
@@ -41,6 +54,31 @@ class ChainBook:
         """Ticks that changed nothing: ``old`` (repeated or out of order) and ``absurd`` (beyond any sane value)."""
         self._cells = _static(session)
         self._delivered = np.zeros(self._cells.shape[1], np.bool_)
+
+    @classmethod
+    def of(cls, state: BookState) -> Self:
+        """Return the book that has taken this in; the arrays become its own.
+
+        Raises:
+            ValueError: an array has another shape than the session's instruments need.
+        """
+        book = cls(state.session)
+        found, needed = state.cells.shape, book._cells.shape
+        if found != needed or state.delivered.shape != needed[1:]:
+            raise ValueError(f"the session needs cells of shape {needed}, found {found}")
+        book.version, book.dropped = state.version, Counter(state.dropped)
+        book._cells, book._delivered = state.cells, state.delivered
+        return book
+
+    def state(self) -> BookState:
+        """Return all that was taken in, to be read only, and until the next batch."""
+        return BookState(
+            session=self.session,
+            version=self.version,
+            dropped=dict(self.dropped),
+            cells=self._cells,
+            delivered=self._delivered,
+        )
 
     def copy(self) -> FloatArray:
         """Return all cells kept, shape (KEPT, instruments + 1); nothing is known of the last column."""

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from typing_extensions import TypedDict, override
@@ -26,7 +27,7 @@ class Point(TypedDict):
     oi: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Sample:
     """What was known of every instrument at one beat; columns of shape (instruments,), NaN where unknown."""
 
@@ -71,11 +72,41 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
     """
 
     def __init__(self, symbols: Sequence[str]) -> None:
+        self.symbols = symbols
         self._rows = _places(symbols)
         self._times: list[float] = []
         self._samples: list[Sample] = []
         self._unseen = np.full(len(symbols) + 1, np.nan)
         self._oldest = Oldest(self._unseen, self._unseen, self._unseen)
+
+    @classmethod
+    def of(cls, symbols: Sequence[str], samples: Sequence[Sample], oldest: Oldest) -> Self:
+        """Return the history that holds these samples, oldest first.
+
+        Raises:
+            ValueError: a column has another length than the instruments need.
+        """
+        history, width = cls(symbols), len(symbols) + 1
+        columns = [oldest.oi, oldest.mark, oldest.at_s]
+        columns += [column for one in samples for column in (one.oi, one.mark, one.ltp)]
+        wrong = {column.shape for column in columns} - {(width,)}
+        if wrong:
+            raise ValueError(
+                f"columns of {len(symbols)} instruments have {width} places, found {wrong}"
+            )
+        history._times = [sample.at_s for sample in samples]
+        history._samples, history._oldest = list(samples), oldest
+        return history
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """All samples, oldest first."""
+        return self._samples
+
+    @property
+    def oldest(self) -> Oldest:
+        """The oldest that is known of every instrument, even where its sample was dropped long ago."""
+        return self._oldest
 
     @override
     def __getitem__(self, symbol: str) -> "deque[Point]":
@@ -151,6 +182,7 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
     def widen(self, symbols: Sequence[str]) -> None:
         """Take in instruments that were added at the end; nothing is known of their past."""
         added = len(symbols) + 1 - len(self._unseen)
+        self.symbols = symbols
         self._rows = _places(symbols)
         self._unseen = np.full(len(symbols) + 1, np.nan)
         oldest = self._oldest

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from analytics.config import AnalyticsSettings
 from analytics.desk import Desk, handle
+from analytics.keeping import KEEPING
 from oimon import metrics
 from oimon.bus import Entry, Output, Role
 from oimon.messages import ANALYSIS, TICKS, ChainAnalysis, QuoteBoard, Session
@@ -21,6 +22,7 @@ def role() -> Role[Desk]:
         start=lambda partition: Desk(partition=partition),
         handle=handle,
         begins=_begins,
+        keeping=KEEPING,
     )
 
 

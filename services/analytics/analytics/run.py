@@ -1,7 +1,7 @@
 """What one run of a session has taught, and the chains and the market as they stand in it at a beat."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
@@ -42,6 +42,15 @@ class Run:
     standing: Standing | None = None
     before: dict[str, Before] = field(default_factory=dict)  # by expiry
     minutes: deque[Minute] = field(default_factory=lambda: deque(maxlen=MINUTES))
+
+
+def without_memories(run: Run) -> Run:
+    """Return the run without what is remembered of the beat before only to save work."""
+    before = {
+        expiry: replace(memory, interest=None, classes=None)
+        for expiry, memory in run.before.items()
+    }
+    return replace(run, standing=None, before=before)
 
 
 def standing_now(run: Run, beat: Beat) -> Standing:

@@ -1,7 +1,6 @@
 """What is taken from the beat before is what would have been found anew."""
 
-from dataclasses import replace
-
+from analytics.run import without_memories
 from oimon import codec
 from tests.unit.analytics.days import START_US, Tape, make_batch, make_session, market_ticks
 
@@ -19,7 +18,7 @@ def test_a_beat_that_takes_over_says_what_one_that_finds_all_anew_says():
             ticks = market_ticks(session, second, oi_step=second // 60)
             for tape in (kept, anew):
                 tape.put(make_batch(session, ticks, START_US + second * 1_000_000))
-        forget(anew)
+        anew.desk.run = without_memories(anew.desk.run)
         answers = [codec.encode(tape.beat(second + 1)) for tape in (kept, anew)]
         said.append(answers[0])
         assert answers[0] == answers[1]
@@ -42,13 +41,3 @@ def test_a_beat_without_news_takes_its_cells_from_the_beat_before():
 
     assert same is before
     assert tape.desk.run.standing is not before  # quotes are too old now
-
-
-def forget(tape):
-    """Empty everything that is kept only because it need not be found again."""
-    run = tape.desk.run
-    run.standing = None
-    run.before = {
-        expiry: replace(before, interest=None, classes=None)
-        for expiry, before in run.before.items()
-    }
