@@ -70,7 +70,7 @@ async def _run(plan: Plan, rows: Sequence[Row], *, without: bool) -> list[table.
         _tell(plan, row, outcome)
         bitten: Outcome | None = None
         if without and not outcome.skipped:
-            bitten = await plan.run(row, removed=row.protection.split(","))
+            bitten = await plan.run(row, removed=row.protections)
             _tell(plan, row, bitten, f" without {row.protection}")
         lines.append(table.Line(outcome=outcome, without=bitten))
     return lines

@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from redis.exceptions import RedisError
+
 from oimon.messages import ANALYSIS
 from tests.chaos.audit import Findings
 from tests.chaos.processes import Process
 from tests.chaos.server import clear
+from tests.chaos.waiting import DidNot, until
+from tests.chaos.without import check
 from tests.chaos.world import REFUSALS, Replica, World
-from tests.eventually import eventually
 
 TAKEOVER_S = 30.0
 """Whoever is not succeeded within this time never will be."""
@@ -79,7 +82,8 @@ class Case:
                 )
                 return next(later, None)
 
-            firsts.append(await eventually(first, within_s=TAKEOVER_S))
+            what = f"take {partition} over from {mark.victim}"
+            firsts.append(await until(first, what, within_s=TAKEOVER_S))
         self.recoveries.append((max(firsts) - mark.at) / 1000)
 
     @contextlib.asynccontextmanager
@@ -87,8 +91,10 @@ class Case:
         """Feed while the block runs; then stop and wait until all is answered."""
         feeder = self.world.feed(**how)
         await self.world.feeding(feeder)
-        yield feeder
-        await self.world.end_feed()
+        try:
+            yield feeder
+        finally:
+            await self.world.end_feed()
         await self.world.settled()
 
     @contextlib.contextmanager
@@ -115,6 +121,10 @@ class Row:
     """No recovery may take longer."""
     seeds: int = 1
     """Worlds that it takes place in, one after the other."""
+
+    @property
+    def protections(self) -> Sequence[str]:
+        return self.protection.split(",")
 
 
 @dataclass(kw_only=True)
@@ -155,6 +165,7 @@ class Plan:
 
     async def run(self, row: Row, removed: Sequence[str] = ()) -> Outcome:
         """Run a row in a world of its own, a world for each of its seeds."""
+        check(removed)
         outcome = Outcome(row=row)
         started = time.monotonic()
         for offset in range(1 if self.is_quick else row.seeds):
@@ -162,12 +173,8 @@ class Plan:
                 await self._run_once(row, self.seed + offset, removed, outcome)
             except CannotRun as reason:
                 outcome.skipped = str(reason)
-            except (
-                AssertionError,
-                OSError,
-            ) as error:  # the row could not even be brought to its end
-                outcome.complaints.append(str(error) or repr(error))
         outcome.seconds = time.monotonic() - started
+        outcome.complaints = [*_complaints(row, outcome), *outcome.complaints]
         return outcome
 
     async def _run_once(
@@ -184,14 +191,19 @@ class Plan:
             case = Case(world=world, wanted=wanted, progress=progress, minutes=self.minutes)
             try:
                 await row.inject(case)
-            finally:
-                outcome.faults += case.faults
+            except (DidNot, OSError, RedisError) as error:
+                case.complaints.append(
+                    str(error)
+                )  # what was written until then is judged all the same
+            if not await world.server.answers():
+                await world.server.start()
             findings = await world.measure()
             outcome.refused += await world.count(*REFUSALS)
+        outcome.faults += case.faults
         outcome.findings += findings
         outcome.recoveries += case.recoveries
-        outcome.complaints += [*case.complaints, *_complaints(row, outcome)]
-        if not outcome.complaints:
+        outcome.complaints += case.complaints
+        if not case.complaints and not findings.faults:
             clear(folder)
 
 

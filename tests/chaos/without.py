@@ -122,15 +122,26 @@ _CODE_CHANGES: Mapping[str, Callable[[], None]] = {
 }
 
 
-def remove(names: Sequence[str]) -> None:
-    """Remove protections and plant mistakes, before anything of the product is used.
+def check(names: Sequence[str]) -> None:
+    """Make sure that protections can be removed: otherwise a row would fail for a reason that proves nothing.
 
     Raises:
-        ValueError: a name that is neither.
+        ValueError: a name that is neither a protection nor a mistake, or a line of a script that is not there any more.
     """
     unknown = set(names) - {*_SCRIPT_CHANGES, *_CODE_CHANGES, *MISTAKES}
     if unknown:
         raise ValueError(f"neither protection nor mistake: {', '.join(sorted(unknown))}")
+    for script in {script for name in names for script in _SCRIPT_CHANGES.get(name, {})}:
+        script_text(script, names)
+
+
+def remove(names: Sequence[str]) -> None:
+    """Remove protections and plant mistakes, before anything of the product is used.
+
+    Raises:
+        ValueError: see ``check``.
+    """
+    check(names)
     _rewrite_scripts([name for name in names if name in _SCRIPT_CHANGES])
     for name in names:
         change = _CODE_CHANGES.get(name) or MISTAKES.get(name)

@@ -23,7 +23,7 @@ from tests.chaos.market import PARTITIONS
 from tests.chaos.processes import Process, clean_environment, python
 from tests.chaos.proxy import Proxy
 from tests.chaos.server import Server
-from tests.eventually import eventually
+from tests.chaos.waiting import DidNot, until
 from tests.integration.conftest import free_port
 
 REFUSALS = ("oi_bus_fenced_total", "oi_bus_diverged_total", "oi_bus_duplicate_refused_total")
@@ -72,7 +72,7 @@ class Replica:
     async def is_ready(self) -> bool:
         """Say whether it is ready; learn its name on the way."""
         if not self.is_alive:
-            raise AssertionError(f"{self.service} ended with code {self.process.code}, see {self.process.output}")  # fmt: skip
+            raise DidNot(f"{self.service} ended with code {self.process.code}, see {self.process.output}")  # fmt: skip
         return await self.has_name() and (await self.get("/readyz"))[0] == 200
 
     async def has_name(self) -> bool:
@@ -108,7 +108,11 @@ class Replica:
 
     async def ended(self, within_s: float) -> int:
         """Return its exit code, once it has ended by itself."""
-        await eventually(lambda: not self.is_alive, within_s=within_s)
+
+        async def has_ended() -> bool:
+            return not self.is_alive
+
+        await until(has_ended, f"end {self.service}", within_s=within_s)
         return self.process.code
 
 
@@ -194,7 +198,7 @@ class World:
     async def ready(self, *replicas: Replica, within_s: float = READY_S) -> None:
         """Wait until these replicas (all living ones, if none is named) are ready."""
         for replica in replicas or self.alive():
-            await eventually(replica.is_ready, within_s=within_s)
+            await until(replica.is_ready, f"get {replica.service} ready", within_s=within_s)
 
     async def start(self, *services: str) -> list[Replica]:
         """Start the server, then a replica of each service named, and wait until they are ready."""
@@ -287,7 +291,7 @@ class World:
             ]
             return [(replica, owned) for replica, owned in held if owned]
 
-        return self.dice.choice(await eventually(found, within_s=READY_S))
+        return self.dice.choice(await until(found, f"find an owner for {role}", within_s=READY_S))
 
     async def written(self, stream: str, partition: str, after: str = "-") -> list[Written]:
         """Return the entries of a stream, with when and by whom they were written."""
@@ -319,7 +323,7 @@ class World:
                     return False
             return True
 
-        await eventually(answered, within_s=within_s)
+        await until(answered, "answer the newest beats", within_s=within_s)
 
     async def parked(self, partition: str, role: str = "analytics") -> list[tuple[str, str]]:
         """Return the ids and reasons of what a role has set aside."""

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from analytics.main import role
 from oimon import codec
 from oimon.bus import Entry
 from oimon.messages import ANALYSIS, TICKS, Beat
+from tests.chaos import without
 from tests.chaos.audit import Written, judge
 from tests.chaos.market import Market
-from tests.chaos.matrix import ROWS
 from tests.chaos.proxy import Proxy
-from tests.chaos.without import remove, script_text
 from tests.eventually import eventually
 
 
@@ -25,8 +25,6 @@ def written(stream: str, number: int, kind: str, data: bytes, entry_id: str = ""
 
 def a_log(beats: int = 5) -> tuple[list[Written], list[Written]]:
     """Return the ticks of a few beats and the analyses that an undisturbed run makes of them."""
-    from analytics.main import role  # noqa: PLC0415 - beside its only use
-
     market = Market(underlying="NIFTY", run="r", seed=1)
     messages = []
     for second in range(1, beats + 1):
@@ -96,18 +94,9 @@ def test_the_made_up_market_is_the_same_each_time():
     assert batches[0] == batches[1] != batches[2]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"row {row.number}")
-def test_the_protection_of_each_row_can_be_removed(row):
-    names = row.protection.split(",")
-
-    texts = [script_text(name, names) for name in ("acquire", "commit", "publish", "release")]
-
-    assert all(texts)
-
-
 def test_a_protection_that_does_not_exist_is_told():
     with pytest.raises(ValueError, match="neither protection nor mistake: belt"):
-        remove(["belt"])
+        without.check(["belt"])
 
 
 async def an_echo() -> tuple[asyncio.Server, int, list[bytes]]:

@@ -8,8 +8,8 @@ from oimon.messages import ANALYSIS, Gap
 from tests.chaos.case import CannotRun, Case, Row
 from tests.chaos.planted import EAT, HANG
 from tests.chaos.server import faked_clock, has_faked_clocks
+from tests.chaos.waiting import until
 from tests.chaos.world import Replica, World
-from tests.eventually import eventually
 
 HUNG_CODE = 70
 OFF_S = 600
@@ -70,7 +70,7 @@ async def _hit_the_planted(case: Case, mistake: str, word: str, is_right) -> Non
         for _ in case.each_fault():
             victim = world.replica("analytics", planted=(mistake,))
             await world.ready()
-            owned = await eventually(lambda: _owned_by(world, victim), within_s=20)  # noqa: B023 - awaited here
+            owned = await _owned_by(world, victim)
             mark = await case.mark(victim, owned)
             await world.plant(owned[0], "gap", codec.encode(Gap(from_us=0, to_us=0, why=word)))
             code = await victim.ended(within_s=20)
@@ -79,8 +79,11 @@ async def _hit_the_planted(case: Case, mistake: str, word: str, is_right) -> Non
 
 
 async def _owned_by(world: World, replica: Replica) -> list[str]:
-    owners = await world.owners("analytics")
-    return [partition for partition, owner in owners.items() if owner == replica.name]
+    async def found() -> list[str]:
+        owners = await world.owners("analytics")
+        return [partition for partition, owner in owners.items() if owner == replica.name]
+
+    return await until(found, "give the newcomer its share", within_s=20)
 
 
 async def reach_the_limits(case: Case) -> None:
@@ -114,7 +117,7 @@ async def play_a_whole_day(case: Case) -> None:
     for _ in range(_REPEATS):
         case.fault()
         ingest = world.replica("ingest", FEED="replay", SPEED="max", TICKS_KEEP_S="300")
-        await eventually(lambda: _has_ended(ingest), within_s=900)  # noqa: B023 - awaited here
+        await _day_ended(ingest)
         await world.settled(within_s=900)
         sizes.append((analytics.process.resident_mb(), await world.server.client.dbsize()))
         ingest.terminate()
@@ -130,9 +133,12 @@ async def play_a_whole_day(case: Case) -> None:
     case.expect(kept <= _ANALYSES_KEPT * _GROWTH, f"{kept} analyses are kept")
 
 
-async def _has_ended(ingest: Replica) -> bool:
-    status, body = await ingest.get("/status")
-    return status == 200 and b'"state":"ended"' in body
+async def _day_ended(ingest: Replica) -> None:
+    async def is_so() -> bool:
+        status, body = await ingest.get("/status")
+        return status == 200 and b'"state":"ended"' in body
+
+    await until(is_so, "play the day to its end", within_s=900)
 
 
 ROWS = (

@@ -9,8 +9,8 @@ from oimon.messages import ADVICE_MINIMAL, ANALYSIS, TICKS, Gap
 from oimon.terms import Action
 from tests.chaos.case import Case, Row
 from tests.chaos.planted import KILL
+from tests.chaos.waiting import until
 from tests.chaos.world import Replica, World
-from tests.eventually import eventually
 
 KEPT_S = 6
 AWAY_S = 15
@@ -51,7 +51,7 @@ async def _counted(replica: Replica, expected: int) -> None:
     async def is_so() -> bool:
         return (await replica.look())[HOLES] >= expected
 
-    await eventually(is_so, within_s=15)
+    await until(is_so, f"count a hole of {expected}", within_s=15)
 
 
 async def _expect_caution(case: Case) -> None:
@@ -63,7 +63,7 @@ async def _expect_caution(case: Case) -> None:
         advice = await case.world.newest(ADVICE_MINIMAL, "NIFTY")
         return advice is not None and advice.entry.id == newest.id
 
-    await eventually(advised)
+    await until(advised, "advise on the newest analysis", within_s=10)
     advice = (await case.world.newest(ADVICE_MINIMAL, "NIFTY")).entry.message
     case.expect(
         newest.message.is_gapped, "after a hole the analysis does not say that it is gapped"
@@ -100,7 +100,7 @@ async def _restart_until_parked(case: Case, partition: str) -> int:
         return entry_id in {id_ for id_, _ in await world.parked(partition)}
 
     with case.timed():
-        await eventually(is_parked, within_s=60)
+        await until(is_parked, "park the deadly entry", within_s=60)
     return len(world.replicas) - before
 
 
@@ -128,7 +128,7 @@ async def plant_rubbish(case: Case) -> None:
                 return dict(await world.parked(partition)).get(entry_id, "")
 
             with case.timed():
-                await eventually(reason, within_s=20)
+                await until(reason, f"park rubbish of kind {kind}", within_s=20)
     case.expect(all(each.is_alive for each in world.replicas), "a replica died of it")
 
 
@@ -137,7 +137,7 @@ async def spoil_snapshots(case: Case) -> None:
     world = case.world
     await world.start("analytics", "analytics", "analytics")
     async with case.fed(beats_per_s=10.0):
-        await eventually(lambda: _snapshots(world), within_s=30)
+        await _snapshots_taken(world)
         for number in case.each_fault():
             victim, owned = await world.owner()
             await victim.look()
@@ -150,16 +150,20 @@ async def spoil_snapshots(case: Case) -> None:
             await world.ready()
 
 
-async def _snapshots(world: World) -> bool:
+async def _snapshots_taken(world: World) -> None:
     keys = [f"oi.snap:{{{partition}}}:analytics" for partition in world.partitions]
-    return await world.server.client.exists(*keys) == len(keys)
+
+    async def are_there() -> bool:
+        return await world.server.client.exists(*keys) == len(keys)
+
+    await until(are_there, "take a snapshot of each", within_s=30)
 
 
 async def _spoil(world: World, key: str, number: int) -> None:
     client = world.server.client
     data = await client.get(key) or b""
     middle = len(data) // 2
-    match number % 5:
+    match number % 6:
         case 0:
             await client.delete(key)
         case 1:
@@ -169,6 +173,8 @@ async def _spoil(world: World, key: str, number: int) -> None:
         case 3:
             await client.set(key, data.replace(b'"schema":', b'"schema":9', 1))
         case 4:
+            await client.set(key, data.replace(b'"cursor":"1', b'"cursor":"0', 1))
+        case 5:
             await client.set(key, b"rubbish")
 
 
@@ -214,9 +220,9 @@ ROWS = (
         number=21,
         name="snapshot torn, changed, old, gone",
         inject=spoil_snapshots,
-        faults=10,
+        faults=12,
         quick=2,
-        protection="checksum",
+        protection="refusal",
     ),
     Row(
         number=40,

@@ -4,8 +4,8 @@ import hashlib
 from itertools import cycle, islice
 
 from tests.chaos.case import Case, Row
+from tests.chaos.waiting import until
 from tests.chaos.without import script_text
-from tests.eventually import eventually
 
 SCRIPTS = ("commit", "publish", "acquire", "members")
 LATE_S = 0.1
@@ -39,9 +39,13 @@ async def delay_and_cut(case: Case) -> None:
     for _ in range(2):
         world.replica("analytics", through=proxy)
     await world.ready()
+
+    async def enough() -> bool:
+        return proxy.cuts >= case.wanted
+
     async with case.fed(through=proxy, beats_per_s=2.0):
         proxy.delay_s, proxy.cut_share = LATE_S, CUT_SHARE
-        await eventually(lambda: proxy.cuts >= case.wanted, within_s=300)
+        await until(enough, f"cut {case.wanted} connections", within_s=300)
         case.fault(proxy.cuts)
         proxy.cut_share = 0.0
         with case.timed():

@@ -5,8 +5,8 @@ import time
 from collections import Counter
 
 from tests.chaos.case import Case, Row
+from tests.chaos.waiting import until
 from tests.chaos.world import Replica, World
-from tests.eventually import eventually
 
 LEASE_S = 3.0
 _REPLICAS = ("analytics",) * 3
@@ -180,7 +180,7 @@ async def _shared_out(world: World) -> None:
         names = {replica.name for replica in world.alive("analytics")}
         return set(counts) == names and set(counts.values()) == {share}
 
-    await eventually(is_even, within_s=20)
+    await until(is_even, f"share out {share} to each", within_s=20)
 
 
 ROWS = (

@@ -8,8 +8,8 @@ from pathlib import Path
 from oimon.messages import ANALYSIS
 from tests.chaos.case import CannotRun, Case, Row
 from tests.chaos.server import UNSET_MAXMEMORY, Server, has_faked_clocks
+from tests.chaos.waiting import until
 from tests.chaos.world import World
-from tests.eventually import eventually
 
 READY_S = 5.0
 """All must be ready so long after Redis answers again."""
@@ -164,7 +164,7 @@ async def _works_again(case: Case) -> None:
 
     with case.timed():
         await world.ready()
-        await eventually(has_news, within_s=30)
+        await until(has_news, "make a new analysis of each", within_s=30)
 
 
 def _small_disk(world: World) -> Path | None:
