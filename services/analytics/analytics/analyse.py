@@ -15,14 +15,12 @@ from oimon.core.chain import CE, PE
 from oimon.core.coi import coi
 from oimon.core.compare import age_limit
 from oimon.core.forward import RATE, Forward
-from oimon.core.gex import gex
 from oimon.core.level_break import LevelKind
 from oimon.core.max_pain import max_pain
 from oimon.core.oi import WINDOW_S
 from oimon.core.pcr import pcr
 from oimon.core.quality import SLOW_S, STALE_S, ChainQuality, OiShares, oi_shares, quality_of
 from oimon.core.smile import Quotes, Smile, smiles
-from oimon.core.straddle import expected_move, straddle
 from oimon.core.walls import Levels, SupportResistance, sr_levels
 from oimon.messages import Event
 from oimon.terms import Direction
@@ -102,18 +100,10 @@ def _quality(shares: OiShares, market: MarketNow, forward: Forward | None) -> Ch
 
 
 def _volatility(chain: ChainNow, reference: Reference, curve: Smile | None) -> Volatility:
-    if curve is None or reference.forward is None or reference.atm is None:
-        return Volatility(curve=None, exposure=None, straddle=None, em_window=None, em_expiry=None)
-    price, sigma = reference.forward.price, curve.atm_iv
-    oi, mark = chain.cells[Cell.OI], chain.cells[Cell.MARK]
-    call, put = mark[:, reference.atm].tolist()
-    return Volatility(
-        curve=curve,
-        exposure=gex(chain.strike, oi, curve, forward=price, years=reference.years, rate=RATE),
-        straddle=straddle(known(call), known(put), price),
-        em_window=None if sigma is None else em_window(price, sigma, WINDOW_S, chain.session_s),
-        em_expiry=None if sigma is None else expected_move(price, sigma, reference.years),
-    )
+    em_w = None
+    if curve is not None and curve.atm_iv is not None and reference.forward is not None:
+        em_w = em_window(reference.forward.price, curve.atm_iv, WINDOW_S, chain.session_s)
+    return Volatility(chain=chain, reference=reference, curve=curve, em_window=em_w)
 
 
 def _interest(chain: ChainNow, reference: Reference, before: Before) -> Interest:

@@ -36,12 +36,39 @@ class Desk:
     gapped_until_us: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Answer:
+    """A beat with what was found at it, by expiry; nothing is found in a session without option analysis."""
+
+    run: Run
+    beat: Beat
+    is_gapped: bool
+    cells: FloatArray | None = None
+    found: Sequence[Findings] = ()
+
+
 def handle(desk: Desk, entry: Entry) -> tuple[Desk, Sequence[Output]]:
     """Take one entry of a partition's ticks in; answer a beat with one analysis, anything else with nothing.
 
     Raises:
         PoisonMessage: the entry cannot be used.
     """
+    answer = _take(desk, entry)
+    return desk, [] if answer is None else [Output(ANALYSIS, _message(answer))]
+
+
+def replay(desk: Desk, entry: Entry) -> Desk:
+    """Take one entry in as :func:`handle` does, when nobody wants the answer again.
+
+    Raises:
+        PoisonMessage: the entry cannot be used.
+    """
+    _take(desk, entry)
+    return desk
+
+
+def _take(desk: Desk, entry: Entry) -> _Answer | None:
+    """Take one entry in; return what is to be said, where it is a beat."""
     message = entry.message
     desk.has_hole |= 0 < desk.last_n < entry.n - 1
     desk.last_n = entry.n
@@ -55,11 +82,10 @@ def handle(desk: Desk, entry: Entry) -> tuple[Desk, Sequence[Output]]:
         case Beat() if desk.run is not None:
             if desk.has_hole:
                 desk.has_hole, desk.gapped_until_us = False, message.ts_us + _WINDOW_US
-            is_gapped = message.ts_us < desk.gapped_until_us
-            return desk, [Output(ANALYSIS, _answer(desk.run, message, is_gapped=is_gapped))]
+            return _answer(desk.run, message, is_gapped=message.ts_us < desk.gapped_until_us)
         case _:
             pass  # ticks and beats before the first session: nobody could say what they mean
-    return desk, []
+    return None
 
 
 def _meet(desk: Desk, session: Session) -> None:
@@ -72,9 +98,10 @@ def _meet(desk: Desk, session: Session) -> None:
         run.history.widen(session.instruments.symbol)
 
 
-def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> ChainAnalysis | QuoteBoard:
+def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> _Answer:
+    """Analyse a beat and keep of it what later ones need."""
     if run.book.session.segment in (Segment.MCX, Segment.NSE) or not run.book.layout.expiries:
-        return quote_board(run.book, beat)
+        return _Answer(run=run, beat=beat, is_gapped=is_gapped)
     standing = standing_now(run, beat)
     cells = standing.cells
     market = market_now(run, cells, beat)
@@ -88,14 +115,22 @@ def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> ChainAnalysis | QuoteBo
         run.before[findings.chain.expiry] = findings.after
     _sample(run, cells, market.now_s, found[0].reference.level)
     _note_minute(run, found[0])
+    return _Answer(run=run, beat=beat, is_gapped=is_gapped, cells=cells, found=found)
+
+
+def _message(answer: _Answer) -> ChainAnalysis | QuoteBoard:
+    """Return what is said of a beat."""
+    run, beat = answer.run, answer.beat
+    if answer.cells is None:
+        return quote_board(run.book, beat)
     return chain_analysis(
         run.book,
         beat,
-        found,
-        cells,
+        answer.found,
+        answer.cells,
         minutes=run.minutes,
-        history_s=run.history.span_s(market.now_s),
-        is_gapped=is_gapped,
+        history_s=run.history.span_s(answer.found[0].market.now_s),
+        is_gapped=answer.is_gapped,
     )
 
 

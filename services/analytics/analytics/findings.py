@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+from analytics.cells import Cell, known
 from analytics.situation import Before, ChainNow, Classes, Interest, MarketNow
 from oimon.core.direction import Component, DirectionScore, Part
 from oimon.core.direction_filter import DirectionState
-from oimon.core.forward import Forward
-from oimon.core.gex import Gex
+from oimon.core.forward import RATE, Forward
+from oimon.core.gex import Gex, gex
 from oimon.core.net_build_up import NetBuildUp
 from oimon.core.pcr import PcrSlope
 from oimon.core.quality import ChainQuality
 from oimon.core.signal import View
 from oimon.core.smile import Smile
-from oimon.core.straddle import Straddle
+from oimon.core.straddle import Straddle, expected_move, straddle
 from oimon.messages import Event
 from oimon.terms import BuildUp
 
@@ -31,15 +33,43 @@ class Reference:
     window: slice
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Volatility:
-    """Smile, exposure and expected moves in rupees (5.1, 9)."""
+    """Smile, exposure and expected moves in rupees (5.1, 9).
 
+    What nothing that is remembered depends on is worked out when it is asked for: a restore asks for none of it.
+    """
+
+    chain: ChainNow
+    reference: Reference
     curve: Smile | None
-    exposure: Gex | None
-    straddle: Straddle | None
     em_window: float | None
-    em_expiry: float | None
+
+    @cached_property
+    def exposure(self) -> Gex | None:
+        """Gamma exposure by the smile, None without one."""
+        forward, curve = self.reference.forward, self.curve
+        if curve is None or forward is None:
+            return None
+        strike, oi, years = self.chain.strike, self.chain.cells[Cell.OI], self.reference.years
+        return gex(strike, oi, curve, forward=forward.price, years=years, rate=RATE)
+
+    @cached_property
+    def straddle(self) -> Straddle | None:
+        """The straddle at the money, None where a leg has no price."""
+        forward, atm = self.reference.forward, self.reference.atm
+        if self.curve is None or forward is None or atm is None:
+            return None
+        call, put = self.chain.cells[Cell.MARK, :, atm].tolist()
+        return straddle(known(call), known(put), forward.price)
+
+    @cached_property
+    def em_expiry(self) -> float | None:
+        """Expected move to expiry, None without a volatility at the money."""
+        forward, curve = self.reference.forward, self.curve
+        if curve is None or curve.atm_iv is None or forward is None:
+            return None
+        return expected_move(forward.price, curve.atm_iv, self.reference.years)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

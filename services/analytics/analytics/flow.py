@@ -10,7 +10,6 @@ from oimon.core.chain import IntArray
 from oimon.core.forward import ForwardSource
 from oimon.core.net_build_up import NetBuildUp, net_build_up
 from oimon.core.oi import MIN_WINDOW_S, WINDOW_S
-from oimon.core.verdict import strike_verdict
 from oimon.terms import BuildUp
 
 
@@ -54,10 +53,10 @@ def flow_of(
 
 
 def _classes(chain: ChainNow, codes: IntArray, before: Classes | None) -> Classes:
-    rows, cells = chain.rows, chain.cells
+    rows = chain.rows
     if before is not None and before.rows is rows and before.codes.tobytes() == codes.tobytes():
         return before
-    return Classes(rows, codes, strike_verdict(codes, cells[Cell.OI_CHANGE_15M], cells[Cell.OI]))
+    return Classes(rows, codes)
 
 
 def _net(

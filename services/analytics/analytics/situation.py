@@ -17,7 +17,7 @@ from oimon.core.max_pain import MaxPain
 from oimon.core.pcr import Pcr
 from oimon.core.quality import OiShares
 from oimon.core.skew import skew_reference
-from oimon.core.verdict import VERDICTS, Verdicts
+from oimon.core.verdict import VERDICTS, Verdicts, strike_verdict
 from oimon.core.walls import SupportResistance
 from oimon.messages import StrikeVerdict
 from oimon.terms import MarketState
@@ -55,7 +55,12 @@ class Classes:
 
     rows: ChainCells
     codes: IntArray
-    verdicts: Verdicts
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """What each strike says, shape (n,)."""
+        cells = self.rows.cells
+        return strike_verdict(self.codes, cells[Cell.OI_CHANGE_15M], cells[Cell.OI])
 
     @cached_property
     def names(self) -> tuple[list[str | None], list[str | None]]:
