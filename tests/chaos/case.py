@@ -17,6 +17,8 @@ from tests.chaos.waiting import DidNot, until
 from tests.chaos.without import check
 from tests.chaos.world import REFUSALS, Replica, World
 
+_FEW = 5
+_FEW_MINUTES = 0.5
 TAKEOVER_S = 30.0
 """Whoever is not succeeded within this time never will be."""
 
@@ -168,7 +170,7 @@ class Plan:
         check(removed)
         outcome = Outcome(row=row)
         started = time.monotonic()
-        for offset in range(1 if self.is_quick else row.seeds):
+        for offset in range(1 if self.is_quick or removed else row.seeds):
             try:
                 await self._run_once(row, self.seed + offset, removed, outcome)
             except CannotRun as reason:
@@ -183,12 +185,15 @@ class Plan:
         folder = self.folder / f"row-{row.number}-{seed}{'-without' if removed else ''}"
         folder.mkdir(parents=True)
         wanted = row.quick if self.is_quick else row.faults
+        minutes = self.minutes
+        if removed:  # a few are enough to see it fail
+            wanted, minutes = min(row.faults, _FEW), min(minutes, _FEW_MINUTES)
 
         def progress(count: int) -> None:
             self.say(f"row {row.number} ({row.name}), seed {seed}: fault {count} of {wanted}")
 
         async with World(folder, seed=seed, removed=removed) as world:
-            case = Case(world=world, wanted=wanted, progress=progress, minutes=self.minutes)
+            case = Case(world=world, wanted=wanted, progress=progress, minutes=minutes)
             try:
                 await row.inject(case)
             except (DidNot, OSError, RedisError) as error:

@@ -5,6 +5,8 @@ import contextlib
 import subprocess
 from pathlib import Path
 
+from redis.exceptions import ResponseError
+
 from oimon.messages import ANALYSIS
 from tests.chaos.case import CannotRun, Case, Row
 from tests.chaos.server import UNSET_MAXMEMORY, Server, has_faked_clocks
@@ -106,10 +108,12 @@ async def fill_redis_up(case: Case) -> None:
     async with case.fed():
         for number in case.each_fault():
             if number % 2 and disk is not None:
-                await _fill_the_disk(disk)
+                ballast = _fill(disk)
+                await _expect_no_writes(case, "MISCONF")
+                ballast.unlink()
             else:
                 await world.server.client.config_set("maxmemory", "1mb")
-                await asyncio.sleep(3)
+                await _expect_no_writes(case, "OOM")
                 await world.server.client.config_set("maxmemory", UNSET_MAXMEMORY)
             await _works_again(case)
     gone = [each.service for each in world.replicas if not each.is_alive]
@@ -179,15 +183,24 @@ def _small_disk(world: World) -> Path | None:
     return folder
 
 
-async def _fill_the_disk(disk: Path) -> None:
-    """Leave no room on the disk for three seconds."""
+def _fill(disk: Path) -> Path:
+    """Leave no room on the disk; return the file that takes it."""
     ballast = disk / "ballast"
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(1 << 16))
-            file.flush()
+    return ballast
+
+
+async def _expect_no_writes(case: Case, why: str) -> None:
+    """Leave the server as it is for three seconds, and expect that it refuses a write by then."""
     await asyncio.sleep(3)
-    ballast.unlink()
+    refused = False
+    try:
+        await case.world.server.client.set("probe", "")
+    except ResponseError:
+        refused = True
+    case.expect(refused, f"Redis took a write, {why} was expected")
 
 
 ROWS = (
