@@ -121,15 +121,16 @@ def market_ticks(session: Session, second: int, *, seed=3, spot=None, oi_step=0)
 
 @dataclass
 class Tape:
-    """A desk and the entries that it was given."""
+    """A desk, and the newest entry that it was given."""
 
     desk: Desk = field(default_factory=lambda: Desk(partition="NIFTY"))
     n: int = 0
+    entry: Entry | None = None
 
     def put(self, message):
         """Give one message as an entry that came over the bus; return what was answered."""
         self.n += 1
-        entry = Entry(
+        self.entry = Entry(
             stream=TICKS,
             partition="NIFTY",
             id=f"{self.n}-0",
@@ -138,7 +139,7 @@ class Tape:
             data=codec.encode(message),
             n=self.n,
         )
-        self.desk, outputs = handle(self.desk, entry)
+        self.desk, outputs = handle(self.desk, self.entry)
         return [output.message for output in outputs]
 
     def beat(self, second: int, **fields):

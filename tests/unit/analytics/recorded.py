@@ -6,6 +6,7 @@ from pathlib import Path
 
 from oimon import offline
 from oimon.bus import Entry
+from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.clock import ManualClock
 from oimon.messages import TICKS
@@ -16,13 +17,18 @@ DAY = (
 
 
 def recorded_entries(beats: int) -> Sequence[Entry]:
-    """Return the ticks of the bundled day's first beats, a session and the batches between them among these."""
+    """Return what the log holds of the bundled day up to so many beats."""
 
     async def write() -> Sequence[Entry]:
         day = offline.open_recording(DAY)
         bus = MemoryBus(MemoryStore(ManualClock(offline.EPOCH_US)), retention=offline.KEPT)
-        for step, _ in zip(day.steps(None), range(beats), strict=False):
+        written = 0
+        for step in day.steps(None):
             await bus.publish(day.underlying, step.messages, step.pulse)
-        return await bus.entries(TICKS, day.underlying, "0-0")
+            newest = await bus.latest(TICKS, day.underlying)
+            written += newest is not None and newest.kind == "beat"
+            if written == beats:
+                break
+        return await bus.entries(TICKS, day.underlying, NEVER)
 
     return asyncio.run(write())

@@ -11,7 +11,7 @@ import pytest
 
 from analytics import keeping, packing
 from analytics.book import BookState, ChainBook
-from analytics.desk import Desk
+from analytics.desk import Desk, replay
 from analytics.history import RollingTicks, Sample
 from analytics.keeping import KEEPING, freeze, thaw
 from analytics.run import Standing
@@ -115,6 +115,16 @@ def test_a_quote_board_survives_a_snapshot(segment):
     tape.put(make_batch(session, ticks, START_US, days))
 
     assert encoded([kept(tape).beat(1)]) == encoded([tape.beat(1)])
+
+
+def test_working_a_log_again_leaves_the_state_that_answering_it_left():
+    answering, again = Tape(), Desk(partition="NIFTY")
+
+    for message in long_day():
+        answering.put(message)
+        again = replay(again, answering.entry)
+
+    assert freeze(again) == freeze(answering.desk)
 
 
 def test_freezing_a_thawed_desk_gives_the_same_bytes():
