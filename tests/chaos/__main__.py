@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos import table
-from tests.chaos.case import Outcome, Plan, Row
+from tests.chaos.case import Row
 from tests.chaos.matrix import ROWS
+from tests.chaos.plan import Outcome, Plan
+from tests.chaos.server import clear
 
 TEACHING = """\
 A row starts a server and services of its own, does one kind of harm to them again and again while a made-up market
@@ -96,15 +98,18 @@ def main(given: Sequence[str]) -> int:
         say=lambda words: print(words, file=sys.stderr, flush=True),
     )
     rows = _chosen(arguments.rows, is_quick=arguments.quick)
-    lines = asyncio.run(_run(plan, rows, without=arguments.without))
+    try:
+        lines = asyncio.run(_run(plan, rows, without=arguments.without))
+    except KeyboardInterrupt:
+        clear(folder)
+        print("stopped; all that was started has been ended", file=sys.stderr)
+        return 130
     print(table.text(lines))
     if arguments.markdown:
         arguments.markdown.write_text(table.markdown(lines), encoding="utf-8")
     is_good = all(line.is_good for line in lines)
     if is_good:
-        for path in sorted(folder.glob("**/*"), reverse=True):
-            path.unlink() if path.is_file() else path.rmdir()
-        folder.rmdir()
+        clear(folder)
     else:
         print(f"what the failed rows left is in {folder}", file=sys.stderr)
     return 0 if is_good else 1

@@ -1,13 +1,15 @@
 """The table of a run: a line a row, for a terminal or a document (pure)."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.chaos.case import Outcome, Row
+from tests.chaos.case import Row
+from tests.chaos.plan import Outcome
 
 _HEADS = (
     "row", "what was done", "faults", "beats", "missing", "duplicate", "unequal", "out of order",
-    "refused writes", "recovery p50 s", "max s", "verdict", "fails without",
+    "refused writes", "recovery p50 s", "max s", "silence p50 s", "max s", "verdict", "fails without",
 )  # fmt: skip
 
 
@@ -27,7 +29,7 @@ class Line:
         """Return what the table says of it."""
         row, outcome, found = self.outcome.row, self.outcome, self.outcome.findings
         if outcome.skipped:
-            return (str(row.number), row.name, *["–"] * 9, f"left out: {outcome.skipped}", "–")
+            return (str(row.number), row.name, *["–"] * 11, f"left out: {outcome.skipped}", "–")
         return (
             str(row.number),
             row.name,
@@ -38,8 +40,8 @@ class Line:
             str(found.unequal),
             str(found.out_of_order + found.holes),
             str(outcome.refused),
-            _seconds(outcome.p50_s),
-            _seconds(outcome.max_s),
+            *_seconds(outcome.recoveries),
+            *_seconds(outcome.silences),
             "; ".join(outcome.complaints) or "clean",
             self._without(),
         )
@@ -91,8 +93,11 @@ def _total(lines: Sequence[Line]) -> tuple[str, ...]:
     ]
     failed = sum(1 for outcome in ran if not outcome.is_passed)
     verdict = f"{failed} failed" if failed else "all clean"
-    return ("", "all rows", *map(str, sums), "", "", verdict, "")
+    return ("", "all rows", *map(str, sums), *[""] * 4, verdict, "")
 
 
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def _seconds(values: Sequence[float]) -> tuple[str, str]:
+    """Return the median and the greatest."""
+    if not values:
+        return "–", "–"
+    return f"{statistics.median(values):.2f}", f"{max(values):.2f}"

@@ -7,9 +7,10 @@ from oimon import codec
 from oimon.messages import ANALYSIS, Gap
 from tests.chaos.case import CannotRun, Case, Row
 from tests.chaos.planted import EAT, HANG
+from tests.chaos.replica import Replica
 from tests.chaos.server import faked_clock, has_faked_clocks
 from tests.chaos.waiting import until
-from tests.chaos.world import Replica, World
+from tests.chaos.world import World
 
 HUNG_CODE = 70
 OFF_S = 600
@@ -149,7 +150,7 @@ ROWS = (
         faults=8,
         quick=0,
         protection="clock-offset",
-        recovery_s=4.0,
+        silence_s=4.0,
     ),
     Row(
         number=38,

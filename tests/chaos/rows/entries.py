@@ -9,8 +9,9 @@ from oimon.messages import ADVICE_MINIMAL, ANALYSIS, TICKS, Gap
 from oimon.terms import Action
 from tests.chaos.case import Case, Row
 from tests.chaos.planted import KILL
+from tests.chaos.replica import Replica
 from tests.chaos.waiting import until
-from tests.chaos.world import Replica, World
+from tests.chaos.world import World
 
 KEPT_S = 6
 AWAY_S = 15

@@ -5,8 +5,9 @@ import time
 from collections import Counter
 
 from tests.chaos.case import Case, Row
+from tests.chaos.replica import Replica
 from tests.chaos.waiting import until
-from tests.chaos.world import Replica, World
+from tests.chaos.world import World
 
 LEASE_S = 3.0
 _REPLICAS = ("analytics",) * 3
@@ -16,7 +17,7 @@ async def kill_the_owner(case: Case) -> None:
     """Row 1: SIGKILL; another takes its underlyings over once the lease has run out."""
     world = case.world
     await world.start(*_REPLICAS)
-    async with case.fed():
+    async with case.fed(beats_per_s=1.0):
         for _ in case.each_fault():
             await _kill(case)
             await world.ready()
@@ -26,7 +27,7 @@ async def stop_the_owner_past_its_lease(case: Case) -> None:
     """Row 2: SIGSTOP until another has taken over, then SIGCONT: what it still wants to write is refused."""
     world = case.world
     await world.start(*_REPLICAS)
-    async with case.fed():
+    async with case.fed(beats_per_s=1.0):
         for _ in case.each_fault():
             await _stop_past_the_lease(case)
             await world.ready()
@@ -78,6 +79,7 @@ async def mix_it_all(case: Case) -> None:
             await world.dice.choice(faults)(case)
             await asyncio.sleep(world.dice.uniform(0, 1))
     case.recoveries.clear()  # faults overlap here, so none has a recovery of its own
+    case.silences.clear()
 
 
 async def split_the_network(case: Case) -> None:
@@ -191,7 +193,7 @@ ROWS = (
         faults=50,
         quick=3,
         protection="restore",
-        recovery_s=4.0,
+        silence_s=4.0,
     ),
     Row(
         number=2,
@@ -200,7 +202,7 @@ ROWS = (
         faults=50,
         quick=3,
         protection="fence,cursor,ids",
-        recovery_s=4.0,
+        silence_s=4.0,
     ),
     Row(
         number=3,
@@ -217,7 +219,7 @@ ROWS = (
         faults=30,
         quick=2,
         protection="release",
-        recovery_s=1.5,
+        silence_s=1.5,
     ),
     Row(
         number=5,

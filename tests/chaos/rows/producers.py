@@ -92,6 +92,6 @@ ROWS = (
         faults=30,
         quick=0,
         protection="long-lease",
-        recovery_s=4.0,
+        silence_s=4.0,
     ),
 )
