@@ -62,11 +62,24 @@ Handler = Callable[[S, Entry], tuple[S, Sequence[Output]]]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Keeping(Generic[S]):
+    """How a role's state is kept in a snapshot, so that a successor need not work the whole log again."""
+
+    schema: int
+    """Number of the state's shape; another one's snapshot is not used."""
+    freeze: Callable[[S], bytes]
+    """Returns the whole state as bytes; equal states give equal answers ever after."""
+    thaw: Callable[[str, bytes], S]
+    """Makes the state of a partition of such bytes; raises ``ValueError`` when they are not of one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Role(Generic[S]):
     """One duty over partitions: what it reads, what it writes, how it answers.
 
     Restoring: with ``resume`` the state is made from the role's own last output and the entry that it answered (``None``
-    when that was trimmed); without it the input is replayed from the oldest entry kept up to the cursor, output off.
+    when that was trimmed); without it the input is replayed up to the cursor, output off: from the newest snapshot where the
+    role is ``keeping`` them, else from the oldest entry kept.
     """
 
     name: str
@@ -75,10 +88,13 @@ class Role(Generic[S]):
     start: Callable[[str], S]
     """Makes the empty state of a partition."""
     handle: Handler[S]
+    replay: Callable[[S, Entry], S] | None = None
+    """As ``handle``, when nobody wants the outputs again: a restore is then faster; the state comes to the same."""
     resume: Callable[[str, Entry, Entry | None], S] | None = None
     begins: Callable[[Entry, Entry | None], bool] | None = None
     """Says whether the first unread entry starts the state anew, whatever was before, so that nothing has to be restored;
     given the role's own last output too."""
+    keeping: Keeping[S] | None = None
     consults: str | None = None
     """Another stream, whose newest entry older than the one in hand is handed to the handler first, once."""
     newest_only: bool = False
