@@ -44,9 +44,20 @@ COMMIT_SECONDS = Histogram("oi_bus_commit_seconds", "Time of one commit", bucket
 DUPLICATES = Counter("oi_bus_duplicate_refused_total", "Entries refused because their id was there")
 DIVERGED = Counter("oi_bus_diverged_total", "Commits refused because log and memory disagreed")
 FENCED = Counter("oi_bus_fenced_total", "Writes refused because another replica owns the partition")
+ROLLBACKS = Counter(
+    "oi_bus_rollback_total", "Times the log turned out to be older than a reader knew it"
+)
 HOLES = Counter("oi_bus_hole_entries_total", "Entries that were trimmed before they were read")
 PARKED = Counter("oi_bus_parked_total", "Entries set aside because they cannot be used", ["why"])
 REDIS_ERRORS = Counter("oi_bus_redis_errors_total", "Errors of the connection to Redis", ["kind"])
+SNAPSHOTS = Counter(
+    "oi_bus_snapshots_total", "State snapshots: written, used, refused", ["outcome"]
+)
+TAKEOVERS = Counter("oi_bus_takeover_total", "Partitions taken over: free, expired", ["how"])
+TAKEOVER_SECONDS = Histogram(
+    "oi_bus_takeover_seconds", "Time from taking a lease to working on", buckets=_FAST
+)
 OWNED = Gauge("oi_bus_owned_partitions", "Partitions owned by this replica", ["role"])
 LAG = Gauge("oi_bus_lag_entries", "Entries not yet worked", ["role", "partition"])
 LOOP_LAG = Gauge("oi_loop_lag_seconds", "How late the event loop woke up")
+CLOCK_OFFSET = Gauge("oi_clock_offset_seconds", "How far this machine's clock is ahead of Redis'")
