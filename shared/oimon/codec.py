@@ -16,6 +16,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from oimon import plain
 from oimon.errors import PoisonMessage
@@ -43,7 +44,27 @@ def encode(message: Message) -> bytes:
     Raises:
         ValueError: the message is larger than an entry may be.
     """
-    data = _pack(message) if isinstance(message, TickBatch) else plain.dumps(message)
+    if isinstance(message, TickBatch):
+        return _checked(_pack(message), message)
+    return _checked(plain.dumps(plain.plain(message)), message)
+
+
+def encode_and_decode(message: Message) -> tuple[bytes, Message]:
+    """Return the message as an entry's ``d``, and what :func:`decode` would make of that, without reading it.
+
+    For those who write and read in one process: rounding is done already, only the text need not be parsed.
+
+    Raises:
+        ValueError: the message is larger than an entry may be.
+    """
+    if isinstance(message, TickBatch):
+        return _checked(_pack(message), message), message
+    found = plain.plain(message)
+    data = _checked(plain.dumps(found), message)
+    return data, msgspec.convert(found, type(message), dec_hook=_column)
+
+
+def _checked(data: bytes, message: Message) -> bytes:
     if len(data) > MAX_BYTES:
         raise ValueError(
             f"a message may have {MAX_BYTES} bytes, this {kind_of(message)} has {len(data)}"
@@ -141,6 +162,16 @@ def _array(text: bytes) -> npt.NDArray[np.float64]:
     column = np.array(_NUMBERS.decode(text), dtype=np.float64)
     column.flags.writeable = False
     return column
+
+
+@lru_cache(maxsize=plain.ROWS_KEPT)
+def _told(column: orjson.Fragment) -> npt.NDArray[np.float64]:
+    return _array(orjson.dumps(column))
+
+
+def _column(_: object, told: Any) -> npt.NDArray[np.float64]:
+    """Return a column of a message that was made plain."""
+    return _told(told)
 
 
 # --- ticks ---------------------------------------------------------------------------------------------------------

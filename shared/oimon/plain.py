@@ -35,8 +35,13 @@ Way = Callable[[Any], Any]
 """Makes a value plain; ``None`` in its place: it is plain."""
 
 
-def dumps(message: object) -> bytes:
-    """Return a message as JSON with sorted keys."""
+def dumps(found: Mapping[str, Any]) -> bytes:
+    """Return what :func:`plain` gave as JSON with sorted keys."""
+    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
+
+
+def plain(message: object) -> dict[str, Any]:
+    """Return a message as a dict of what JSON knows, rounded; each column is a piece of JSON already."""
     record = _record(cast(Hashable, type(message)))
     found = record.plain(message)
     if record.has_columns:
@@ -47,7 +52,7 @@ def dumps(message: object) -> bytes:
             texts = iter(write(arrays))
             for place, names in sheets[kind]:
                 place.update(zip(names, texts, strict=False))  # each takes as many as it has names
-    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
+    return found
 
 
 def getter(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
@@ -220,9 +225,10 @@ def _fixed(ways: list[Way | None]) -> Way | None:
     return row
 
 
-def _values(way: Way | None) -> Way | None:
+def _values(way: Way | None) -> Way:
+    """Return what makes a mapping plain, its keys in the order that they have in JSON."""
     if way is None:
-        return None
+        return lambda values: {key: values[key] for key in sorted(values)}
     return lambda values: {
-        key: None if value is None else way(value) for key, value in values.items()
+        key: None if values[key] is None else way(values[key]) for key in sorted(values)
     }

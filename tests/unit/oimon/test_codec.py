@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from oimon import codec, plain
 from oimon.errors import PoisonMessage
 from oimon.messages import DAY, TICK, Beat, Gap, Session, TickBatch, TickFlag
-from oimon.terms import FeedState, MarketState
+from oimon.terms import FeedState, MarketState, Segment
+from tests.unit.analytics.days import make_session, play
 from tests.unit.notifier.samples import make_advice, make_analysis
 
 BEAT = Beat(ts_us=1, market=MarketState.OPEN, feed=FeedState.OK, age_ms=None)
@@ -38,6 +39,52 @@ def test_a_message_comes_back_as_it_went(message):
 
     assert codec.encode(back) == data
     assert dataclasses.asdict(back) == dataclasses.asdict(message)
+
+
+def is_same(one, other) -> bool:
+    """Say whether two values are alike in every type and bit."""
+    if type(one) is not type(other):
+        return False
+    if dataclasses.is_dataclass(one):
+        names = [field.name for field in dataclasses.fields(one)]
+        return all(is_same(getattr(one, name), getattr(other, name)) for name in names)
+    if isinstance(one, np.ndarray):
+        return (one.dtype, one.tobytes()) == (other.dtype, other.tobytes())
+    if isinstance(one, dict):
+        return is_same(list(one.items()), list(other.items()))
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    return one == other
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        BEAT,
+        Gap(from_us=1, to_us=2, why="silent", rows=[3]),
+        make_batch(2, oi=[1, 2]),
+        make_session(),
+        make_advice(),
+        make_analysis(),
+        *play(make_session(strikes=5), range(0, 1000, 199)),
+        *play(make_session(strikes=2, segment=Segment.MCX), range(2)),
+    ],
+    ids=codec.kind_of,
+)
+def test_what_is_given_along_is_what_reading_gives(message):
+    data, along = codec.encode_and_decode(message)
+
+    assert data == codec.encode(message)
+    assert is_same(along, codec.decode(codec.kind_of(message), codec.SCHEMA, data))
+
+
+def test_columns_given_along_are_those_of_other_messages_and_nobody_can_change_them():
+    analysis = make_analysis()
+    data, along = codec.encode_and_decode(analysis)
+
+    assert along.chain.ce.oi is codec.decode("analysis", codec.SCHEMA, data).chain.ce.oi
+    with pytest.raises(ValueError, match="read-only"):
+        along.chain.ce.oi[0] = 1.0
 
 
 def test_an_analysis_comes_back_with_the_same_bytes():
