@@ -20,7 +20,7 @@ TICK_AGE = Histogram(
 BEATS = Counter("oi_beats_total", "Beats published", ["partition"])
 BEAT_DUE = Gauge(
     "oi_beat_due_seconds",
-    "Unix time at which the next beat is due: a second after the last, a minute while the market is closed, +Inf after the end",
+    "When the next beat should come at the latest, in seconds since the epoch; +Inf when none is to come",
     ["partition"],
 )
 FEED_AGE = Gauge("oi_feed_age_seconds", "Time since the feed's last market data", ["partition"])
@@ -46,11 +46,6 @@ MODEL_COST = Counter(
 BUDGET_USED = Gauge(
     "oi_model_budget_ratio", "Share of the day's budget for models that is used", ["coach"]
 )
-MODEL_BUDGET = Gauge(
-    "oi_model_budget_used_ratio",
-    "Share of the day's calls or money that is used, 0 to 1",
-    ["coach"],
-)
 ROWS = Counter("oi_rows_total", "Rows written to the database; a repeat writes none", ["stream"])
 TELEGRAM = Counter("oi_telegram_total", "Texts by outcome", ["outcome"])
 COMMIT_SECONDS = Histogram("oi_bus_commit_seconds", "Time of one commit", buckets=_FAST)
@@ -61,18 +56,6 @@ ROLLBACKS = Counter(
     "oi_bus_rollback_total", "Times the log turned out to be older than a reader knew it"
 )
 HOLES = Counter("oi_bus_hole_entries_total", "Entries that were trimmed before they were read")
-ROLLBACKS = Counter("oi_bus_rollback_total", "Times that the log had lost its end")
-TAKEOVERS = Counter(
-    "oi_bus_takeover_total", "Partitions taken, by how their last owner had left them", ["how"]
-)
-TAKEOVER_SECONDS = Histogram(
-    "oi_bus_takeover_seconds",
-    "Time from taking a partition to its first answer, restore included",
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 10, 30),
-)
-SNAPSHOTS = Counter(
-    "oi_bus_snapshots_total", "Snapshots of state: written, used, refused", ["outcome"]
-)
 PARKED = Counter("oi_bus_parked_total", "Entries set aside because they cannot be used", ["why"])
 REDIS_ERRORS = Counter("oi_bus_redis_errors_total", "Errors of the connection to Redis", ["kind"])
 SNAPSHOTS = Counter(
@@ -80,20 +63,16 @@ SNAPSHOTS = Counter(
 )
 TAKEOVERS = Counter("oi_bus_takeover_total", "Partitions taken over: free, expired", ["how"])
 TAKEOVER_SECONDS = Histogram(
-    "oi_bus_takeover_seconds", "Time from taking a lease to working on", buckets=_FAST
+    "oi_bus_takeover_seconds",
+    "Time from taking a partition over until it is restored and worked",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 10, 30),
 )
 OWNED = Gauge("oi_bus_owned_partitions", "Partitions owned by this replica", ["role"])
 OWNER_EPOCH = Gauge(
     "oi_bus_owner_epoch",
-    "Epoch of each partition owned by this replica; two replicas with the same one at a time are one too many",
+    "Epoch of each partition that this replica owns; nobody else tells one for it at that time",
     ["role", "partition"],
 )
 LAG = Gauge("oi_bus_lag_entries", "Entries not yet worked", ["role", "partition"])
-LOOP_OWNER_EPOCH = Gauge(
-    "oi_bus_owner_epoch",
-    "Epoch of each partition owned by this replica; two replicas with the same one at a time are one too many",
-    ["role", "partition"],
-)
-LAG = Gauge("oi_loop_lag_seconds", "How late the event loop woke up")
+LOOP_LAG = Gauge("oi_loop_lag_seconds", "How late the event loop woke up")
 CLOCK_OFFSET = Gauge("oi_clock_offset_seconds", "How far this machine's clock is ahead of Redis'")
-CLOCK_OFFSET = Gauge("oi_clock_offset_seconds", "This machine's clock minus that of Redis")
