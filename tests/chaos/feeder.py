@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from oimon.bus.log import Retention
 from oimon.bus.redis import RedisBus
-from oimon.errors import BusDown
+from oimon.errors import BusDown, LostOwnership
 from oimon.service import calm_garbage, new_loop
 from tests.chaos.market import Market
 
@@ -69,15 +69,17 @@ class Feeder:
         market = Market(underlying=partition, run=feeding.run, seed=feeding.seed)
         step_s, clock = 1 / feeding.beats_per_s, asyncio.get_running_loop().time
         due = clock()
-        second = 0
+        second = 1
         while not self._stop.is_set():
-            second += 1
             pulse = market.pulse(second, server_clock=feeding.server_clock)
             try:
                 await self._bus.publish(partition, market.messages(second), pulse)
+            except LostOwnership:  # refused as a whole, say after the log was emptied: once more, as a new owner
+                continue
             except BusDown:
                 return
             self._last[partition] = second
+            second += 1
             if all(self._last.values()):
                 self._begun.set()
             due = max(due + step_s, clock() - step_s)
