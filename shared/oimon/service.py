@@ -15,17 +15,17 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import uvicorn
 from fastapi import APIRouter
-from typing_extensions import override
 
 from oimon import bus, http, log, metrics
+from oimon.bus import Held
 from oimon.bus.log import Retention
 from oimon.bus.redis import RedisBus
 from oimon.clock import Clock, SystemClock
 from oimon.config import Settings, bus_address, load
 from oimon.errors import BusDown, ConfigError
 from oimon.messages import Message
+from oimon.watchdog import Watchdog
 
 C = TypeVar("C", bound=Settings)
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Running(Generic[C]):
 
     def status(self) -> dict[str, Any]:
         """Return the service's ``/status``."""
-        problems = self.problems()
+        problems, held = self.problems(), self.bus.held()
         return {
             "service": self.name,
             "replica": self.replica,
@@ -63,12 +63,19 @@ class Running(Generic[C]):
             "version": version("oimon"),
             "state": "stopping" if self.stop.is_set() else "ready" if not problems else "not ready",
             "problems": problems,
-            "partitions": [vars(held) for held in self.bus.held()],
+            "partitions": [self._shown(each) for each in held],
+            "parked": sum(each.parked for each in held),
             "last_error": self.last_error,
             "notes": list(self.settings.notes),
             "at_us": self.clock.now_us(),
             **{name: fact() for name, fact in self.facts.items()},
         }
+
+    def _shown(self, held: Held) -> dict[str, Any]:
+        """Return what is known of a partition; ``age_s``: since the last entry it has worked was written, if it worked any."""
+        written_ms = int(held.cursor.partition("-")[0])
+        age_s = max(0.0, self.clock.now_us() / 1e6 - written_ms / 1e3) if written_ms else None
+        return {**vars(held), "age_s": age_s}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,40 +131,6 @@ def find(name: str) -> Service[Any]:
     raise ConfigError(f"no service is called {name!r}; installed are {', '.join(names())}")
 
 
-class _Web(uvicorn.Server):
-    """A web server that leaves signals to us."""
-
-    @contextlib.contextmanager
-    @override
-    def capture_signals(self) -> Iterator[None]:
-        """Take no signals."""
-        yield
-
-
-def bound_socket(host: str, port: int) -> socket.socket:
-    """Return a listening socket on ``port``, or on the next free one.
-
-    Raises:
-        ConfigError: none of the next 100 ports is free, or the address is not of this machine.
-    """
-    error: OSError | None = None
-    for candidate in range(port, port + 100) if port else (0,):
-        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        if os.name != "nt":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, candidate))
-            listener.listen(64)
-        except OSError as problem:
-            listener.close()
-            error = problem
-        else:
-            return listener
-    raise ConfigError(
-        f"HTTP_HOST {host}, HTTP_PORT {port}: cannot listen there or on the next 100 ports: {error}"
-    )
-
-
 def run_services(wanted: Sequence[str], *, attached: bool = False) -> None:
     """Run the named services in this process until SIGINT or SIGTERM.
 
@@ -203,12 +176,17 @@ async def _run_all(chosen: Sequence[tuple[Service[Any], Any]], *, attached: bool
     _stop_on_signals(stop)
     if attached:
         _stop_with_stdin(stop)
-    async with asyncio.TaskGroup() as tasks:
-        for service, settings in chosen:
-            tasks.create_task(_run(service, settings, stop), name=service.name)
+    watchdog = Watchdog()
+    watchdog.start()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for service, settings in chosen:
+                tasks.create_task(_run(service, settings, stop, watchdog), name=service.name)
+    finally:
+        watchdog.stop()
 
 
-async def _run(service: Service[C], settings: C, stop: asyncio.Event) -> None:
+async def _run(service: Service[C], settings: C, stop: asyncio.Event, watchdog: Watchdog) -> None:
     replica = f"{service.name}-{socket.gethostname()[:24]}-{secrets.token_hex(3)}"
     shared_bus = RedisBus(
         bus_address(settings),
@@ -226,14 +204,24 @@ async def _run(service: Service[C], settings: C, stop: asyncio.Event) -> None:
     )
     for note in settings.notes:
         logger.warning("a setting was taken otherwise than written", extra={"note": note})
-    async with _serving(service, running), _reporting(running):
+    web = http.app(
+        service.name,
+        problems=running.problems,
+        status=running.status,
+        routes=service.routes(running) if service.routes else None,
+        watchdog=watchdog,
+    )
+    async with (
+        http.serving(web, settings.http_host, settings.http_port) as address,
+        _reporting(running),
+    ):
+        running.facts.setdefault("http", lambda: address)
         logger.info("service started", extra={"replica": replica})
         work = asyncio.ensure_future(service.run(running))
         stopping = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
-            await shared_bus.stop()
-            await _finish(work, stop)
+            await _finish(running, work)
         finally:
             stopping.cancel()
             work.cancel()
@@ -241,40 +229,20 @@ async def _run(service: Service[C], settings: C, stop: asyncio.Event) -> None:
             logger.info("service stopped", extra={"replica": replica})
 
 
-async def _finish(work: asyncio.Future[None], stop: asyncio.Event) -> None:
-    """Let a service that was told to stop finish, within reason; without its log it has nothing to finish."""
-    done, _ = await asyncio.wait((work,), timeout=STOP_WITHIN_S if stop.is_set() else None)
-    if not done:
+async def _finish(running: Running[C], work: asyncio.Future[None]) -> None:
+    """Hand back at once and let what is in hand finish, within reason; without its log a service has nothing to finish."""
+    try:
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await running.bus.stop()
+            await asyncio.wait((work,))
+    except TimeoutError:
         logger.warning("not finished in time, ended all the same", extra={"seconds": STOP_WITHIN_S})
         return
     try:
         await work
     except* BusDown:
-        if not stop.is_set():
+        if not running.stop.is_set():
             raise
-
-
-@contextlib.asynccontextmanager
-async def _serving(service: Service[C], running: Running[C]) -> AsyncIterator[None]:
-    listener = bound_socket(running.settings.http_host, running.settings.http_port)
-    host, port = listener.getsockname()[:2]
-    running.facts.setdefault("http", lambda: f"http://{host}:{port}")
-    routes = service.routes(running) if service.routes else None
-    web = _Web(
-        uvicorn.Config(
-            http.app(service.name, problems=running.problems, status=running.status, routes=routes),
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    serving = asyncio.ensure_future(web.serve(sockets=[listener]))
-    try:
-        yield
-    finally:
-        web.should_exit = True
-        await serving
-        listener.close()
 
 
 @contextlib.asynccontextmanager
