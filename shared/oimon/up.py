@@ -15,7 +15,8 @@ from oimon import embedded
 from oimon.bus.redis import RedisBus
 from oimon.config import Settings, load, run_file
 from oimon.errors import BusDown, ConfigError
-from oimon.service import bound_socket, find, names
+from oimon.http import bound_socket
+from oimon.service import find, names
 from oimon.supervisor import Child, Supervisor
 from oimon.terms import Segment
 
