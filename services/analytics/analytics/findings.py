@@ -6,18 +6,19 @@ from functools import cached_property
 
 from analytics.cells import Cell, known
 from analytics.situation import Before, ChainNow, Classes, Interest, MarketNow
-from oimon.core.direction import Component, DirectionScore, Part
+from oimon.core.chain import CE, PE
+from oimon.core.direction import Component, DirectionScore, Part, confidence_factor
 from oimon.core.direction_filter import DirectionState
 from oimon.core.forward import RATE, Forward
 from oimon.core.gex import Gex, gex
 from oimon.core.net_build_up import NetBuildUp
 from oimon.core.pcr import PcrSlope
 from oimon.core.quality import ChainQuality
-from oimon.core.signal import View
+from oimon.core.signal import Conditions, View, signal
 from oimon.core.smile import Smile
 from oimon.core.straddle import Straddle, expected_move, straddle
 from oimon.messages import Event
-from oimon.terms import BuildUp
+from oimon.terms import BuildUp, Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,16 +84,35 @@ class Flow:
     basis_then: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Judgement:
-    """Direction and signal (6, 7.1)."""
+    """Direction and signal (6, 7.1); the signal too is worked out when it is asked for."""
 
+    chain: ChainNow
+    market: MarketNow
+    reference: Reference
+    quality: ChainQuality
     parts: Mapping[Component, Part]
     slope: PcrSlope | None
     scored: DirectionScore
     state: DirectionState
-    confidence: float
-    view: View
+
+    @cached_property
+    def confidence(self) -> float:
+        """Strength of the evidence for the label, 0 to 1."""
+        scored, quality = self.scored, self.quality.quality
+        return confidence_factor(self.state.smoothed, scored.agreement, scored.coverage, quality)
+
+    @cached_property
+    def view(self) -> View:
+        """The signal, and what holds it back."""
+        conditions = Conditions(
+            market=self.market.market,
+            is_in_entry_window=self.chain.is_in_entry_window,
+            quality=self.quality.quality,
+            spread_share=_spread(self.chain, self.reference.atm, self.state.label),
+        )
+        return signal(self.state.label, self.confidence, conditions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,3 +129,17 @@ class Findings:
     judgement: Judgement
     events: list[Event]
     after: Before
+
+
+def _spread(chain: ChainNow, atm: int | None, label: Direction) -> float | None:
+    """Return spread over mid of the leg that the label would buy; of no label the wider of both."""
+    if atm is None:
+        return None
+    sides = {Direction.BULLISH: (CE,), Direction.BEARISH: (PE,), Direction.NEUTRAL: (CE, PE)}
+    shares: list[float] = []
+    for side in sides[label]:
+        bid, ask = chain.cells.item(Cell.BID, side, atm), chain.cells.item(Cell.ASK, side, atm)
+        if not (bid > 0 and ask >= bid):
+            return None
+        shares.append(2.0 * (ask - bid) / (ask + bid))
+    return max(shares)

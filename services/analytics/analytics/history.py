@@ -135,7 +135,8 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
         since_s = now_s - self._times[-1]
         if since_s >= QUIET_S:
             return True
-        return since_s >= SPACING_S and not np.array_equal(oi, self._samples[-1].oi, equal_nan=True)
+        # as bytes, so that what is unknown is the same as before
+        return since_s >= SPACING_S and oi.tobytes() != self._samples[-1].oi.tobytes()
 
     def append(self, sample: Sample) -> None:
         """Add a sample, and drop what is older than any window asks for."""

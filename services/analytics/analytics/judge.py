@@ -1,15 +1,12 @@
 """What all of it adds up to: components, direction, signal (pure)."""
 
-from analytics.cells import Cell
 from analytics.findings import Flow, Judgement, Reference, Volatility
 from analytics.situation import Before, ChainNow, Interest, MarketNow
-from oimon.core.chain import CE, PE
 from oimon.core.coi import coi_score
 from oimon.core.direction import (
     NOT_APPLICABLE,
     Component,
     Part,
-    confidence_factor,
     direction_score,
 )
 from oimon.core.direction_filter import direction_filter
@@ -17,10 +14,8 @@ from oimon.core.futures import futures_score
 from oimon.core.max_pain import max_pain_applies, max_pain_score
 from oimon.core.pcr import pcr_level_score, pcr_slope
 from oimon.core.quality import ChainQuality
-from oimon.core.signal import Conditions, signal
 from oimon.core.skew import skew_score
 from oimon.core.walls import SupportResistance, sr_position_score
-from oimon.terms import Direction
 
 
 def judge(
@@ -59,22 +54,15 @@ def judge(
         coverage=scored.coverage,
         quality=quality.quality,
     )
-    confidence = confidence_factor(
-        state.smoothed, scored.agreement, scored.coverage, quality.quality
-    )
-    conditions = Conditions(
-        market=market.market,
-        is_in_entry_window=chain.is_in_entry_window,
-        quality=quality.quality,
-        spread_share=_spread(chain, reference.atm, state.label),
-    )
     return Judgement(
+        chain=chain,
+        market=market,
+        reference=reference,
+        quality=quality,
         parts=parts,
         slope=slope,
         scored=scored,
         state=state,
-        confidence=confidence,
-        view=signal(state.label, confidence, conditions),
     )
 
 
@@ -123,17 +111,3 @@ def _position(level: float | None, found: SupportResistance, before: Before) -> 
     return sr_position_score(
         level, support[0] if support else None, resistance[0] if resistance else None
     )
-
-
-def _spread(chain: ChainNow, atm: int | None, label: Direction) -> float | None:
-    """Return spread over mid of the leg that the label would buy; of no label the wider of both."""
-    if atm is None:
-        return None
-    sides = {Direction.BULLISH: (CE,), Direction.BEARISH: (PE,), Direction.NEUTRAL: (CE, PE)}
-    shares: list[float] = []
-    for side in sides[label]:
-        bid, ask = chain.cells.item(Cell.BID, side, atm), chain.cells.item(Cell.ASK, side, atm)
-        if not (bid > 0 and ask >= bid):
-            return None
-        shares.append(2.0 * (ask - bid) / (ask + bid))
-    return max(shares)

@@ -12,7 +12,7 @@ from analytics.cells import Cell
 from analytics.findings import Findings
 from analytics.situation import CHAINS_KEPT, ChainCells, marks_of
 from analytics.words import line
-from oimon.core.direction import against
+from oimon.core.direction import Component, against
 from oimon.core.implied_vol import IV_STATUSES
 from oimon.messages import (
     Chain,
@@ -31,6 +31,8 @@ AGAINST = 3  # contrary lines shown
 _MADE_HERE = {"mark_source", "build_up", "delta"}
 _CELLS = {f.name: getattr(Cell, f.name.upper()) for f in fields(Legs) if f.name not in _MADE_HERE}
 """Cell of each column of the message."""
+
+_NAMES = {part: part.value for part in Component}  # asking an enum takes ten times as long
 
 _NO_SPOT = "no price of the underlying yet"
 _NO_VOLATILITY = "no at-the-money volatility"
@@ -76,7 +78,7 @@ def expiry_fields(found: Findings) -> dict[str, Any]:
     """
     chain, judged, levels = found.chain, found.judgement, found.interest.levels
     contributions, coi, told = _contributions(found), _coi(found), _nullable(found)
-    contrary = {name.value for name, _ in against(judged.scored)}
+    contrary = {_NAMES[name] for name, _ in against(judged.scored)}
     return dict(
         told,
         why_null=_why_null(told, coi, _why_no_iv(found)),
@@ -94,7 +96,7 @@ def expiry_fields(found: Findings) -> dict[str, Any]:
         agreement=judged.scored.agreement,
         coverage=judged.scored.coverage,
         components={
-            name.value: ComponentReading(score=part.score, status=part.status.value)
+            _NAMES[name]: ComponentReading(score=part.score, status=part.status.value)
             for name, part in judged.parts.items()
         },
         contributions=contributions,
@@ -177,7 +179,7 @@ def _why_no_iv(found: Findings) -> str | None:
 
 def _contributions(found: Findings) -> list[Contribution]:
     return [
-        (name.value, share, line(name, share, found))
+        (_NAMES[name], share, line(name, share, found))
         for name, share in found.judgement.scored.contributions
     ]
 

@@ -71,7 +71,7 @@ def side_totals(column: FloatArray) -> tuple[float, float]:
     """
     calls, puts = np.add.reduce(column, axis=1).tolist()
     if math.isnan(calls + puts):
-        calls, puts = np.nansum(column, axis=1).tolist()
+        calls, puts = np.add.reduce(np.where(np.isnan(column), 0.0, column), axis=1).tolist()
     return calls, puts
 
 

@@ -83,15 +83,14 @@ def direction_score(parts: Mapping[Component, Part]) -> DirectionScore:
 
     Source: analytics specification, 6.1.
     """
-    weighed = {
-        name: WEIGHTS[name] * part.score for name, part in parts.items() if part.score is not None
-    }
-    base = sum(
-        weight
-        for name, weight in WEIGHTS.items()
-        if parts.get(name, _MISSING).status is not Status.NOT_APPLICABLE
-    )
-    weight = sum(WEIGHTS[name] for name in weighed)
+    weighed, weight, base = {}, 0.0, 0.0
+    for name, part in parts.items():
+        if part.score is not None:
+            weighed[name] = WEIGHTS[name] * part.score
+            weight += WEIGHTS[name]
+    for name, share in WEIGHTS.items():
+        if parts.get(name, _MISSING).status is not Status.NOT_APPLICABLE:
+            base += share
     if not weight:
         return DirectionScore(score=0.0, agreement=0.0, coverage=0.0, contributions=())
     total, size = sum(weighed.values()), sum(map(abs, weighed.values()))

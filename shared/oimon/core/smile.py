@@ -127,6 +127,6 @@ def _measured(
 def _at(points: list[tuple[float, float]], target: float) -> float | None:
     """Return the volatility where N(d1) is the target, in the first pair of points around it."""
     for (x0, y0), (x1, y1) in pairwise(points):
-        if min(x0, x1) <= target <= max(x0, x1):
+        if x0 <= target <= x1 or x1 <= target <= x0:
             return y0 if x0 == x1 else y0 + (y1 - y0) * (target - x0) / (x1 - x0)
     return None
