@@ -1,11 +1,13 @@
 """How every service is and how old what they know, read from the bus: what ``oi status`` prints."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from oimon.bus import Entry
 from oimon.bus.redis import RedisBus
@@ -13,6 +15,9 @@ from oimon.clock import Clock
 from oimon.errors import BusDown, ConfigError, PoisonMessage
 from oimon.messages import ANALYSIS, ChainAnalysis, QuoteBoard
 from oimon.terms import SERVICES
+
+SHOWN = 12
+"""Partitions of one replica that a person is shown; machines are given all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,25 +39,41 @@ class System:
 
     services: Sequence[Mapping[str, Any]]
     ages: Sequence[Ages]
+    contested: Sequence[str] = ()
+    """Which partitions more than one replica says that it owns, in plain words."""
+
+    @property
+    def _staying(self) -> list[Mapping[str, Any]]:
+        return [item for item in self.services if item["state"] != "stopping"]
 
     @property
     def missing(self) -> list[str]:
-        """Services without a live replica."""
-        return [name for name in SERVICES if name not in {s["service"] for s in self.services}]
+        """Services without a live replica; one that is being stopped is none."""
+        return [name for name in SERVICES if name not in {s["service"] for s in self._staying}]
 
     @property
     def is_ready(self) -> bool:
-        """Whether every service is there and ready."""
-        return not self.missing and all(s["state"] == "ready" for s in self.services)
+        """Whether every service is there and ready, and nothing is owned twice."""
+        are_ready = all(item["state"] == "ready" for item in self._staying)
+        return are_ready and not self.missing and not self.contested
 
     def plain(self) -> dict[str, Any]:
         """Return the same for machines."""
         return {
             "ready": self.is_ready,
             "missing": self.missing,
+            "contested": list(self.contested),
             "ages": [asdict(ages) for ages in self.ages],
             "services": list(self.services),
         }
+
+
+class _Claim(NamedTuple):
+    """A replica says that it owns a partition."""
+
+    epoch: int
+    replica: str
+    said_ms: int
 
 
 async def read(url: str, clock: Clock) -> System:
@@ -67,13 +88,45 @@ async def read(url: str, clock: Clock) -> System:
             _ages(underlying, await bus.latest(ANALYSIS, underlying), clock)
             for underlying in await bus.partitions()
         ]
-        return System(services=await bus.statuses(), ages=found)
+        services = await bus.statuses()
+        return System(services=services, ages=found, contested=contested(services))
     except BusDown as error:
         raise ConfigError(
             f"{error}. Start everything with `oi up`, or set REDIS_URL to where it runs"
         ) from error
     finally:
         await bus.close()
+
+
+def contested(services: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return, in plain words, which partitions more than one replica says that it owns.
+
+    An epoch is the instant, in ms, at which it was granted. What a replica said before somebody else was granted a newer one
+    contradicts nothing: it has handed over since, or died.
+
+    Args:
+        services: the statuses of the replicas.
+    """
+    claims = defaultdict(list)
+    for item in services:
+        for held in item["partitions"]:
+            claim = _Claim(held["epoch"], item["replica"], item["at_us"] // 1000)
+            claims[held["role"], held["partition"]].append(claim)
+    found = []
+    for (role, partition), claimed in sorted(claims.items()):
+        newest = max(claimed)
+        still = sorted(each for each in claimed if each is newest or each.said_ms > newest.epoch)
+        if len(still) > 1:
+            found.append(_dispute(role, partition, still))
+    return found
+
+
+def _dispute(role: str, partition: str, claims: Sequence[_Claim]) -> str:
+    names = " and ".join(f"{each.replica} (epoch {each.epoch})" for each in claims)
+    return (
+        f"{role} of {partition} is claimed by {names}: the log takes only the writes of {claims[-1].replica}; "
+        f"should this stay for more than some seconds, restart {claims[0].replica}"
+    )
 
 
 def _ages(underlying: str, entry: Entry | None, clock: Clock) -> Ages:
@@ -102,25 +155,47 @@ def _ages(underlying: str, entry: Entry | None, clock: Clock) -> Ages:
 
 def tables(system: System) -> Group:
     """Return the same for people."""
-    return Group(_services(system), _underlyings(system.ages))
+    disputes = [Text(words, style="bold red") for words in system.contested]
+    return Group(_services(system), *disputes, _underlyings(system.ages))
 
 
 def _services(system: System) -> Table:
+    """Return a row for each replica, and one for each service that has none."""
     shown = Table(title="Services", title_justify="left")
-    for column in ("service", "state", "partitions", "feed, model, database", "last error"):
+    for column in ("service", "replica", "state", "owns", "feed, model, database", "last error"):
         shown.add_column(column)
     for item in sorted(system.services, key=lambda s: (s["service"], s["replica"])):
-        held = ", ".join(f"{p['partition']} (lag {p['lag']})" for p in item["partitions"]) or "--"
         errors = [
             *item["problems"],
             *(p["last_error"] for p in item["partitions"]),
             item["last_error"],
         ]
         words = "; ".join(dict.fromkeys(filter(None, errors))) or "--"
-        shown.add_row(item["service"], item["state"], held, _facts(item), words)
+        shown.add_row(
+            item["service"], item["replica"], item["state"], _owned(item), _facts(item), words
+        )
     for name in system.missing:
-        shown.add_row(name, "not running", "--", "--", "no status in the last 10 s")
+        shown.add_row(name, "--", "not running", "--", "--", "no status in the last 10 s")
     return shown
+
+
+def _owned(item: Mapping[str, Any]) -> str:
+    """Return what a replica owns, a line each: partition, epoch, and how far behind it is."""
+    held = item["partitions"]
+    lines = [
+        f"{each['role']} of {each['partition']}, epoch {each['epoch']}, {_behind(each)}"
+        for each in held[:SHOWN]
+    ]
+    if len(held) > SHOWN:
+        lines.append(f"and {len(held) - SHOWN} more")
+    return "\n".join(lines) or "--"
+
+
+def _behind(held: Mapping[str, Any]) -> str:
+    if not held["restored"]:
+        return "being restored"
+    words = f"{held['lag']} behind ({held['lag_s']:.1f} s)" if held["lag"] else "nothing behind"
+    return f"{words}, {held['parked']} parked" if held["parked"] else words
 
 
 def _underlyings(found: Sequence[Ages]) -> Table:

@@ -20,7 +20,7 @@ from tests.unit.notifier.samples import make_analysis
 def a_status(service: str, **fields) -> dict:
     return {
         "service": service, "replica": f"{service}-1", "state": "ready", "problems": [], "partitions": [],
-        "last_error": None, **fields,
+        "last_error": None, "at_us": 0, **fields,
     }  # fmt: skip
 
 
