@@ -4,6 +4,7 @@ import dataclasses
 import time
 
 import pytest
+from prometheus_client import REGISTRY
 
 from coach_minimal.config import Config
 from coach_minimal.main import role as minimal_role
@@ -241,6 +242,21 @@ async def test_settings_lead_to_the_model_they_name(server):
         await eventually(lambda: desk.hear("NIFTY").answer)
 
     assert (server.requests[0]["model"], server.keys) == ("a-local-one", ["bearer none"])
+
+
+async def test_the_share_of_the_budget_that_is_used_is_told(server):
+    limits = {"model_budget_calls": 4, "model_budget_inr": 1000.0}
+    settings = load(Config, {"model_base_url": server.base_url, **limits})
+
+    async with desk_of(
+        settings, CLOCK, Coach.MINIMAL, model=NAME, timeout_s=2.5, max_tokens=9
+    ) as desk:
+        duty = minimal_role(settings, desk)
+        duty.handle(duty.start("NIFTY"), now(make_analysis()))
+        await eventually(lambda: desk.hear("NIFTY").answer)
+        used = REGISTRY.get_sample_value("oi_model_budget_ratio", {"coach": Coach.MINIMAL})
+
+    assert used == 0.25
 
 
 async def test_a_beat_never_waits_for_a_model(server, make_model):

@@ -52,7 +52,9 @@ async def desk_of(
         timeout_s=timeout_s,
         max_tokens=max_tokens,
     )
-    client = OpenAiModel(asked, _budget(settings, clock), clock)
+    budget = _budget(settings, clock)
+    metrics.BUDGET_USED.labels(coach).set_function(budget.used)
+    client = OpenAiModel(asked, budget, clock)
     await client.open()
     try:
         async with open_desk(client, coach, clock) as desk:

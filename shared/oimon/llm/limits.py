@@ -64,6 +64,14 @@ class Budget:
         if cost_usd is not None:
             self._spent_inr = max(0.0, self._spent_inr + (cost_usd - taken_usd) * self._usd_inr)
 
+    def used(self) -> float:
+        """Return the share of the day's questions or money that is used, whichever is greater; of nothing, nothing is."""
+        self._turn()
+        return max(
+            self._asked / self._calls if self._calls else 0.0,
+            self._spent_inr / self._inr if self._inr else 0.0,
+        )
+
     def status(self) -> dict[str, Any]:
         """Return the day's use."""
         self._turn()

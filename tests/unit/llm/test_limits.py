@@ -94,3 +94,16 @@ def test_the_day_that_counts_is_indias():
 def test_a_budget_of_nothing_is_always_spent():
     assert make_budget(ManualClock(DAY_US), calls=0).is_spent()
     assert make_budget(ManualClock(DAY_US), inr=0.0).is_spent()
+
+
+def test_what_is_used_is_the_greater_share_of_questions_and_money():
+    budget = make_budget(ManualClock(DAY_US), calls=4)
+
+    budget.take(0.0)
+    by_questions = budget.used()
+    budget.take(0.08)
+    by_money = budget.used()
+
+    assert by_questions == 0.25
+    assert round(by_money, 6) == 0.8
+    assert make_budget(ManualClock(DAY_US), calls=0).used() == 0.0
