@@ -3,12 +3,20 @@
 ``python -m tests.chaos.without fence,cursor,ids run analytics`` · ``python -m tests.chaos.without pseq feed SETTINGS``
 """
 
+import asyncio
 import pathlib
+import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib import import_module
 from importlib.resources import files
+from typing import Any
 
+from prometheus_client import Gauge
+
+from oimon.errors import BusDown, PoisonMessage
 from tests.chaos.planted import MISTAKES
+from tests.chaos.processes import clean_environment, python
 
 _SCRIPTS = pathlib.Path(str(files("oimon.bus") / "scripts"))
 
@@ -74,74 +82,141 @@ def _rewrite_scripts(removed: Sequence[str]) -> None:
 
 
 # --- protections that are code -----------------------------------------------------------------------------------------
+# What is changed is imported by the one who changes it: a script is read, and a limit taken over, when its module is loaded.
 
 
-def _restore() -> None:
-    from oimon.bus import seat  # noqa: PLC0415 - after the scripts are rewritten
+def _put(place: str, name: str, instead: object) -> None:
+    """Replace what a module, or a class of it (``module:class``), calls ``name``.
 
-    async def start_empty(self, first) -> None:
-        """Restore nothing."""
-
-    seat.Seat._restore = start_empty
-
-
-def _lease(ttl_ms: int) -> Callable[[], None]:
-    def change() -> None:
-        from oimon.bus import log  # noqa: PLC0415
-
-        log.LEASE_TTL_MS = ttl_ms
-
-    return change
+    Raises:
+        AttributeError: there is no such thing any more.
+    """
+    module, _, cls = place.partition(":")
+    owner: Any = import_module(module)
+    if cls:
+        owner = getattr(owner, cls)
+    getattr(owner, name)
+    setattr(owner, name, instead)
 
 
-def _release() -> None:
-    from oimon.bus.redis import RedisLog  # noqa: PLC0415
+async def _nothing(*_: object, **__: object) -> None:
+    """Do nothing."""
 
-    async def keep(self, lease, snapshot=None) -> None:
-        """Let the lease run out instead."""
 
-    RedisLog.release = keep
+def _lease(ttl_ms: int) -> None:
+    _put("oimon.bus.log", "LEASE_TTL_MS", ttl_ms)
 
 
 def _patience() -> None:
-    from oimon.bus.patience import Patience  # noqa: PLC0415
-
-    async def give_up(self, error, attempt=0) -> None:
+    async def give_up(_self: object, error: BusDown, _attempt: int = 0) -> None:
         raise error
 
-    Patience.wait_out = give_up
+    _put("oimon.bus.patience:Patience", "wait_out", give_up)
+
+
+def _drop() -> None:
+    """Keep the state when the log is away, and call again as if nothing had happened."""
+    from oimon.bus.redis import RedisLog  # noqa: PLC0415 - see above
+
+    def repeated(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def again(*args: object, **options: object) -> Any:
+            while True:
+                try:
+                    return await call(*args, **options)
+                except BusDown:
+                    await asyncio.sleep(0.1)
+
+        return again
+
+    for name in ("acquire", "commit", "read"):
+        _put("oimon.bus.redis:RedisLog", name, repeated(getattr(RedisLog, name)))
+
+
+def _rollback() -> None:
+    async def renew(seat: Any) -> None:
+        await seat._log.acquire(seat._role.name, seat._partition)
+
+    _put("oimon.bus.seat:Seat", "_renew", renew)
+    _put("oimon.bus.seat:Seat", "_check_numbers", lambda *_: None)
+    _put("oimon.bus.owner:_Share", "_compare", lambda *_: None)
+
+
+async def _first_attempt(*_: object) -> int:
+    """Say that every entry is tried for the first time."""
+    return 1
+
+
+def _refusal() -> None:
+    """Believe what a snapshot says."""
+
+    def believe(_schema: int, data: bytes) -> Any:
+        raise RuntimeError(f"a snapshot that nobody checks: {data[:40]!r}")
+
+    _put("oimon.bus.seat", "unpack", believe)
+
+
+def _unknown_fields() -> None:
+    """Refuse what says more than this version knows."""
+    from oimon import codec  # noqa: PLC0415 - see above
+
+    decode = codec.decode
+
+    def strict(kind: str, version: int, data: bytes) -> Any:
+        if version > 1:
+            raise PoisonMessage(f"schema must be 1, was {version}")
+        return decode(kind, version, data)
+
+    _put("oimon.codec", "decode", strict)
 
 
 _CODE_CHANGES: Mapping[str, Callable[[], None]] = {
-    "restore": _restore,
-    "lease": _lease(300),
-    "long-lease": _lease(15_000),
-    "release": _release,
+    "aof": lambda: None,  # the server's own
+    "clock-offset": lambda: _put(
+        "oimon.metrics", "CLOCK_OFFSET", Gauge("unseen", "", registry=None)
+    ),
+    "drop": _drop,
+    "holes": lambda: _put("oimon.bus.seat:Seat", "_check_numbers", lambda *_: None),
+    "lease": lambda: _lease(300),
+    "long-lease": lambda: _lease(15_000),
+    "parking": lambda: _put("oimon.bus.redis:RedisLog", "attempt", _first_attempt),
     "patience": _patience,
-    "aof": lambda: None,  # the server's
+    "poison": lambda: _put("oimon.bus.seat:Seat", "_park", None),
+    "refusal": _refusal,
+    "release": lambda: _put("oimon.bus.redis:RedisLog", "release", _nothing),
+    "restore": lambda: _put("oimon.bus.seat:Seat", "_restore", _nothing),
+    "rollback": _rollback,
+    "unknown-fields": _unknown_fields,
+    "watchdog": lambda: _put("oimon.watchdog:Watchdog", "_end", lambda _: None),
 }
+"""Protections that are code, or of the server: name, what removes it."""
 
 
 def check(names: Sequence[str]) -> None:
     """Make sure that protections can be removed: otherwise a row would fail for a reason that proves nothing.
 
     Raises:
-        ValueError: a name that is neither a protection nor a mistake, or a line of a script that is not there any more.
+        ValueError: a name that is neither a protection nor a mistake, or something that is to be changed is not there any more.
     """
-    unknown = set(names) - {*_SCRIPT_CHANGES, *_CODE_CHANGES, *MISTAKES}
-    if unknown:
-        raise ValueError(f"neither protection nor mistake: {', '.join(sorted(unknown))}")
-    for script in {script for name in names for script in _SCRIPT_CHANGES.get(name, {})}:
-        script_text(script, names)
+    command = python("tests.chaos.without", ",".join(names), "check")
+    tried = subprocess.run(
+        command, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    if tried.returncode:
+        raise ValueError(tried.stderr.splitlines()[-1])
 
 
 def remove(names: Sequence[str]) -> None:
     """Remove protections and plant mistakes, before anything of the product is used.
 
     Raises:
-        ValueError: see ``check``.
+        ValueError: a name that is neither, or a line of a script that is not there any more.
+        AttributeError: the code that is to be changed is not there any more.
     """
-    check(names)
+    unknown = set(names) - {*_SCRIPT_CHANGES, *_CODE_CHANGES, *MISTAKES}
+    if unknown:
+        raise ValueError(f"neither protection nor mistake: {', '.join(sorted(unknown))}")
+    for script in {script for name in names for script in _SCRIPT_CHANGES.get(name, {})}:
+        script_text(script, names)
     _rewrite_scripts([name for name in names if name in _SCRIPT_CHANGES])
     for name in names:
         change = _CODE_CHANGES.get(name) or MISTAKES.get(name)
@@ -150,8 +225,10 @@ def remove(names: Sequence[str]) -> None:
 
 
 def main(names: str, what: str, *arguments: str) -> None:
-    """Run a service (``run NAME …``) or the feeder (``feed SETTINGS``) so."""
+    """Run a service (``run NAME …``) or the feeder (``feed SETTINGS``) so, or only try whether it can be done (``check``)."""
     remove(names.split(","))
+    if what == "check":
+        return
     if what == "feed":
         from tests.chaos import feeder  # noqa: PLC0415
 

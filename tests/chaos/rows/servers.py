@@ -219,7 +219,7 @@ ROWS = (
         inject=cut_the_log_back,
         faults=10,
         quick=2,
-        protection="cursor,input,rollback",
+        protection="drop,cursor,input,rollback",
     ),
     Row(
         number=11,
