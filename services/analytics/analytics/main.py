@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analytics.config import AnalyticsSettings
-from analytics.desk import Desk, handle
+from analytics.desk import Desk, handle, replay
 from analytics.keeping import KEEPING
 from oimon import metrics
 from oimon.bus import Entry, Output, Role
@@ -21,6 +21,7 @@ def role() -> Role[Desk]:
         writes=ANALYSIS,
         start=lambda partition: Desk(partition=partition),
         handle=handle,
+        replay=replay,
         begins=_begins,
         keeping=KEEPING,
     )

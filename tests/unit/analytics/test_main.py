@@ -32,6 +32,24 @@ def test_the_duty_reads_ticks_and_writes_analyses():
     assert role.start("NIFTY").partition == "NIFTY"
 
 
+def test_the_duty_can_be_taken_up_where_another_replica_left_it():
+    role, session = main.role(), make_session(strikes=3)
+    batch = make_batch(session, market_ticks(session, 0), START_US)
+    entries = [
+        entry(message, n)
+        for n, message in enumerate((session, batch, make_beat(START_US + 1_000_000)), 1)
+    ]
+    ours, theirs = role.start("NIFTY"), role.start("NIFTY")
+
+    for one in entries[:2]:
+        theirs, _ = role.handle(theirs, one)
+        ours = role.replay(ours, one)
+    ours = role.keeping.thaw("NIFTY", role.keeping.freeze(ours))
+
+    answers = [codec.encode(role.handle(desk, entries[2])[1][0].message) for desk in (ours, theirs)]
+    assert answers[0] == answers[1]
+
+
 def test_analyses_and_dropped_ticks_are_counted():
     session = make_session(strikes=3)
     batch = make_batch(session, market_ticks(session, 0), START_US)
