@@ -6,9 +6,7 @@ import gc
 import logging
 import os
 import secrets
-import signal
 import socket
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points, version
@@ -25,12 +23,14 @@ from oimon.clock import Clock, SystemClock
 from oimon.config import Settings, bus_address, load
 from oimon.errors import BusDown, ConfigError
 from oimon.messages import Message
+from oimon.signals import stop_on_signals, stop_with_stdin
 from oimon.watchdog import Watchdog
 
 C = TypeVar("C", bound=Settings)
 logger = logging.getLogger(__name__)
 GROUP = "oimon.services"
 STOP_WITHIN_S = 6.0
+LAST_STATUS_S = 0.5
 
 
 @dataclass(kw_only=True)
@@ -152,8 +152,22 @@ def run_services(wanted: Sequence[str], *, attached: bool = False) -> None:
         raise ConfigError("\n".join(problems))
     log.configure("+".join(wanted), level=chosen[0][1].log_level, file=chosen[0][1].log_file)
     calm_garbage()
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(_run_all(chosen, attached=attached))
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_run_all(chosen, attached=attached))
+    except ExceptionGroup as group:
+        wrong, others = group.split(ConfigError)
+        if wrong is None or others is not None:
+            raise
+        raise ConfigError("\n".join(dict.fromkeys(_words(wrong)))) from group
+
+
+def _words(group: ExceptionGroup[Any]) -> Iterator[str]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _words(error)
+        else:
+            yield str(error)
 
 
 def calm_garbage() -> None:
@@ -173,9 +187,9 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 async def _run_all(chosen: Sequence[tuple[Service[Any], Any]], *, attached: bool) -> None:
     stop = asyncio.Event()
-    _stop_on_signals(stop)
+    stop_on_signals(stop)
     if attached:
-        _stop_with_stdin(stop)
+        stop_with_stdin(stop)
     watchdog = Watchdog()
     watchdog.start()
     try:
@@ -222,6 +236,7 @@ async def _run(service: Service[C], settings: C, stop: asyncio.Event, watchdog: 
         try:
             await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
             await _finish(running, work)
+            await _report_last(running)
         finally:
             stopping.cancel()
             work.cancel()
@@ -245,6 +260,13 @@ async def _finish(running: Running[C], work: asyncio.Future[None]) -> None:
             raise
 
 
+async def _report_last(running: Running[C]) -> None:
+    """Leave a status that owns nothing any more: the one before would be read for ten more seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_STATUS_S):
+            await running.bus.put_status(running.name, running.replica, running.status())
+
+
 @contextlib.asynccontextmanager
 async def _reporting(running: Running[C]) -> AsyncIterator[None]:
     """Put the status where ``oi status`` reads it, each second, and measure how late the loop wakes up."""
@@ -263,36 +285,3 @@ async def _reporting(running: Running[C]) -> AsyncIterator[None]:
         reporting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await reporting
-
-
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-
-    signals = 0
-
-    def on_signal() -> None:
-        nonlocal signals
-        signals += 1
-        if signals > 1:  # a second signal: at once
-            os._exit(1)
-        stop.set()
-
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-        number = getattr(signal, name, None)
-        if number is None:
-            continue
-        try:
-            loop.add_signal_handler(number, on_signal)
-        except NotImplementedError:  # Windows has no loop handlers
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_signal))
-
-
-def _stop_with_stdin(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            pass
-        loop.call_soon_threadsafe(stop.set)
-
-    threading.Thread(target=watch, name="stdin", daemon=True).start()
