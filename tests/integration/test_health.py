@@ -20,6 +20,7 @@ from tests.integration.conftest import a_server, free_port
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 RUN = "import sys; from oimon.service import run_services; run_services(sys.argv[1:])"
+COMMAND = "import sys; from oimon import cli; sys.argv = ['oi', 'run', 'analytics']; cli.main()"
 ODD = """
 import asyncio, time
 from oimon import service
@@ -129,6 +130,18 @@ async def test_a_service_without_redis_is_healthy_but_not_ready_and_says_why(sta
 
     assert healthy.status_code == 200
     assert any("does not answer" in reason for reason in reasons)
+
+
+async def test_a_service_that_redis_refuses_ends_and_says_so_in_one_line(start, own_url):
+    service = start(COMMAND, own_url.replace("//", "//nobody:wrong-password@"))
+
+    _, words = await asyncio.to_thread(service.child.communicate, timeout=20)
+
+    assert service.child.returncode == 2
+    assert words.startswith(b"Redis at 127.0.0.1:")
+    assert b"refused its user 'nobody'" in words
+    assert len(words.splitlines()) == 1
+    assert b"wrong-password" not in words
 
 
 async def _reasons(service) -> list[str]:
