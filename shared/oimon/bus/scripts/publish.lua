@@ -8,12 +8,11 @@ if own[1] ~= ARGV[1] or own[2] ~= ARGV[2] then return redis.error_reply('FENCED'
 if tonumber(ARGV[3]) <= tonumber(own[3] or '0') then return {0} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local oldest = string.format('%.0f', now_ms - tonumber(ARGV[5]))
-local n = tonumber(own[4] or '0')
+local before = tonumber(own[4] or '0')
+local n = before
 local function add(kind, data)
   n = n + 1
-  redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'n', string.format('%.0f', n), 'at', string.format('%.0f', now_ms),
-    'w', ARGV[1], 'v', ARGV[11], 't', kind, 'd', data)
+  redis.call('XADD', KEYS[1], '*', 'n', n, 'at', now_ms, 'w', ARGV[1], 'v', ARGV[11], 't', kind, 'd', data)
 end
 for i = 12, #ARGV, 2 do add(ARGV[i], ARGV[i + 1]) end
 local last = (own[5] == ARGV[7]) and tonumber(own[6] or '0') or 0
@@ -31,7 +30,9 @@ if due > last then
   add('beat', ARGV[10] .. string.format('%.0f', due) .. '}')
   last = due
 end
-if n % 64 == 0 then redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[6]) end -- a belt: age is the rule
-redis.call('HSET', KEYS[2], 'pseq', ARGV[3], 'out_n', string.format('%.0f', n), 'run', ARGV[7],
-  'beat', string.format('%.0f', last), 'until', string.format('%.0f', now_ms + tonumber(ARGV[4])))
-return {1, string.format('%.0f', beat)}
+redis.call('HSET', KEYS[2], 'pseq', ARGV[3], 'out_n', n, 'run', ARGV[7], 'beat', last, 'until', now_ms + ARGV[4])
+if math.floor(n / 16) > math.floor(before / 16) then -- trimming is approximate anyway, and costs
+  redis.call('XTRIM', KEYS[1], 'MINID', '~', now_ms - ARGV[5])
+  redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[6]) -- a belt: age is the rule
+end
+return {1, beat}

@@ -1,0 +1,160 @@
+"""The connections to Redis, the errors that come of them, and the scripts.
+
+Client rules (bus contract, section 13): no silent retries of writes, a socket time-out above every BLOCK, protocol 2, blocking
+reads on connections of their own.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    ClusterDownError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+
+from oimon import metrics
+from oimon.errors import BusDown, ConfigError, LostOwnership, OimonError
+
+SOCKET_TIMEOUT_S = 5.0
+_CLUSTER = "redis+cluster://", "rediss+cluster://"
+_UNWRITABLE = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError)
+"""Answers of a server that cannot write now, of which the client makes classes of their own; their text lacks the code."""
+_UNWRITABLE_CODES = {"MISCONF", "BUSY", "NOREPLICAS"}
+"""The other ones."""
+_REFUSED = (AuthenticationError, AuthorizationError, NoPermissionError)
+_REFUSED_IN_SCRIPT = ("ACL failure in script", "ERR ACL failure in script")
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script and the name that a server knows it by."""
+
+    text: str
+    sha: str
+
+
+@cache
+def _script(name: str) -> Script:
+    text = (files("oimon.bus") / "scripts" / f"{name}.lua").read_text(encoding="utf-8")
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+class Client:
+    """Connections to one server, or to a cluster, for everything that does not block and for what does.
+
+    Args:
+        url: ``redis://``, or ``redis+cluster://`` for any node of a cluster; ``rediss`` for TLS.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.is_cluster = url.startswith(_CLUSTER)
+        self.redis = _connect(url, is_cluster=self.is_cluster)
+        self.blocking = _connect(url, is_cluster=self.is_cluster)
+        parts = urlsplit(url)
+        self._where = f"Redis at {parts.hostname or parts.path}" + (
+            f":{parts.port}" if parts.port else ""
+        )
+        self._user = parts.username or "default"
+        self._known: set[str] = set()  # scripts that the server has been sent
+
+    async def ask(self, call: Awaitable[Any]) -> Any:
+        """Return the answer to a call of the client.
+
+        Raises:
+            BusDown: the server does not answer, or cannot write now.
+            LostOwnership: a script has refused to write.
+            ConfigError: the user may not do this.
+            ResponseError: another refusal, which the caller knows of.
+        """
+        task = asyncio.current_task()
+        cancelled = 0 if task is None else task.cancelling()
+        try:
+            answer = await call
+        except (RedisError, RedisClusterException, OSError) as error:
+            told = self._told(error)
+            if told is None:
+                raise
+            raise told from error
+        if task is not None and task.cancelling() > cancelled:
+            raise asyncio.CancelledError  # the client, on Python 3.11, loses a cancellation that meets a reply
+        return answer
+
+    async def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run a script, which must only touch these keys.
+
+        The server is sent its text once, and its short name from then on: a stand-in closes the connection of who names a script
+        that it does not know. A real one says so, having done nothing, when it was restarted meanwhile.
+        """
+        script = _script(name)
+        execute: Any = self.redis.execute_command  # evalsha() and eval() do no more
+        if name in self._known:
+            try:
+                return await self.ask(execute("EVALSHA", script.sha, len(keys), *keys, *args))
+            except NoScriptError:
+                self._known.clear()
+        answer = await self.ask(execute("EVAL", script.text, len(keys), *keys, *args))
+        self._known.add(name)
+        return answer
+
+    def _told(self, error: Exception) -> OimonError | None:
+        """Return what an error of the client means to us; nothing when only its caller can know."""
+        text = _without_pipeline(str(error))
+        if isinstance(error, _REFUSED) or text.startswith(_REFUSED_IN_SCRIPT):
+            return ConfigError(
+                f"{self._where} refused its user {self._user!r}: {text}. Set REDIS_URL to a user and password that it knows,"
+                " and give that user what operations.md lists for the service"
+            )
+        if isinstance(error, ResponseError):
+            if text.startswith(("FENCED", "DIVERGED")):
+                return LostOwnership(text)
+            code = getattr(error, "status_code", None) or text.split(" ", 1)[0]
+            if not isinstance(error, _UNWRITABLE) and code not in _UNWRITABLE_CODES:
+                return None
+            metrics.REDIS_ERRORS.labels(code).inc()
+            return BusDown(f"{self._where} cannot write now: {text}")
+        metrics.REDIS_ERRORS.labels(type(error).__name__).inc()
+        self._known.clear()  # another server may answer next
+        return BusDown(f"{self._where} does not answer: {error}")
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self.redis.aclose()
+        await self.blocking.aclose()
+
+
+def _connect(url: str, *, is_cluster: bool) -> Redis:
+    options: dict[str, Any] = {
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": SOCKET_TIMEOUT_S,
+        "protocol": 2,
+        "max_connections": 1024,
+    }
+    if is_cluster:
+        cluster = RedisCluster.from_url(url.replace("+cluster", "", 1), **options)
+        return cast(Redis, cluster)  # it has the same commands
+    return Redis.from_url(url, **options)
+
+
+def _without_pipeline(text: str) -> str:
+    """Return the server's own words: the client says in front of them which command of a pipeline they answer."""
+    return text.rsplit("of pipeline caused error: ", 1)[-1].lstrip("('\"")

@@ -1,0 +1,53 @@
+"""Replies of Redis, as entries."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from oimon import codec
+from oimon.bus import Entry
+from oimon.bus.log import Parked
+from oimon.bus.redis.keys import stream_of
+
+
+def text(value: Any) -> str:
+    """Return what the server sent as text."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def entry(stream: str, partition: str, entry_id: Any, fields: Mapping[Any, Any]) -> Entry:
+    """Return an entry; fields that are missing are empty, so that decoding it says what is wrong."""
+    get = {text(name): value for name, value in fields.items()}
+    return Entry(
+        stream=stream,
+        partition=partition,
+        id=text(entry_id),
+        kind=text(get.get("t", b"")),
+        version=int(get.get("v", 0)),
+        data=get.get("d", b""),
+        n=int(get.get("n", 0)),
+    )
+
+
+def entries(reply: Any, partition: str) -> list[Entry]:
+    """Return the entries of a reply that names the stream of each."""
+    return [
+        entry(stream_of(text(key)), partition, *row) for key, rows in reply or () for row in rows
+    ]
+
+
+def parked(role: str, partition: str, parked_id: Any, fields: Mapping[Any, Any]) -> Parked:
+    """Return what was set aside."""
+    get = {text(name): value for name, value in fields.items()}
+    return Parked(
+        role=role,
+        why=text(get["why"]),
+        at_ms=int(get["at"]),
+        tries=int(get["tries"]),
+        entry=entry(text(get["s"]), partition, get.get("id", parked_id), fields),
+    )
+
+
+def aside(of: Entry, why: str, tries: int) -> list[Any]:
+    """Return what is kept of an entry that is set aside: why, tries, s, v, t, and d where it is not too large."""
+    told = [why, tries, of.stream, of.version, of.kind]
+    return [*told, of.data] if len(of.data) <= codec.MAX_BYTES else told
