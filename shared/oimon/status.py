@@ -182,10 +182,10 @@ def _services(system: System) -> Table:
 def _owned(item: Mapping[str, Any]) -> str:
     """Return what a replica owns, a line each: partition, epoch, and how far behind it is."""
     held = item["partitions"]
-    lines = [
-        f"{each['role']} of {each['partition']}, epoch {each['epoch']}, {_behind(each)}"
-        for each in held[:SHOWN]
-    ]
+    lines = []
+    for each in held[:SHOWN]:
+        role = "" if each["role"] == item["service"] else f"{each['role']} of "
+        lines.append(f"{role}{each['partition']}, epoch {each['epoch']}, {_behind(each)}")
     if len(held) > SHOWN:
         lines.append(f"and {len(held) - SHOWN} more")
     return "\n".join(lines) or "--"

@@ -61,8 +61,14 @@ def test_each_replica_has_a_row_with_what_it_owns_how_far_behind_it_is():
         )
     )
 
-    assert "analytics of NIFTY, epoch 5000, 7 behind (6.5 s), 2 parked" in text
+    assert "NIFTY, epoch 5000, 7 behind (6.5 s), 2 parked" in text
     assert "analytics-b" in text
+
+
+def test_a_role_is_named_where_it_is_not_the_service_s_own():
+    owner = an_owner("notifier-a", 5_000, said_ms=9_500, role="telegram", partition="telegram")
+
+    assert "telegram of telegram, epoch 5000" in text_of(a_system({**owner, "service": "notifier"}))
 
 
 def test_of_many_partitions_a_person_is_shown_some():
