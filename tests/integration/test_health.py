@@ -109,7 +109,7 @@ async def nifty_url(own_url):
 async def test_a_service_tells_what_it_owns_and_how_it_stands(start, nifty_url):
     service = start(RUN, nifty_url)
 
-    await eventually(lambda: _owns(service))
+    await eventually(lambda: _owns(service), within_s=30)
     healthy = await service.get("/healthz")
     status = (await service.get("/status")).json()
     (held,) = status["partitions"]
@@ -125,7 +125,7 @@ async def test_a_service_tells_what_it_owns_and_how_it_stands(start, nifty_url):
 async def test_a_service_without_redis_is_healthy_but_not_ready_and_says_why(start, tmp_path):
     service = start(RUN, f"redis://127.0.0.1:{free_port()}/0")
 
-    reasons = await eventually(lambda: _reasons(service))
+    reasons = await eventually(lambda: _reasons(service), within_s=30)
     healthy = await service.get("/healthz")
 
     assert healthy.status_code == 200
@@ -135,7 +135,7 @@ async def test_a_service_without_redis_is_healthy_but_not_ready_and_says_why(sta
 async def test_a_service_that_redis_refuses_ends_and_says_so_in_one_line(start, own_url):
     service = start(COMMAND, own_url.replace("//", "//nobody:wrong-password@"))
 
-    _, words = await asyncio.to_thread(service.child.communicate, timeout=20)
+    _, words = await asyncio.to_thread(service.child.communicate, timeout=40)
 
     assert service.child.returncode == 2
     assert words.startswith(b"Redis at 127.0.0.1:")
@@ -151,9 +151,9 @@ async def _reasons(service) -> list[str]:
 
 async def test_a_service_that_is_told_to_stop_hands_over_at_once(start, nifty_url):
     first = start(RUN, nifty_url)
-    await eventually(lambda: _owns(first))
+    await eventually(lambda: _owns(first), within_s=30)
     second = start(RUN, nifty_url)
-    await eventually(lambda: second.get("/status"))
+    await eventually(lambda: second.get("/status"), within_s=30)
 
     first.child.send_signal(signal.SIGTERM)
     told_s = time.monotonic()
@@ -176,7 +176,7 @@ async def _owns(service) -> bool:
 
 async def test_a_service_that_does_not_finish_is_ended_within_eight_seconds(start, own_url):
     service = start(STAYS, own_url)
-    await eventually(service.is_ready)
+    await eventually(service.is_ready, within_s=30)
 
     service.child.send_signal(signal.SIGTERM)
     told_s = time.monotonic()
@@ -188,13 +188,13 @@ async def test_a_service_that_does_not_finish_is_ended_within_eight_seconds(star
 
 async def test_a_second_signal_ends_it_at_once(start, own_url):
     service = start(STAYS, own_url)
-    await eventually(service.is_ready)
+    await eventually(service.is_ready, within_s=30)
 
     service.child.send_signal(signal.SIGTERM)
     await eventually(lambda: _is_stopping(service))
     service.child.send_signal(signal.SIGTERM)
 
-    assert await service.ended(within_s=1) == 1
+    assert await service.ended(within_s=2) == 1
 
 
 async def _is_stopping(service) -> bool:
@@ -205,7 +205,7 @@ async def _is_stopping(service) -> bool:
 async def test_a_service_whose_loop_hangs_exits_and_says_where(start, own_url):
     service = start(HANGS, own_url)
 
-    _, words = await asyncio.to_thread(service.child.communicate, timeout=20)
+    _, words = await asyncio.to_thread(service.child.communicate, timeout=40)
 
     assert service.child.returncode == EXIT_CODE
     assert b"count_strikes_for_ever" in words
