@@ -41,7 +41,8 @@ _UNWRITABLE = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError)
 _UNWRITABLE_CODES = {"MISCONF", "BUSY", "NOREPLICAS"}
 """The other ones."""
 _REFUSED = (AuthenticationError, AuthorizationError, NoPermissionError)
-_REFUSED_IN_SCRIPT = ("ACL failure in script", "ERR ACL failure in script")
+_REFUSED_IN_SCRIPT = ("ACL failure in script", "The user executing the script")
+"""The words of Valkey and later Redis, and of Redis 7.0, for a command in a script that the user may not run."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ class Client:
         text = _without_pipeline(str(error))
         if isinstance(error, _REFUSED) or text.startswith(_REFUSED_IN_SCRIPT):
             return ConfigError(
-                f"{self._where} refused its user {self._user!r}: {text}. Set REDIS_URL to a user and password that it knows,"
-                " and give that user what operations.md lists for the service"
+                f"{self._where} refused its user {self._user!r}: {text}. Set REDIS_URL to a user and password that it knows;"
+                " the users and what each may do are in deploy/redis/users.acl"
             )
         if isinstance(error, ResponseError):
             if text.startswith(("FENCED", "DIVERGED")):
