@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import secrets
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +14,7 @@ import redis as redis_py
 from oimon import embedded
 from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.bus.redis import RedisBus
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+from tests.integration.servers import cluster, free_port, redis_binary, server, valkey_binary
 
 
 @contextlib.contextmanager
@@ -53,6 +47,45 @@ def stand_in_url(tmp_path_factory) -> str:
         yield url
 
 
+@pytest.fixture(scope="session")
+def plain_redis_url(tmp_path_factory) -> str:
+    """Address of a Redis server, of whichever version this machine has."""
+    binary = redis_binary()
+    if binary is None:
+        pytest.skip("there is no redis-server on this machine")
+    with server(binary, tmp_path_factory.mktemp("plain-redis")) as port:
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture(scope="session")
+def cluster_url(tmp_path_factory) -> str:
+    """Address of a cluster of three servers."""
+    binary = valkey_binary() or redis_binary()
+    if binary is None:
+        pytest.skip("there is no server on this machine that a cluster could be made of")
+    with cluster(binary, tmp_path_factory.mktemp("cluster")) as url:
+        yield url
+
+
+SERVERS = {
+    "redis": "redis_url",
+    "stand-in": "stand_in_url",
+    "plain-redis": "plain_redis_url",
+    "cluster": "cluster_url",
+}
+"""Every server that keeps the log, and the fixture that gives its address."""
+
+
+def flush(url: str) -> None:
+    """Empty a server, or all servers of a cluster."""
+    if url.startswith("redis+cluster"):
+        with redis_py.RedisCluster.from_url(url.replace("+cluster", "")) as client:
+            client.flushall(target_nodes=redis_py.RedisCluster.PRIMARIES)
+    else:
+        with redis_py.Redis.from_url(url) as client:
+            client.flushall()
+
+
 class Replicas:
     """Makes buses that share one log, as replicas of services do."""
 
@@ -71,16 +104,15 @@ class Replicas:
             await bus.close()
 
 
-@pytest.fixture(params=["memory", "redis", "stand-in"])
+@pytest.fixture(params=["memory", *SERVERS])
 async def replicas(request):
     """One suite, every implementation of the bus: ``replicas()`` is one more replica on the same, empty log."""
     if request.param == "memory":
         store = MemoryStore()
         made = Replicas(lambda me, **options: MemoryBus(store, me, **options))
     else:
-        url = request.getfixturevalue("redis_url" if request.param == "redis" else "stand_in_url")
-        with redis_py.Redis.from_url(url) as client:
-            client.flushall()
+        url = request.getfixturevalue(SERVERS[request.param])
+        flush(url)
         made = Replicas(lambda me, **options: RedisBus(url, me, **options))
     yield made
     await made.close()
