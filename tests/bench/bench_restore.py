@@ -27,6 +27,7 @@ T = TypeVar("T")
 BEATS = 1800
 LOG_S, BUSY_LOG_S, THAW_S, FREEZE_S = 2.0, 4.0, 0.3, 0.05
 SNAPSHOT_BEATS, SNAPSHOTS = 60, 5
+CURSOR = "1-0"
 MOVES = np.arange(-15, 20, 5)  # paise a second
 OI_MOVES = 65 * np.arange(-40, 50, 10)
 OI_SHARE = 0.05  # of all instruments that have new open interest in a second
@@ -113,9 +114,11 @@ def results(name: str, log_s: float, entries: Sequence[Entry], rounds: int) -> I
         done = end
         state, spent = spent_us(lambda: KEEPING.freeze(desk))
         freezing.append(spent)
-        kept = pack(KEEPING.schema, Snapshot(cursor="1-0", n=1, state=state))
+        kept = pack(KEEPING.schema, Snapshot(cursor=CURSOR, n=done, state=state))
         again, spent = spent_us(
-            lambda kept=kept: KEEPING.thaw("NIFTY", unpack(KEEPING.schema, kept).state)
+            lambda kept=kept: KEEPING.thaw(
+                "NIFTY", unpack(KEEPING.schema, kept, at_most=CURSOR).state
+            )
         )
         thawing.append(spent)
         assert KEEPING.freeze(again) == state
