@@ -5,15 +5,20 @@ Redis keeps the log for services, plain lists keep it for tests and offline repl
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 from oimon.bus import Entry, Pulse
-from oimon.messages import ANALYSIS, TICKS
+from oimon.messages import ANALYSIS, TICKS, Message
 
 LEASE_TTL_MS = 3000
+MEMBER_TTL_MS = 1500
+"""A replica that has not been heard of for so long is no member any more; well before its leases end."""
 TWO_DAYS_MS = 2 * 24 * 3600 * 1000
 BELT = 200_000
 """No stream is ever longer."""
+PARKED_KEPT = 10_000
+"""Parked entries kept of each role and partition."""
 NEVER = "0-0"
 """The cursor of one who has read nothing."""
 
@@ -53,13 +58,69 @@ class Lease:
     in_n: int
 
 
+def stamp(entry_id: str) -> tuple[int, int]:
+    """Return an entry's id as numbers, which order as ids do."""
+    ms, _, seq = entry_id.partition("-")
+    return int(ms), int(seq or 0)
+
+
+class Taken(StrEnum):
+    """How an ownership was come by."""
+
+    HELD = "held"  # it was mine already
+    FREE = "free"  # nobody's: never owned, or given back
+    EXPIRED = "expired"  # its owner let the lease run out: it died, hung or was cut off
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """Ownership as it was just taken or extended."""
+
+    lease: Lease
+    taken: Taken
+    stuck: int = 0
+    """Takeovers in a row of dead owners that had got no further than this cursor: 1 and more mean that an entry kills."""
+    is_rolled_back: bool = False
+    """The cursor was beyond the end of the input: the log lost its end, so the cursor was set to its beginning."""
+    run: str = ""
+    """Of a producer: the run of its last beat."""
+    beat_us: int = 0
+    """Of a producer: the time of its last beat."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What the log says of an ownership, for those who only look."""
+
+    owner: str
+    epoch: str
+    cursor: str
+    in_n: int
+    overdue_ms: int
+    """How long the lease has been over, or nobody's; negative while it is valid. Never owned: a very long time."""
+
+
 @dataclass(frozen=True)
 class Draft:
     """An entry before it has a place in the log."""
 
     id: str
+    """Empty: the log gives one."""
     kind: str
     data: bytes
+    message: Message | None = None
+    """What decoding will give, where readers are in this process."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parked:
+    """An entry set aside by a role (or a group) that cannot use it. It bears the id of the entry."""
+
+    role: str
+    why: str
+    at_ms: int
+    tries: int
+    entry: Entry
 
 
 class Log(Protocol):
@@ -69,12 +130,23 @@ class Log(Protocol):
     somebody else owns the partition, or log and memory disagree.
     """
 
-    async def acquire(self, role: str, partition: str) -> Lease | None:
-        """Take or extend the ownership; ``None`` while another has it."""
+    is_in_process: bool
+    """Whether readers are in this process: then drafts bring along what decoding will give."""
+
+    async def acquire(self, role: str, partition: str, reads: str | None = None) -> Grant | None:
+        """Take or extend the ownership; ``None`` while another has it. ``reads``: the input that the cursor is of."""
         ...
 
-    async def release(self, lease: Lease) -> None:
-        """Give the ownership back."""
+    async def release(self, lease: Lease, snapshot: bytes | None = None) -> None:
+        """Give the ownership back, with the state as it stands at its cursor."""
+        ...
+
+    async def records(self, role: str, partitions: Sequence[str]) -> Mapping[str, Record]:
+        """Return what the log says of the ownership of each of these partitions, in one round trip (a node)."""
+        ...
+
+    async def members(self, role: str, *, leave: bool = False) -> Sequence[str]:
+        """Say that this replica lives, or that it leaves; return the live replicas of the role, sorted."""
         ...
 
     async def publish(
@@ -89,9 +161,31 @@ class Log(Protocol):
         ...
 
     async def commit(
-        self, lease: Lease, reads: str, writes: str, last: Entry, drafts: Sequence[Draft]
+        self,
+        lease: Lease,
+        reads: str,
+        writes: str,
+        last: Entry,
+        drafts: Sequence[Draft],
+        snapshot: bytes | None = None,
     ) -> tuple[Lease, int]:
         """Append outputs and move the cursor to ``last``; return the lease with it, and how many repeats were refused."""
+        ...
+
+    async def attempt(self, lease: Lease, entry_id: str) -> int:
+        """Count one more try at an entry that may have killed an owner; return how many there were with this one."""
+        ...
+
+    async def park(self, lease: Lease, entry: Entry, why: str, tries: int = 1) -> Lease:
+        """Set an entry of the input aside and move the cursor past it, in one step."""
+        ...
+
+    async def snapshot(self, role: str, partition: str) -> bytes | None:
+        """Return the newest snapshot of the role's state."""
+        ...
+
+    async def enqueue(self, partition: str, stream: str, name: str, kind: str, data: bytes) -> bool:
+        """Append a message unless one of that name was; return whether it was new."""
         ...
 
     async def read(
@@ -117,11 +211,33 @@ class Log(Protocol):
     async def group_read(
         self, group: str, streams: Sequence[str], partition: str, count: int, block_ms: int
     ) -> Sequence[Entry]:
-        """Return entries that no member of the group was given, and those that a dead member left."""
+        """Return entries that no member of the group was given; wait for the first when there is none."""
         ...
 
     async def group_done(self, group: str, entries: Sequence[Entry]) -> None:
         """Say that the entries' effects are safe."""
+        ...
+
+    async def group_claim(
+        self, group: str, streams: Sequence[str], partition: str, count: int
+    ) -> Sequence[tuple[Entry, int]]:
+        """Take over what a dead member was given and left for 30 s; each with how often it was handed out before."""
+        ...
+
+    async def group_park(self, group: str, entry: Entry, why: str, tries: int = 1) -> None:
+        """Set an entry aside and say that the group is done with it, in one step."""
+        ...
+
+    async def parked(self, role: str, partition: str) -> Sequence[Parked]:
+        """Return what a role or a group has set aside, oldest first."""
+        ...
+
+    async def unpark(self, role: str, partition: str, entry_id: str) -> None:
+        """Take a parked entry off the list."""
+        ...
+
+    async def redeliver(self, group: str, entry: Entry) -> bool:
+        """Make an entry pending in a group once more; return whether the log still keeps it."""
         ...
 
     async def declare(self, partitions: Sequence[str]) -> None:
