@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from oimon.bus import Entry
@@ -45,7 +46,9 @@ async def play(
     """
     calm_garbage()
     makers = [find(name).offline_role for name in names()]
-    roles = [make() for make in makers if make is not None]
+    roles = [
+        replace(make(), keeping=None) for make in makers if make is not None
+    ]  # nobody restores
     bus = MemoryBus(MemoryStore(ManualClock(EPOCH_US)), retention=KEPT)
     await bus.declare([recorded.underlying])
     owners = [asyncio.ensure_future(bus.own(role)) for role in roles]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import sys
 import time
@@ -197,6 +198,7 @@ def _environment(
         "DATA_DIR": str(settings.data_dir),
         "FEED": choice.feed,
         "FEED_SEGMENT": choice.segment.value,
+        "RUN": secrets.token_hex(3),  # a run of its own, that a restarted ingest goes on with
     }
     if choice.commodity:
         common["MCX_NAME"] = choice.commodity

@@ -302,18 +302,25 @@ async def test_a_reader_that_wants_the_newest_skips_the_rest(replicas):
     assert seen == [10]
 
 
-async def test_an_entry_that_cannot_be_decoded_is_passed_over(replicas):
+async def test_an_entry_that_cannot_be_decoded_is_parked_at_once(replicas):
     bus = replicas()
     await bus.declare(["NIFTY"])
-    lease = await bus._log.acquire("ingest", "NIFTY")
+    lease = (await bus._log.acquire("ingest", "NIFTY")).lease
     await bus._log.publish(lease, TICKS, 1, [("gap", b"{not json"), ("nonsense", b"{}")], pulse(1))
 
     async with running(bus.own(SUMS)):
         outputs = await eventually(lambda: _at_least(bus, 1))
         errors = [held.last_error for held in bus.held() if held.role == "analytics"]
 
+        parked = await bus._log.parked("analytics", "NIFTY")
+
     assert [e.message.text for e in outputs] == ["1: 0"]
-    assert "passed over" in errors[0]
+    assert [(p.entry.kind, p.entry.data, p.entry.n) for p in parked] == [
+        ("gap", b"{not json", 1),
+        ("nonsense", b"{}", 2),
+    ]
+    assert "unknown kind" in parked[1].why
+    assert "parked" in errors[0]
 
 
 async def test_an_answer_that_is_too_large_is_left_out_and_told(replicas):
@@ -336,7 +343,7 @@ async def test_an_answer_that_is_too_large_is_left_out_and_told(replicas):
 
 async def test_a_repeat_with_the_same_number_adds_nothing(replicas):
     bus = replicas()
-    lease = await bus._log.acquire("ingest", "NIFTY")
+    lease = (await bus._log.acquire("ingest", "NIFTY")).lease
 
     first = await bus._log.publish(lease, TICKS, 1, [], pulse(1))
     again = await bus._log.publish(lease, TICKS, 1, [], pulse(2))

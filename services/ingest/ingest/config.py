@@ -40,6 +40,11 @@ class IngestSettings(Settings):
     )
     feed: FeedKind = Field(FeedKind.REPLAY, description="where market data comes from: replay")
     recording: Path = Field(BUNDLED, description="the recorded day to play")
+    run: str = Field(
+        "",
+        pattern="^[A-Za-z0-9]*$",
+        description="name of the run to play or to go on with; empty goes on with an unfinished one, or begins anew",
+    )
     speed: float | Literal["max"] | None = Field(
         None,
         description="times real time of a replay, or max; 60 for the bundled day, else 1",

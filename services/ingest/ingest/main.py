@@ -1,14 +1,14 @@
 """Wires ingest: a feed's frames to ticks on the bus."""
 
-import asyncio
 import logging
 import secrets
 
 from ingest.config import IngestSettings
 from ingest.feed import Feed, flush_s
 from ingest.player import ReplayFeed
-from ingest.recording import open_recording
+from ingest.recording import Recording, open_recording
 from ingest.replay import SECOND_US, Replay, recorded
+from oimon.bus import Place
 from oimon.errors import InputError
 from oimon.service import Running, Service
 from oimon.terms import Segment
@@ -17,16 +17,14 @@ logger = logging.getLogger(__name__)
 
 
 async def run(running: Running[IngestSettings]) -> None:
-    """Play the recorded day, then keep its last word, until told to stop."""
-    async with asyncio.TaskGroup() as tasks:
-        playing = tasks.create_task(_play(running), name="feed")
-        await running.stop.wait()
-        playing.cancel()
+    """Play the recorded day while no other replica does, then keep its last word, until told to stop."""
+    running.facts["feed"] = lambda: {"state": "standing by"}
+    await running.bus.lead(lambda: _play(running))
 
 
 async def _play(running: Running[IngestSettings]) -> None:
     try:
-        feed = _replay_feed(running)
+        feed = await _replay_feed(running)
         running.facts["feed"] = feed.facts
         await feed.run()
     except InputError as error:
@@ -34,18 +32,35 @@ async def _play(running: Running[IngestSettings]) -> None:
         logger.error("recording cannot be used", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
 
 
-def _replay_feed(running: Running[IngestSettings]) -> Feed:
+async def _replay_feed(running: Running[IngestSettings]) -> Feed:
     settings = running.settings
     recording = open_recording(settings.recording)
+    underlying = recording.header.underlying
     played_instead = segment_notes(settings, recording.header.segment)
     running.facts["notes"] = lambda: [*settings.notes, *played_instead]
     for note in played_instead:  # the service has told the others
         logger.warning("not quite what was asked for", extra={"note": note})
     speed = settings.times_real_time
     window_us = SECOND_US if speed is None else round(flush_s(settings.flush_ms, 1) * speed * 1e6)
-    run_id = f"{recording.header.date}-{secrets.token_hex(4)}"
+    run_id, from_us = run_to_play(recording, await running.bus.place(underlying), settings.run)
     replay = Replay(recording, run_id, window_us=window_us, beat_us=settings.beat_ms * 1000)
-    return ReplayFeed(running.bus, running.clock, recording, replay, speed)
+    return ReplayFeed(running.bus, running.clock, recording, replay, speed, after_us=from_us)
+
+
+def run_to_play(recording: Recording, place: Place, suffix: str) -> tuple[str, int]:
+    """Return the run to play and the beat after which it goes on: an unfinished one of this recording, else a new one.
+
+    Args:
+        recording: what is played.
+        place: how far the log says that its underlying was published.
+        suffix: ``RUN``: go on with the run of that name only; empty: with whichever is unfinished. Source: rulings, 11.
+    """
+    last = recording.last
+    name = f"{recording.header.date}-{last.digest[:8]}-{suffix}"
+    is_unfinished = place.beat_us <= last.last_us + SECOND_US  # the beat that says "ended" is later
+    if place.run.startswith(name) and (suffix or is_unfinished):
+        return place.run, place.beat_us
+    return name if suffix else name + secrets.token_hex(3), 0
 
 
 def segment_notes(settings: IngestSettings, found: Segment) -> list[str]:

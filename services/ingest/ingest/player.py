@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +33,14 @@ class ReplayFeed(Feed):
     """Plays a recording once and then rests."""
 
     def __init__(
-        self, bus: Bus, clock: Clock, recording: Recording, replay: Replay, speed: float | None
+        self,
+        bus: Bus,
+        clock: Clock,
+        recording: Recording,
+        replay: Replay,
+        speed: float | None,
+        *,
+        after_us: int = 0,
     ) -> None:
         """Prepare to play.
 
@@ -42,12 +50,14 @@ class ReplayFeed(Feed):
             recording: what is played.
             replay: this run of it.
             speed: times real time; ``None``: as fast as the bus takes it.
+            after_us: go on after this beat; 0: from the beginning.
         """
         self._bus = bus
         self._clock = clock
         self._recording = recording
         self._replay = replay
         self._speed = speed
+        self._after_us = after_us
         self._anchor: tuple[float, int] | None = None
         self._due_us = recording.last.first_us
         self._state = FeedState.OK
@@ -59,7 +69,7 @@ class ReplayFeed(Feed):
         TICKS_CACHE.start(self._replay.session)
         await self._bus.declare([underlying])
         try:
-            for step in self._replay.steps():
+            for step in going_on(self._replay.steps(), self._after_us):
                 await self._until_due(step)
                 await self._bus.publish(underlying, step.messages, step.pulse)
                 self._note(underlying, step)
@@ -108,6 +118,23 @@ class ReplayFeed(Feed):
         self._counted = self._replay.dropped.copy()
         if step.pulse.age_ms is not None:
             metrics.FEED_AGE.labels(underlying).set(step.pulse.age_ms / 1000)
+
+
+def going_on(steps: Iterator[Step], after_us: int) -> Iterator[Step]:
+    """Give what comes after a beat, the session before it; ticks that came since that beat are given too, twice if need be.
+
+    Who reads them drops what is not newer than what it has.
+    """
+    if not after_us:
+        yield from steps
+        return
+    session = next(steps)
+    yield replace(session, due_us=after_us)
+    for step in steps:
+        event_us = step.pulse.event_us or 0
+        has_ticks = any(isinstance(message, TickBatch) for message in step.messages)
+        if event_us > after_us or (event_us == after_us and has_ticks):
+            yield step
 
 
 def _india(ts_us: int) -> str:

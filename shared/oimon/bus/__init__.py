@@ -116,16 +116,31 @@ class Pulse:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """How far a partition was published, by whomever."""
+
+    run: str
+    """Run of the last beat; empty when there was none."""
+    beat_us: int
+    """Time of the last beat."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Held:
     """What a replica knows of one partition that it owns, for ``/status``."""
 
     role: str
     partition: str
     cursor: str
-    lag: int
-    restored: bool
-    last_error: str | None
-    epoch: int = 0
+    epoch: int
+    lag: int = 0
+    """Entries not yet worked."""
+    lag_s: float = 0.0
+    """How much older the last one worked is than the newest, in the server's seconds."""
+    restored: bool = True
+    parked: int = 0
+    """Entries set aside since this replica has held it."""
+    last_error: str | None = None
 
 
 Sink = Callable[[Sequence[Entry]], Awaitable[None]]
@@ -137,11 +152,23 @@ class Bus(Protocol):
     async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> None:
         """Append messages to the partition's ticks and, when the clock entered a new second, a beat after them.
 
-        Waits while another replica holds the duty, and while Redis is away.
+        Waits while Redis is away, and at first while another replica still has the partition.
 
         Raises:
+            LostOwnership: another replica publishes now.
             BusDown: Redis is away and the bus was stopped.
         """
+        ...
+
+    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do ``work``, which publishes, whenever this replica is the one that does; stand by otherwise; until stopped.
+
+        The work is cancelled when another takes over, and begun anew when this one has the lead again.
+        """
+        ...
+
+    async def place(self, partition: str) -> Place:
+        """Take a partition over and return how far it was published."""
         ...
 
     async def declare(self, partitions: Sequence[str]) -> None:

@@ -1,83 +1,52 @@
-"""The bus over any log: what services call, put together from loops that own and loops that share."""
+"""The bus over any log: what services call, put together from the loops that publish, own and share."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from oimon import codec, metrics
-from oimon.bus import Entry, Held, Pulse, Role, Sink
-from oimon.bus.log import NEVER, Lease, Log
-from oimon.bus.owner import POLL_S, Owner
+from oimon.bus import Entry, Held, Place, Pulse, Role, Sink
+from oimon.bus.log import NEVER, Log
+from oimon.bus.owner import Owner
 from oimon.bus.patience import BATCH, BLOCK_MS, Patience
+from oimon.bus.producer import Producer
 from oimon.bus.sharing import Sharer
-from oimon.errors import BusDown, LostOwnership
-from oimon.messages import TICKS, Message
+from oimon.errors import BusDown
+from oimon.messages import Message
 
 
 class Engine:
-    """The bus over a log. See the ``Bus`` protocol for what each method promises."""
+    """The bus over a log. See the ``Bus`` protocol for what each method promises.
 
-    def __init__(self, log: Log) -> None:
+    Args:
+        log: where everything is kept.
+        me: name of this replica, new at every start.
+    """
+
+    def __init__(self, log: Log, me: str) -> None:
         self._log = log
         self._patience = Patience()
-        self._owner = Owner(log, self._patience)
+        self._owner = Owner(log, self._patience, me)
         self._sharer = Sharer(log, self._patience)
-        self._producing: dict[str, tuple[Lease, int]] = {}
-
-    # --- producing -------------------------------------------------------------------------------------------------
+        self._producer = Producer(log, self._patience, me)
 
     async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> None:
         """Append messages to the partition's ticks, and the beat that is due."""
-        drafts = [(codec.kind_of(message), codec.encode(message)) for message in messages]
-        first = True
-        while True:
-            try:
-                lease, pseq = await self._producer(partition)
-                if first:  # a repeat bears the number of the attempt whose reply was lost
-                    pseq += 1
-                    self._producing[partition] = (lease, pseq)
-                    first = False
-                beat = await self._log.publish(lease, TICKS, pseq, drafts, pulse)
-            except BusDown as error:
-                if self._patience.is_over:
-                    raise
-                await self._patience.wait_out(error)
-            except LostOwnership:
-                metrics.FENCED.inc()
-                self._producing.pop(partition, None)
-                first = True
-            else:
-                self._patience.answered()
-                if beat:
-                    metrics.BEATS.labels(partition).inc()
-                return
+        await self._producer.publish(partition, messages, pulse)
 
-    async def _producer(self, partition: str) -> tuple[Lease, int]:
-        held = self._producing.get(partition)
-        if held is not None:
-            return held
-        lease = await self._acquire("ingest", partition)
-        self._producing[partition] = (lease, 0)
-        return lease, 0
+    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do ``work`` whenever this replica is the one that publishes."""
+        await self._producer.lead(work)
 
-    async def _acquire(self, role: str, partition: str) -> Lease:
-        while True:
-            lease = await self._log.acquire(role, partition)
-            self._patience.answered()
-            if lease is not None:
-                return lease
-            await asyncio.sleep(POLL_S)
+    async def place(self, partition: str) -> Place:
+        """Take a partition over and return how far it was published."""
+        return await self._producer.place(partition)
 
     async def own(self, role: Role[Any]) -> None:
-        """Own the role's partitions and answer their entries until stopped."""
+        """Own a share of the role's partitions and answer their entries until stopped."""
         await self._owner.own(role)
 
     async def share(self, group: str, streams: Sequence[str], sink: Sink) -> None:
         """Hand every entry to the sink, at least once; when stopped, until nothing is left."""
         await self._sharer.share(group, streams, sink)
-
-    # --- looking ---------------------------------------------------------------------------------------------------
 
     async def latest(self, stream: str, partition: str) -> Entry | None:
         """Return the newest entry of a stream."""
@@ -97,8 +66,6 @@ class Engine:
             for stream, entry in fresh.items():
                 after[stream] = entry.id
                 yield entry
-
-    # --- the rest --------------------------------------------------------------------------------------------------
 
     async def declare(self, partitions: Sequence[str]) -> None:
         """Say which partitions there are."""
@@ -122,19 +89,7 @@ class Engine:
 
     def held(self) -> Sequence[Held]:
         """Return what this replica owns."""
-        produced = [
-            Held(
-                role="ingest",
-                partition=partition,
-                epoch=int(lease.epoch),
-                cursor=lease.cursor,
-                lag=0,
-                restored=True,
-                last_error=None,
-            )
-            for partition, (lease, _) in self._producing.items()
-        ]
-        return [*self._owner.held(), *produced]
+        return [*self._owner.held(), *self._producer.held()]
 
     def problems(self) -> Sequence[str]:
         """Return why this replica is not ready."""
@@ -142,11 +97,10 @@ class Engine:
         return [*([] if away is None else [away]), *self._owner.problems()]
 
     async def stop(self) -> None:
-        """Let loops finish the batch in hand and sinks drain; give back what was produced."""
+        """Leave the members, so that successors look; then have loops finish the batch in hand and give back."""
+        await self._owner.leave()
         self._patience.stopping.set()
-        for lease, _ in self._producing.values():
-            with contextlib.suppress(BusDown):
-                await self._log.release(lease)
+        await self._producer.leave()
 
     async def close(self) -> None:
         """Close connections."""

@@ -1,245 +1,230 @@
-"""Owning partitions of one role: acquire, restore, answer, give back. Source: bus contract, sections 4, 5 and 8."""
+"""Owning partitions of one role: look who is there, take one's share, hand back the rest. Source: bus contract, section 4."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from oimon import codec, metrics
-from oimon.bus import Entry, Held, Output, Role
-from oimon.bus.log import NEVER, Draft, Lease, Log
-from oimon.bus.patience import BATCH, BLOCK_MS, WATCH_S, Patience
-from oimon.errors import BusDown, LostOwnership, PoisonMessage
+from oimon import metrics
+from oimon.bus import Held, Role
+from oimon.bus.assignment import share_out
+from oimon.bus.log import LEASE_TTL_MS, Grant, Log, Record, stamp
+from oimon.bus.patience import Patience
+from oimon.bus.seat import Seat, StateDropped
+from oimon.errors import BusDown, LostOwnership
 
-S = TypeVar("S")
 logger = logging.getLogger(__name__)
 
-POLL_S = 0.25  # how often a lease that another holds is asked for
-MAX_LAG = 300  # entries: five seconds of beats at 60 times
-
-
-@dataclass
-class _Seat(Generic[S]):
-    """One (role, partition) as this replica works it."""
-
-    role: Role[S]
-    partition: str
-    lease: Lease
-    state: S
-    lag: int = 0
-    restored: bool = False
-    last_error: str | None = None
-    consulted: str = NEVER
-
-    def __post_init__(self) -> None:
-        self.lag_gauge = metrics.LAG.labels(self.role.name, self.partition)
+LOOK_S = 0.2
+"""How often the members are looked up; so long may a hand-over go unnoticed."""
+POLL_S = 0.1
+"""How often a lease that another still holds is asked for, by the one who should have it."""
+RECORDS_S = 1.0
+ORPHANED_S = 2 * LEASE_TTL_MS / 1000
+"""A partition that nobody has had for so long may be taken by anyone."""
+RESCUED_S = 10 * LEASE_TTL_MS / 1000
+"""So long it stays with who took it, whatever the map says."""
 
 
 class Owner:
-    """Owns partitions, answers their entries, and knows what it holds."""
+    """Owns this replica's share of the partitions of roles, and knows what it holds."""
 
-    def __init__(self, log: Log, patience: Patience) -> None:
+    def __init__(self, log: Log, patience: Patience, me: str) -> None:
         self._log = log
         self._patience = patience
-        self._seats: dict[tuple[str, str], _Seat[Any]] = {}
+        self._shares: list[_Share] = []
+        self._me = me
 
     async def own(self, role: Role[Any]) -> None:
-        """Own the role's partitions and answer their entries until stopped."""
-        async with asyncio.TaskGroup() as tasks:
-            known: set[str] = set()
-            while not self._patience.is_over:
-                for partition in await self._patience.partitions(self._log):
-                    if partition not in known:
-                        known.add(partition)
-                        tasks.create_task(
-                            self._hold(role, partition), name=f"{role.name} {partition}"
-                        )
-                await self._patience.sleep(WATCH_S)
+        """Own a share of the role's partitions and answer their entries until stopped."""
+        share = _Share(self._log, self._patience, self._me, role)
+        self._shares.append(share)
+        await share.hold()
 
-    async def _hold(self, role: Role[S], partition: str) -> None:
-        """Acquire, restore, work; and again, whenever memory cannot be trusted any more."""
-        attempt = 0
-        while not self._patience.is_over:
-            try:
-                lease = await self._log.acquire(role.name, partition)
-                self._patience.answered()
-                attempt = 0
-                if lease is None:
-                    await self._patience.sleep(POLL_S)
-                    continue
-                await self._work(role, partition, lease)
-            except BusDown as error:
-                await self._patience.wait_out(error, attempt)
-                attempt += 1
-            except LostOwnership as error:
-                metrics.DIVERGED.inc()
-                logger.warning(
-                    "ownership lost",
-                    extra={"role": role.name, "partition": partition, "error": str(error)},
-                )
-            finally:
-                self._seats.pop((role.name, partition), None)
-                metrics.OWNED.labels(role.name).set(
-                    sum(1 for name, _ in self._seats if name == role.name)
-                )
-
-    async def _work(self, role: Role[S], partition: str, lease: Lease) -> None:
-        seat = _Seat(role=role, partition=partition, lease=lease, state=role.start(partition))
-        self._seats[role.name, partition] = seat
-        metrics.OWNED.labels(role.name).set(sum(1 for name, _ in self._seats if name == role.name))
-        entries = await self._read(seat)
-        if entries:  # not before: who finds a new run there needs nothing of the old one
-            await self._restore(seat, entries[0])
-        seat.restored = True
-        while entries and not self._patience.is_over:
-            await self._answer(seat, entries)
-            entries = await self._read(seat)
-        await self._log.release(seat.lease)
-
-    async def _read(self, seat: _Seat[S]) -> Sequence[Entry]:
-        """Return what is new, once there is something; nothing when stopped.
-
-        Raises:
-            LostOwnership: the partition went to another replica.
-        """
-        role, partition = seat.role, seat.partition
-        while not self._patience.is_over:
-            entries = await self._log.read(
-                role.reads, partition, seat.lease.cursor, BATCH, BLOCK_MS
-            )
-            if entries:
-                return entries
-            seat.lag, seat.restored = 0, True
-            await self._renew(seat)
-        return ()
-
-    async def _renew(self, seat: _Seat[S]) -> None:
-        renewed = await self._log.acquire(seat.role.name, seat.partition)
-        if renewed is None or renewed.epoch != seat.lease.epoch:
-            raise LostOwnership(f"{seat.role.name} of {seat.partition} went to another replica")
-
-    async def _restore(self, seat: _Seat[S], first: Entry) -> None:
-        """Bring the state to where the cursor stands; ``first`` is the first unread entry."""
-        role, partition = seat.role, seat.partition
-        if seat.lease.cursor == NEVER:
-            return
-        seat.restored = False
-        last = await self._log.newest(role.writes, partition)
-        if role.begins is not None and role.begins(first, last):
-            return
-        if role.resume is None:
-            await self._replay(seat)
-        elif last is not None:
-            answered = await self._log.entry(role.reads, partition, last.id)
-            seat.state = role.resume(partition, last, answered)
-
-    async def _replay(self, seat: _Seat[S]) -> None:
-        """Work the kept input up to the cursor again, output off."""
-        role, partition, cursor = seat.role, seat.partition, _stamp(seat.lease.cursor)
-        after = NEVER
-        while not self._patience.is_over:
-            entries = await self._log.read(role.reads, partition, after, BATCH, 0)
-            for entry in entries:
-                if _stamp(entry.id) > cursor:
-                    return
-                self._handle(seat, entry)
-                after = entry.id
-            if not entries or _stamp(after) == cursor:
-                return
-            await self._renew(seat)  # a long restore must keep its lease
-            await asyncio.sleep(0)  # and the loop turning
-
-    async def _answer(self, seat: _Seat[S], entries: Sequence[Entry]) -> None:
-        role = seat.role
-        last = entries[-1]
-        if role.newest_only and len(entries) > 1:
-            metrics.ADVICE_SKIPPED.labels(role.name).inc(len(entries) - 1)
-            entries = entries[-1:]
-        self._count_hole(seat, entries[0], skipped=role.newest_only)
-        drafts = []
-        for entry in entries:
-            if role.consults is not None:
-                await self._consult(seat, role.consults, entry)
-            drafts += self._drafts(seat, entry, self._handle(seat, entry))
-        with metrics.COMMIT_SECONDS.time():
-            seat.lease, refused = await self._log.commit(
-                seat.lease, role.reads, role.writes, last, drafts
-            )
-        if refused:
-            metrics.DUPLICATES.inc(refused)
-        await self._measure_lag(seat, last, full=len(entries) == BATCH)
-
-    def _drafts(self, seat: _Seat[S], entry: Entry, outputs: Sequence[Output]) -> list[Draft]:
-        """Return the outputs encoded; one that is too large for an entry is left out, and told."""
-        drafts = []
-        for output in outputs:
-            try:
-                data = codec.encode(output.message)
-            except ValueError as error:
-                metrics.PARKED.labels("oversized").inc()
-                seat.last_error = f"no answer to {entry.key}: {error}"
-                logger.exception("answer left out", extra={"entry": entry.key})
-            else:
-                drafts.append(Draft(output.id or entry.id, codec.kind_of(output.message), data))
-        return drafts
-
-    async def _consult(self, seat: _Seat[S], stream: str, entry: Entry) -> None:
-        newest = await self._log.newest(stream, seat.partition, entry.id)
-        if newest is not None and newest.id != seat.consulted:
-            seat.consulted = newest.id
-            self._handle(seat, newest)
-
-    def _handle(self, seat: _Seat[S], entry: Entry) -> Sequence[Output]:
-        try:
-            entry.message  # noqa: B018 - decoded here, so that what cannot be decoded never reaches a handler
-        except PoisonMessage as error:
-            metrics.PARKED.labels("undecodable").inc()
-            seat.last_error = f"{entry.key} was passed over: {error}"
-            logger.exception("entry passed over", extra={"entry": entry.key})
-            return ()
-        seat.state, outputs = seat.role.handle(seat.state, entry)
-        return outputs
-
-    def _count_hole(self, seat: _Seat[S], first: Entry, *, skipped: bool) -> None:
-        missing = first.n - seat.lease.in_n - 1
-        if missing > 0 and seat.lease.in_n and not skipped:
-            metrics.HOLES.inc(missing)
-            seat.last_error = f"{missing} entries of {first.stream}:{first.partition} were trimmed before they were read"
-            logger.error("hole in the log", extra={"entries": missing, "stream": first.stream})
-
-    async def _measure_lag(self, seat: _Seat[S], last: Entry, *, full: bool) -> None:
-        newest = await self._log.newest(last.stream, last.partition) if full else last
-        seat.lag = max(0, newest.n - last.n) if newest is not None else 0
-        seat.lag_gauge.set(seat.lag)
+    async def leave(self) -> None:
+        """Let successors know, and have every partition handed back after the batch in hand."""
+        for share in self._shares:
+            await share.leave()
 
     def held(self) -> list[Held]:
         """Return what is owned."""
-        return [
-            Held(
-                role=seat.role.name,
-                partition=seat.partition,
-                epoch=int(seat.lease.epoch),
-                cursor=seat.lease.cursor,
-                lag=seat.lag,
-                restored=seat.restored,
-                last_error=seat.last_error,
-            )
-            for seat in self._seats.values()
-        ]
+        return [seat.held() for share in self._shares for seat in share.seats.values()]
 
     def problems(self) -> list[str]:
         """Return which partitions are not worked as they should be, and why."""
-        found = []
-        for seat in self._seats.values():
-            name = f"{seat.role.name} of {seat.partition}"
-            if not seat.restored:
-                found.append(f"{name} is being restored from the log")
-            elif seat.lag > MAX_LAG:
-                found.append(f"{name} is {seat.lag} entries behind")
-        return found
+        return [problem for share in self._shares for problem in share.problems()]
 
 
-def _stamp(entry_id: str) -> tuple[int, int]:
-    ms, _, seq = entry_id.partition("-")
-    return int(ms), int(seq or 0)
+class _Share:
+    """The partitions of one role that this replica should have, and those that it has."""
+
+    def __init__(self, log: Log, patience: Patience, me: str, role: Role[Any]) -> None:
+        self._log = log
+        self._patience = patience
+        self._me = me
+        self._role = role
+        self._view = View(log, me, role.name)
+        self._wanted: set[str] = set()
+        self._holding: set[str] = set()
+        self._known: dict[str, str] = {}  # cursor of each partition when this replica last had it
+        self.seats: dict[str, Seat[Any]] = {}
+
+    async def hold(self) -> None:
+        """Take what is wanted and give back what is not, until stopped."""
+        attempt = 0
+        async with asyncio.TaskGroup() as tasks:
+            while not self._patience.is_over:
+                try:
+                    self._wanted = await self._view.wanted()
+                    self._patience.answered()
+                    attempt = 0
+                except BusDown as error:
+                    await self._patience.wait_out(error, attempt)
+                    attempt += 1
+                    continue
+                for partition in sorted(self._wanted - self._holding):
+                    self._holding.add(partition)
+                    tasks.create_task(self._keep(partition), name=f"{self._role.name} {partition}")
+                for partition, seat in self.seats.items():
+                    if partition not in self._wanted:
+                        seat.leave()
+                await self._patience.sleep(LOOK_S)
+
+    async def leave(self) -> None:
+        """Leave the members, so that successors look, and hand back; also when nobody can be told."""
+        self._wanted = set()
+        with contextlib.suppress(BusDown):
+            await self._view.leave()
+        for seat in self.seats.values():
+            seat.leave()
+
+    async def _keep(self, partition: str) -> None:
+        """Acquire, restore, work; and again, whenever memory cannot be trusted any more."""
+        role, attempt = self._role, 0
+        try:
+            while partition in self._wanted and not self._patience.is_over:
+                try:
+                    grant = await self._log.acquire(role.name, partition, role.reads)
+                    self._patience.answered()
+                    attempt = 0
+                    if grant is None:
+                        await self._patience.sleep(POLL_S)
+                    else:
+                        await self._work(partition, grant)
+                except BusDown as error:
+                    await self._patience.wait_out(error, attempt)
+                    attempt += 1
+                except StateDropped:
+                    continue
+                except LostOwnership as error:
+                    _count(error)
+                    logger.warning(
+                        "ownership lost",
+                        extra={"role": role.name, "partition": partition, "error": str(error)},
+                    )
+        finally:
+            self._holding.discard(partition)
+
+    async def _work(self, partition: str, grant: Grant) -> None:
+        self._compare(partition, grant)
+        seat = self.seats[partition] = Seat(self._log, self._role, grant)
+        name = self._role.name
+        metrics.OWNED.labels(name).set(len(self.seats))
+        metrics.OWNER_EPOCH.labels(name, partition).set(int(grant.lease.epoch))
+        try:
+            await seat.work()
+        finally:
+            self._known[partition] = seat.cursor
+            del self.seats[partition]
+            metrics.OWNED.labels(name).set(len(self.seats))
+            for gauge in (metrics.OWNER_EPOCH, metrics.LAG):
+                with contextlib.suppress(KeyError):
+                    gauge.remove(name, partition)
+
+    def _compare(self, partition: str, grant: Grant) -> None:
+        """Count it when the log stands before where this replica had brought it: it lost its end."""
+        known = self._known.pop(partition, None)
+        is_behind = known is not None and stamp(grant.lease.cursor) < stamp(known)
+        if is_behind or grant.is_rolled_back:
+            metrics.ROLLBACKS.inc()
+            logger.error(
+                "the log was rolled back",
+                extra={
+                    "role": self._role.name,
+                    "partition": partition,
+                    "cursor": grant.lease.cursor,
+                },
+            )
+
+    def problems(self) -> list[str]:
+        """Return which partitions are not worked as they should be, and why."""
+        missing = sorted(self._wanted - self.seats.keys())
+        waiting = [f"{self._role.name} of {name} is not taken over yet" for name in missing]
+        return waiting + [found for seat in self.seats.values() if (found := seat.problem())]
+
+
+class View:
+    """What one replica sees of a role, its members and who holds what, and its share by that.
+
+    Args:
+        log: where it looks.
+        me: the replica.
+        role: the role's name.
+        partitions: what there is to own; ``None``: what is declared.
+    """
+
+    def __init__(
+        self, log: Log, me: str, role: str, partitions: Sequence[str] | None = None
+    ) -> None:
+        self._log = log
+        self._me = me
+        self._role = role
+        self._fixed = partitions
+        self._partitions: Sequence[str] = partitions or ()
+        self._members: Sequence[str] = ()
+        self._records: Mapping[str, Record] = {}
+        self._looked_s = float("-inf")
+        self._orphaned: dict[str, float] = {}  # since when nobody has had it
+        self._rescued: dict[str, float] = {}  # until when it stays here
+        self._has_left = False
+
+    async def wanted(self) -> set[str]:
+        """Say that this replica lives, look who else does, and return the partitions that it should own."""
+        if self._has_left:
+            return set()
+        now_s = asyncio.get_running_loop().time()
+        members = await self._log.members(self._role)
+        if members != self._members or now_s - self._looked_s >= RECORDS_S:
+            if self._fixed is None:
+                self._partitions = await self._log.partitions()
+            is_alone = list(members) == [self._me]
+            self._records = (
+                {} if is_alone else await self._log.records(self._role, self._partitions)
+            )
+            self._members, self._looked_s = members, now_s
+        holders = {name: record.owner for name, record in self._records.items()}
+        owners = share_out(self._members, self._partitions, holders)
+        mine = {partition for partition, member in owners.items() if member == self._me}
+        return mine | self._rescue(now_s, mine)
+
+    def _rescue(self, now_s: float, mine: set[str]) -> set[str]:
+        """Return what is not this replica's but had nobody for too long, and what it took for that reason."""
+        for partition, record in self._records.items():
+            if record.overdue_ms < 0:
+                self._orphaned.pop(partition, None)
+                continue
+            since_s = self._orphaned.setdefault(partition, now_s)
+            if now_s - since_s > ORPHANED_S and partition not in mine:
+                self._rescued[partition] = now_s + RESCUED_S
+        return {partition for partition, until_s in self._rescued.items() if now_s < until_s}
+
+    async def leave(self) -> None:
+        """Be no member any more, if it ever was."""
+        self._has_left = True
+        if self._members:
+            await self._log.members(self._role, leave=True)
+
+
+def _count(error: LostOwnership) -> None:
+    (metrics.FENCED if str(error).startswith("FENCED") else metrics.DIVERGED).inc()

@@ -1,9 +1,10 @@
-"""Sharing streams among the members of a group: at least once, in no order that matters. Source: bus contract, section 5."""
+"""Sharing streams among the members of a group: at least once, in no order that matters. Source: bus contract, 5 and 10."""
 
 import asyncio
 import logging
 from collections.abc import Sequence
 
+from oimon import metrics
 from oimon.bus import Entry, Sink
 from oimon.bus.log import Log
 from oimon.bus.patience import BACKOFF_S, BATCH, BLOCK_MS, WATCH_S, Patience
@@ -12,6 +13,8 @@ from oimon.errors import BusDown, TransientError
 logger = logging.getLogger(__name__)
 
 DRAIN_S = 3.5  # a stopping sink gets this long to take what is left
+CLAIM_S = 5.0  # how often it is looked for what a dead member left
+MAX_TRIES = 4
 
 
 class Sharer:
@@ -29,47 +32,93 @@ class Sharer:
                 for partition in await self._patience.partitions(self._log):
                     if partition not in known:
                         known.add(partition)
-                        tasks.create_task(
-                            self._feed(group, streams, partition, sink), name=f"{group} {partition}"
-                        )
+                        feeding = _Feeding(self._log, self._patience, group, streams, sink)
+                        tasks.create_task(feeding.run(partition), name=f"{group} {partition}")
                 if self._patience.is_over:
                     return
                 await self._patience.sleep(WATCH_S)
 
-    async def _feed(self, group: str, streams: Sequence[str], partition: str, sink: Sink) -> None:
-        last_chance: float | None = None
+
+class _Feeding:
+    """One partition's streams, on their way to one sink."""
+
+    def __init__(
+        self, log: Log, patience: Patience, group: str, streams: Sequence[str], sink: Sink
+    ) -> None:
+        self._log = log
+        self._patience = patience
+        self._group = group
+        self._streams = streams
+        self._sink = sink
+        self._claimed_s = float("-inf")
+        self._last_chance_s: float | None = None
+
+    async def run(self, partition: str) -> None:
+        """Hand over until stopped, and then what is left, within reason."""
         clock = asyncio.get_running_loop().time
+        attempt = 0
         while True:
-            if self._patience.is_over and last_chance is None:
-                last_chance = clock() + DRAIN_S
+            if self._patience.is_over and self._last_chance_s is None:
+                self._last_chance_s = clock() + DRAIN_S
             try:
-                block = 0 if last_chance is not None else BLOCK_MS
-                entries = await self._log.group_read(group, streams, partition, BATCH, block)
-                if not entries and last_chance is not None:
+                if clock() - self._claimed_s >= CLAIM_S:
+                    await self._take_over(partition)
+                    self._claimed_s = clock()
+                block_ms = 0 if self._is_draining else BLOCK_MS
+                entries = await self._log.group_read(
+                    self._group, self._streams, partition, BATCH, block_ms
+                )
+                if not entries and self._is_draining:
                     return
                 if entries:
-                    await self._deliver(group, entries, sink, last_chance)
+                    await self._deliver(entries)
                 self._patience.answered()
+                attempt = 0
             except BusDown as error:
-                await self._patience.wait_out(error)
+                await self._patience.wait_out(error, attempt)
+                attempt += 1
             except TransientError:
                 return  # only when stopping: what the sink did not take stays with the group
-            if last_chance is not None and clock() > last_chance:
+            if self._last_chance_s is not None and clock() > self._last_chance_s:
                 return
 
-    async def _deliver(
-        self, group: str, entries: Sequence[Entry], sink: Sink, last_chance: float | None
-    ) -> None:
+    @property
+    def _is_draining(self) -> bool:
+        return self._last_chance_s is not None
+
+    async def _take_over(self, partition: str) -> None:
+        """Hand over what a dead member was given; what was given too often has killed them."""
+        left = await self._log.group_claim(self._group, self._streams, partition, BATCH)
+        for entry, tries in left:
+            if tries > MAX_TRIES:
+                await self._park(entry, f"whoever was given it died, {tries} times", "kills", tries)
+            else:
+                await self._deliver([entry])
+
+    async def _deliver(self, entries: Sequence[Entry]) -> None:
+        """Hand entries to the sink, again while its way out is away; of a batch that fails, each by itself."""
         attempt = 0
         while True:
             try:
-                await sink(entries)
+                await self._sink(entries)
             except TransientError as error:
-                logger.warning("sink is away", extra={"group": group, "error": str(error)})
-                if last_chance is not None or self._patience.is_over:
+                logger.warning("sink is away", extra={"group": self._group, "error": str(error)})
+                if self._is_draining or self._patience.is_over:
                     raise
                 await self._patience.sleep(min(BACKOFF_S[1], BACKOFF_S[0] * 2**attempt))
                 attempt += 1
-            else:
-                await self._log.group_done(group, entries)
+            except Exception as error:  # noqa: BLE001 - what one entry brings out must not stop the others
+                if len(entries) == 1:
+                    await self._park(entries[0], f"{type(error).__name__}: {error}", "failed", 1)
+                else:
+                    for entry in entries:
+                        await self._deliver([entry])
                 return
+            else:
+                await self._log.group_done(self._group, entries)
+                return
+
+    async def _park(self, entry: Entry, why: str, kind: str, tries: int) -> None:
+        await self._log.group_park(self._group, entry, why, tries)
+        metrics.PARKED.labels(kind).inc()
+        logger.error("entry parked", extra={"group": self._group, "entry": entry.key, "why": why})

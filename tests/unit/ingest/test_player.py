@@ -1,4 +1,6 @@
 import asyncio
+import itertools
+import secrets
 import time
 
 import pytest
@@ -10,7 +12,7 @@ from ingest.player import ReplayFeed
 from ingest.recording import BLOCK_START
 from ingest.replay import Replay
 from oimon.bus.log import NEVER
-from oimon.bus.memory import MemoryBus
+from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.clock import SystemClock
 from oimon.config import load
 from oimon.errors import InputError
@@ -122,6 +124,18 @@ def running(recording, monkeypatch, tmp_path):
     )
 
 
+def plays(running) -> bool:
+    """Say whether the service has got beyond standing by."""
+    return "run" in running.facts.get("feed", dict)()
+
+
+async def stopped(running, working) -> None:
+    """Tell the service to stop, as its shell does, and see it end."""
+    running.stop.set()
+    await running.bus.stop()
+    await asyncio.wait_for(working, 5)
+
+
 async def test_the_service_plays_rests_and_stops_when_told(running):
     working = asyncio.ensure_future(run(running))
 
@@ -130,17 +144,15 @@ async def test_the_service_plays_rests_and_stops_when_told(running):
     )
     assert running.problems() == []
     assert not working.done()
-    running.stop.set()
-    await working
+    await stopped(running, working)
 
 
 async def test_the_service_stops_in_the_middle_of_a_day(running):
     running.settings = running.settings.model_copy(update={"speed": 0.01})
     working = asyncio.ensure_future(run(running))
-    await eventually(lambda: "feed" in running.facts)
+    await eventually(lambda: plays(running))
 
-    running.stop.set()
-    await asyncio.wait_for(working, 5)
+    await stopped(running, working)
 
     assert running.facts["feed"]()["state"] is FeedState.OK
 
@@ -156,22 +168,74 @@ async def test_a_recording_that_cannot_be_used_is_the_reason_why_it_is_not_ready
     assert "cut short" in why
     assert why in running.problems()
     assert running.last_error == why
-    running.stop.set()
-    await working
+    await stopped(running, working)
 
 
-async def test_every_start_is_a_new_run(running):
+async def run_begun_on(running, store, **settings) -> str:
+    """Start the service on a log, let it play for a moment, stop it; return the run that it played."""
+    running.bus, running.stop = MemoryBus(store, me=secrets.token_hex(3)), asyncio.Event()
+    running.settings = running.settings.model_copy(update=settings)
+    working = asyncio.ensure_future(run(running))
+    await eventually(lambda: plays(running))
+    name = running.facts.pop("feed")()["run"]
+    await eventually(lambda: store.own("ingest", "NIFTY").run)
+    await stopped(running, working)
+    return name
+
+
+async def test_whoever_comes_back_goes_on_with_an_unfinished_run(running):
+    store = MemoryStore()
+
+    runs = [await run_begun_on(running, store, speed=1.0) for _ in range(2)]
+
+    assert runs[0] == runs[1]
+    assert runs[0].startswith("2026-11-25-")
+
+
+async def test_a_finished_day_is_played_anew(running):
+    store = MemoryStore()
     runs = []
     for _ in range(2):
-        running.stop.clear()
-        working = asyncio.ensure_future(run(running))
-        await eventually(lambda: "feed" in running.facts)
-        runs.append(running.facts.pop("feed")()["run"])
-        running.stop.set()
-        await working
+        runs.append(await run_begun_on(running, store, speed=None))
+        store.own("ingest", "NIFTY").beat_us = START_US + 10 * SECOND
 
     assert runs[0] != runs[1]
-    assert all(name.startswith("2026-11-25-") for name in runs)
+
+
+async def test_another_name_is_another_run_and_the_same_goes_on(running):
+    store = MemoryStore()
+    names = ("a1", "b2", "b2")
+
+    first, second, third = [
+        await run_begun_on(running, store, speed=1.0, run=name) for name in names
+    ]
+
+    assert first.endswith("-a1")
+    assert second == third
+    assert second.endswith("-b2")
+
+
+async def test_a_run_that_goes_on_says_each_beat_once_and_loses_no_tick(recording):
+    store = MemoryStore()
+    whole = MemoryBus()
+    await make_feed(whole, recording).run()
+    first = MemoryBus(store, "first")
+    replay = Replay(recording, "run-1")
+    for step in itertools.islice(replay.steps(), 4):
+        await first.publish("NIFTY", step.messages, step.pulse)
+    await first.stop()
+    second = MemoryBus(store, "second")
+    place = await second.place("NIFTY")
+    feed = ReplayFeed(
+        second, SystemClock(), recording, Replay(recording, "run-1"), None, after_us=place.beat_us
+    )
+
+    await feed.run()
+
+    beats = [data for kind, data in await log_of(second) if kind == "beat"]
+    ticks = {data for kind, data in await log_of(second) if kind == "ticks"}
+    assert beats == [data for kind, data in await log_of(whole) if kind == "beat"]
+    assert ticks == {data for kind, data in await log_of(whole) if kind == "ticks"}
 
 
 async def test_what_fell_back_is_in_the_notes_with_the_other_segment(running):
@@ -185,5 +249,4 @@ async def test_what_fell_back_is_in_the_notes_with_the_other_segment(running):
     assert running.status()["notes"] == [
         "there is no recording of MCX (SILVERMIC): playing day.oirec, a day of NFO"
     ]
-    running.stop.set()
-    await working
+    await stopped(running, working)

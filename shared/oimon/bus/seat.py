@@ -1,0 +1,414 @@
+"""One owned partition at work: restore, answer, set aside what cannot be used, give back.
+
+Source: bus contract, sections 4, 8, 9 and 10.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from oimon import codec, metrics
+from oimon.bus import Entry, Held, Output, Role
+from oimon.bus.log import NEVER, Draft, Grant, Log, Taken, stamp
+from oimon.bus.patience import BATCH, BLOCK_MS
+from oimon.bus.snapshot import Snapshot, pack, unpack
+from oimon.errors import LostOwnership, PoisonMessage
+from oimon.messages import Message
+
+S = TypeVar("S")
+logger = logging.getLogger(__name__)
+
+MAX_LAG_S = 5.0
+SNAPSHOT_BEATS = 60
+MAX_TRIES = 3  # at an entry that may have killed its owner; then it is parked
+
+
+class Seat(Generic[S]):
+    """One (role, partition) as this replica works it, from acquiring to giving back."""
+
+    def __init__(self, log: Log, role: Role[S], grant: Grant) -> None:
+        self._log = log
+        self._role = role
+        self._lease = grant.lease
+        self._partition = grant.lease.partition
+        self._grant = grant
+        self._state: S = role.start(self._partition)
+        self._is_leaving = False
+        self._waiting: asyncio.Timeout | None = None
+        self._careful_until: tuple[int, int] | None = None
+        self._answers = 0  # since the last snapshot
+        self._has_answered = False
+        self._lag = 0
+        self._lag_s = 0.0
+        self._parked = 0
+        self._is_restored = False
+        self._last_error: str | None = None
+        self._consulted = NEVER
+        self._lag_gauge = metrics.LAG.labels(role.name, self._partition)
+
+    # --- the life of a seat ----------------------------------------------------------------------------------------
+
+    async def work(self) -> None:
+        """Restore and answer until told to leave, then give the partition back.
+
+        Raises:
+            LostOwnership: memory cannot be trusted any more.
+            BusDown: the log is away, so nobody knows what of the last write has happened.
+        """
+        started_s = asyncio.get_running_loop().time()
+        if self._grant.stuck:
+            await self._be_careful()
+        entries = await self._log.read(
+            self._role.reads, self._partition, self._lease.cursor, self._count, 0
+        )
+        await self._restore(entries[0] if entries else None)
+        self._is_restored = True
+        if self._grant.taken is not Taken.HELD:
+            metrics.TAKEOVERS.labels(self._grant.taken.value).inc()
+            metrics.TAKEOVER_SECONDS.observe(asyncio.get_running_loop().time() - started_s)
+        while not self._is_leaving:
+            if entries:
+                await self._answer(entries)
+            entries = await self._read()
+        await self._log.release(self._lease, self._last_snapshot())
+
+    def leave(self) -> None:
+        """Finish the batch in hand and give back; whoever waits for entries waits no longer."""
+        self._is_leaving = True
+        if self._waiting is not None:
+            self._waiting.reschedule(0)
+            self._waiting = None
+
+    @property
+    def _count(self) -> int:
+        return BATCH if self._careful_until is None else 1
+
+    async def _read(self) -> Sequence[Entry]:
+        """Return what is new, once there is something; nothing when told to leave."""
+        while not self._is_leaving:
+            try:
+                async with asyncio.timeout(None) as self._waiting:
+                    entries = await self._log.read(
+                        self._role.reads, self._partition, self._lease.cursor, self._count, BLOCK_MS
+                    )
+            except TimeoutError:
+                return ()
+            finally:
+                self._waiting = None
+            if entries:
+                return entries
+            self._lag, self._lag_s = 0, 0.0
+            await self._renew()
+        return ()
+
+    async def _renew(self) -> None:
+        role = self._role
+        grant = await self._log.acquire(role.name, self._partition, role.reads)
+        if grant is None or grant.lease.epoch != self._lease.epoch:
+            raise LostOwnership(f"{role.name} of {self._partition} went to another replica")
+        if grant.is_rolled_back or grant.lease.cursor != self._lease.cursor:
+            metrics.ROLLBACKS.inc()
+            raise LostOwnership(
+                f"the log was rolled back: its cursor is {grant.lease.cursor}, mine {self._lease.cursor}"
+            )
+
+    # --- restoring -------------------------------------------------------------------------------------------------
+
+    async def _restore(self, first: Entry | None) -> None:
+        """Bring the state to where the cursor stands; ``first`` is the first unread entry, if there is one."""
+        role = self._role
+        if self._lease.cursor == NEVER:
+            return
+        last = await self._log.newest(role.writes, self._partition)
+        if first is not None and role.begins is not None and _begins(role.begins, first, last):
+            return
+        if role.resume is None:
+            await self._replay()
+        elif last is not None:
+            answered = await self._log.entry(role.reads, self._partition, last.id)
+            self._state = role.resume(self._partition, last, answered)
+
+    async def _replay(self) -> None:
+        """Work the input up to the cursor again, output off, from the newest snapshot on."""
+        role, cursor = self._role, stamp(self._lease.cursor)
+        parked = {each.entry.id for each in await self._log.parked(role.name, self._partition)}
+        after = await self._thaw()
+        while not self._is_leaving and stamp(after) < cursor:
+            entries = await self._log.read(role.reads, self._partition, after, BATCH, 0)
+            for entry in entries:
+                if stamp(entry.id) > cursor:
+                    return
+                if entry.id not in parked:
+                    self._work_again(entry)
+                after = entry.id
+            if not entries:
+                return
+            await self._renew()  # a long restore must keep its lease
+            await asyncio.sleep(0)  # and the loop turning
+
+    def _work_again(self, entry: Entry) -> None:
+        try:
+            if self._role.replay is not None:
+                self._state = self._role.replay(self._state, entry)
+            else:
+                self._state, _ = self._role.handle(self._state, entry)
+        except PoisonMessage as error:  # parked long ago, and taken off that list since
+            logger.warning("entry passed over", extra={"entry": entry.key, "error": str(error)})
+
+    async def _thaw(self) -> str:
+        """Set the state from the newest snapshot, if there is one that fits; return the cursor it stands at."""
+        role = self._role
+        data = (
+            None if role.keeping is None else await self._log.snapshot(role.name, self._partition)
+        )
+        if role.keeping is None or data is None:
+            return NEVER
+        try:
+            kept = unpack(role.keeping.schema, data, at_most=self._lease.cursor)
+            self._state = role.keeping.thaw(self._partition, kept.state)
+        except ValueError as error:
+            metrics.SNAPSHOTS.labels("refused").inc()
+            self._last_error = (
+                f"a snapshot of {role.name} of {self._partition} was not used: {error}"
+            )
+            logger.warning("snapshot not used", extra={"role": role.name, "error": str(error)})
+            return NEVER
+        metrics.SNAPSHOTS.labels("used").inc()
+        return kept.cursor
+
+    def _due_snapshot(self, last: Entry, answers: int) -> bytes | None:
+        """Return the state after ``last`` when another minute of beats has been answered, where the role keeps any."""
+        self._answers += answers
+        return self._snapshot(last.id, last.n) if self._answers >= SNAPSHOT_BEATS else None
+
+    def _last_snapshot(self) -> bytes | None:
+        """Return the state at the cursor, when the newest snapshot is not of just that."""
+        lease = self._lease
+        return (
+            self._snapshot(lease.cursor, lease.in_n)
+            if self._is_restored and self._answers
+            else None
+        )
+
+    def _snapshot(self, cursor: str, n: int) -> bytes | None:
+        if self._role.keeping is None:
+            return None
+        self._answers = 0
+        state = self._role.keeping.freeze(self._state)
+        metrics.SNAPSHOTS.labels("written").inc()
+        return pack(self._role.keeping.schema, Snapshot(cursor=cursor, n=n, state=state))
+
+    # --- answering -------------------------------------------------------------------------------------------------
+
+    async def _answer(self, entries: Sequence[Entry]) -> None:
+        """Handle entries and commit what comes of them, in one write unless one of them has to be parked."""
+        role, last = self._role, entries[-1]
+        if role.newest_only and len(entries) > 1:
+            metrics.ADVICE_SKIPPED.labels(role.name).inc(len(entries) - 1)
+            entries = entries[-1:]
+        self._check_numbers(entries[0])
+        drafts: list[Draft] = []
+        done: Entry | None = None
+        for entry in entries:
+            if self._careful_until is not None and await self._was_tried(entry):
+                return
+            if role.consults is not None:
+                await self._consult(role.consults, entry)
+            try:
+                outputs = self._handle(entry)
+            except _Unusable as problem:
+                if done is not None:
+                    await self._commit(done, drafts)
+                drafts, done = [], None
+                await self._park(entry, problem)
+                continue
+            drafts += self._drafts(entry, outputs)
+            done = entry
+        if done is not None:
+            await self._commit(done, drafts)
+        await self._measure_lag(last, full=len(entries) == BATCH)
+
+    def _handle(self, entry: Entry) -> Sequence[Output]:
+        """Hand an entry to the role; one that is undecodable never reaches it.
+
+        Raises:
+            _Unusable: it cannot be decoded, or the role failed on it.
+        """
+        try:
+            entry.message  # noqa: B018 - decoded here
+        except PoisonMessage as error:
+            raise _Unusable("undecodable", str(error)) from error
+        try:
+            self._state, outputs = self._role.handle(self._state, entry)
+        except Exception as error:  # a bug that one entry brings out must not stop the others
+            raise _Unusable("failed", f"{type(error).__name__}: {error}") from error
+        return outputs
+
+    def _drafts(self, entry: Entry, outputs: Sequence[Output]) -> list[Draft]:
+        """Return the outputs encoded; one that is too large for an entry is left out, and told."""
+        drafts = []
+        for output in outputs:
+            try:
+                data, message = self._encoded(output.message)
+            except ValueError as error:
+                metrics.PARKED.labels("oversized").inc()
+                self._last_error = f"no answer to {entry.key}: {error}"
+                logger.exception("answer left out", extra={"entry": entry.key})
+            else:
+                kind = codec.kind_of(output.message)
+                drafts.append(Draft(output.id or entry.id, kind, data, message))
+        return drafts
+
+    def _encoded(self, message: Message) -> tuple[bytes, Message | None]:
+        if self._log.is_in_process:
+            return codec.encode_and_decode(message)
+        return codec.encode(message), None
+
+    async def _consult(self, stream: str, entry: Entry) -> None:
+        newest = await self._log.newest(stream, self._partition, entry.id)
+        if newest is None or newest.id == self._consulted:
+            return
+        self._consulted = newest.id
+        try:
+            self._handle(newest)
+        except _Unusable as problem:  # it is not of the input: whoever reads it there parks it
+            self._last_error = f"{newest.key} was passed over: {problem}"
+            logger.warning("consulted entry passed over", extra={"entry": newest.key})
+
+    async def _commit(self, last: Entry, drafts: Sequence[Draft]) -> None:
+        role = self._role
+        snapshot = self._due_snapshot(last, len(drafts))
+        with metrics.COMMIT_SECONDS.time():
+            self._lease, refused = await self._log.commit(
+                self._lease, role.reads, role.writes, last, drafts, snapshot
+            )
+        self._has_answered = True
+        if refused:
+            metrics.DUPLICATES.inc(refused)
+
+    # --- what cannot be used ---------------------------------------------------------------------------------------
+
+    async def _be_careful(self) -> None:
+        """Go on one entry at a time, counting the tries, as far as the log reaches now: one of them kills."""
+        newest = await self._log.newest(self._role.reads, self._partition)
+        if newest is not None:
+            self._careful_until = stamp(newest.id)
+
+    async def _was_tried(self, entry: Entry) -> bool:
+        """Count a try at an entry that may kill; park it when it has had enough of them."""
+        if self._careful_until is not None and stamp(entry.id) > self._careful_until:
+            self._careful_until = None
+            return False
+        tries = await self._log.attempt(self._lease, entry.id)
+        if tries < MAX_TRIES:
+            return False
+        await self._park(entry, _Unusable("kills", "whoever worked it died, twice in a row"), tries)
+        return True
+
+    async def _park(self, entry: Entry, problem: "_Unusable", tries: int = 1) -> None:
+        """Set an entry aside and go on after it.
+
+        Raises:
+            StateDropped: the role failed on it midway, so what it made of the state until then must go.
+        """
+        self._lease = await self._log.park(self._lease, entry, str(problem), tries)
+        metrics.PARKED.labels(problem.kind).inc()
+        self._parked += 1
+        self._last_error = f"{entry.key} was parked: {problem}"
+        logger.error(
+            "entry parked",
+            extra={"entry": entry.key, "why": str(problem)},
+            exc_info=problem.__cause__ if problem.kind == "failed" else None,
+        )
+        if problem.kind == "failed":
+            raise StateDropped(f"the state that {entry.key} left half changed is made anew")
+
+    def _check_numbers(self, first: Entry) -> None:
+        """Compare an entry's number with the last one's: more than the next is a loss, not more is an older log.
+
+        Raises:
+            LostOwnership: the log is an older one than what was worked here.
+        """
+        known = self._lease.in_n
+        if not known or first.n == known + 1:
+            return
+        if first.n <= known:
+            if self._has_answered:
+                metrics.ROLLBACKS.inc()
+                raise LostOwnership(f"the log was rolled back: entry {first.n} after {known}")
+            return  # just restored: what the record says is of before
+        if self._role.newest_only:
+            return
+        missing = first.n - known - 1
+        metrics.HOLES.inc(missing)
+        self._last_error = f"{missing} entries of {first.stream}:{first.partition} were trimmed before they were read"
+        logger.error("hole in the log", extra={"entries": missing, "stream": first.stream})
+
+    # --- how it stands ---------------------------------------------------------------------------------------------
+
+    async def _measure_lag(self, last: Entry, *, full: bool) -> None:
+        newest = await self._log.newest(last.stream, last.partition) if full else last
+        behind = newest is not None and newest is not last
+        self._lag = max(0, newest.n - last.n) if newest is not None and behind else 0
+        self._lag_s = (
+            (stamp(newest.id)[0] - stamp(last.id)[0]) / 1e3
+            if newest is not None and behind
+            else 0.0
+        )
+        self._lag_gauge.set(self._lag)
+
+    @property
+    def cursor(self) -> str:
+        """Id of the last entry whose effects are in the log, as far as this replica knows."""
+        return self._lease.cursor
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether the state is what the cursor says."""
+        return self._is_restored
+
+    def held(self) -> Held:
+        """Return what is known of it, for ``/status``."""
+        return Held(
+            role=self._role.name,
+            partition=self._partition,
+            epoch=int(self._lease.epoch),
+            cursor=self._lease.cursor,
+            lag=self._lag,
+            lag_s=self._lag_s,
+            restored=self._is_restored,
+            parked=self._parked,
+            last_error=self._last_error,
+        )
+
+    def problem(self) -> str | None:
+        """Return why it is not worked as it should be, if so."""
+        name = f"{self._role.name} of {self._partition}"
+        if not self._is_restored:
+            return f"{name} is being restored from the log"
+        if self._lag_s > MAX_LAG_S:
+            return f"{name} is {self._lag} entries behind, {self._lag_s:.0f} s"
+        return None
+
+
+class StateDropped(LostOwnership):
+    """The state cannot be trusted and is made anew; the partition is still owned here."""
+
+
+class _Unusable(Exception):  # noqa: N818 - carried from handling to parking within this module
+    """An entry cannot be used."""
+
+    def __init__(self, kind: str, why: str) -> None:
+        super().__init__(why)
+        self.kind = kind
+
+
+def _begins(
+    begins: Callable[[Entry, Entry | None], bool], first: Entry, last: Entry | None
+) -> bool:
+    """Ask the role; what cannot be decoded begins nothing."""
+    try:
+        return begins(first, last)
+    except PoisonMessage:
+        return False
