@@ -32,6 +32,7 @@ from redis.exceptions import (
 )
 
 from oimon import metrics
+from oimon.bus.redis.connection import prompt
 from oimon.errors import BusDown, ConfigError, LostOwnership, OimonError
 
 SOCKET_TIMEOUT_S = 5.0
@@ -86,17 +87,16 @@ class Client:
             ConfigError: the user may not do this.
             ResponseError: another refusal, which the caller knows of.
         """
-        task = asyncio.current_task()
-        cancelled = 0 if task is None else task.cancelling()
+        before = _cancellations()
         try:
             answer = await call
         except (RedisError, RedisClusterException, OSError) as error:
+            _cancel_if_more(before)
             told = self._told(error)
             if told is None:
                 raise
             raise told from error
-        if task is not None and task.cancelling() > cancelled:
-            raise asyncio.CancelledError  # the client, on Python 3.11, loses a cancellation that meets a reply
+        _cancel_if_more(before)
         return answer
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
@@ -142,6 +142,17 @@ class Client:
         await self.blocking.aclose()
 
 
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+def _cancel_if_more(before: int) -> None:
+    """Raise the cancellation that asyncio, on Python 3.11, may lose when it meets a reply inside the client."""
+    if _cancellations() > before:
+        raise asyncio.CancelledError
+
+
 def _connect(url: str, *, is_cluster: bool) -> Redis:
     options: dict[str, Any] = {
         "retry": Retry(NoBackoff(), 0),
@@ -153,7 +164,10 @@ def _connect(url: str, *, is_cluster: bool) -> Redis:
     if is_cluster:
         cluster = RedisCluster.from_url(url.replace("+cluster", "", 1), **options)
         return cast(Redis, cluster)  # it has the same commands
-    return Redis.from_url(url, **options)
+    client: Redis = Redis.from_url(url, **options)
+    pool = client.connection_pool
+    pool.connection_class = prompt(pool.connection_class)
+    return client
 
 
 def _without_pipeline(text: str) -> str:
