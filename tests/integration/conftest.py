@@ -87,10 +87,16 @@ def flush(url: str) -> None:
 
 
 class Replicas:
-    """Makes buses that share one log, as replicas of services do."""
+    """Makes buses that share one log, as replicas of services do.
 
-    def __init__(self, make):
+    Args:
+        make: makes a bus of a name.
+        behind: where the log is kept: a store, or the address of a server.
+    """
+
+    def __init__(self, make, behind):
         self._make = make
+        self.behind = behind
         self._buses = []
 
     def __call__(self, **options):
@@ -109,11 +115,11 @@ async def replicas(request):
     """One suite, every implementation of the bus: ``replicas()`` is one more replica on the same, empty log."""
     if request.param == "memory":
         store = MemoryStore()
-        made = Replicas(lambda me, **options: MemoryBus(store, me, **options))
+        made = Replicas(lambda me, **options: MemoryBus(store, me, **options), store)
     else:
         url = request.getfixturevalue(SERVERS[request.param])
         flush(url)
-        made = Replicas(lambda me, **options: RedisBus(url, me, **options))
+        made = Replicas(lambda me, **options: RedisBus(url, me, **options), url)
     yield made
     await made.close()
     await asyncio.sleep(0)

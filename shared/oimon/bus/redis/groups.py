@@ -7,7 +7,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from oimon.bus import Entry
-from oimon.bus.log import PARKED_KEPT, Parked
+from oimon.bus.log import PARKED_KEPT, Parked, stamp
 from oimon.bus.redis.client import Client
 from oimon.bus.redis.entries import aside, entries, entry, parked, text
 from oimon.bus.redis.keys import dead_key, key
@@ -118,7 +118,8 @@ class Groups:
     async def parked(self, role: str, partition: str) -> Sequence[Parked]:
         """Return what was set aside, oldest first."""
         rows = self._parked_rows(role, partition)
-        return [parked(role, partition, *row) async for row in rows]
+        found = [parked(role, partition, *row) async for row in rows]
+        return sorted(found, key=lambda each: stamp(each.entry.id))  # a group parks in any order
 
     async def unpark(self, role: str, partition: str, entry_id: str) -> None:
         """Take a parked entry off the list."""
