@@ -1,6 +1,7 @@
 """What owners ask of Redis: leases, and writes that a script checks. Source: bus contract, sections 4, 8 and 10."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from oimon import codec
@@ -21,6 +22,7 @@ from oimon.bus.redis.client import Client
 from oimon.bus.redis.entries import aside, text
 from oimon.bus.redis.keys import dead_key, key, members_key, own_key, snapshot_key
 from oimon.messages import Beat
+from oimon.terms import FeedState, MarketState
 
 NEVER_OWNED_MS = 10**15
 
@@ -54,7 +56,7 @@ class Owned:
     async def release(self, lease: Lease, snapshot: bytes | None = None) -> None:
         """Give the ownership back."""
         role, partition = lease.role, lease.partition
-        args: list[Any] = [self._me, lease.epoch]
+        args: list[Any] = [self._me, lease.epoch, lease.cursor]
         if snapshot is not None:
             args.append(snapshot)
         keys = [own_key(role, partition), snapshot_key(role, partition)]
@@ -102,7 +104,7 @@ class Owned:
             pulse.run,
             "" if pulse.event_us is None else pulse.event_us,
             self._beat_ms,
-            _beat_head(pulse),
+            _beat_head(pulse.market, pulse.feed, pulse.age_ms, pulse.conflated),
             codec.SCHEMA,
         ]
         for draft in drafts:
@@ -192,13 +194,8 @@ def _record(row: Sequence[Any], now_ms: int) -> Record:
     )
 
 
-def _beat_head(pulse: Pulse) -> bytes:
+@lru_cache(maxsize=256)  # most beats say what one did before
+def _beat_head(market: MarketState, feed: FeedState, age_ms: int | None, conflated: int) -> bytes:
     """Return the beat's JSON up to its ``ts_us``, which stands last; the script writes the number."""
-    beat = Beat(
-        ts_us=0,
-        market=pulse.market,
-        feed=pulse.feed,
-        age_ms=pulse.age_ms,
-        conflated=pulse.conflated,
-    )
+    beat = Beat(ts_us=0, market=market, feed=feed, age_ms=age_ms, conflated=conflated)
     return codec.encode(beat).removesuffix(b"0}")
