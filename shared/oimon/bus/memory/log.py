@@ -76,11 +76,16 @@ class MemoryLog:
         return Grant(
             lease=Lease(role, partition, str(own.epoch), own.cursor, own.in_n),
             taken=taken,
-            stuck=own.stuck if own.stuck_at == own.cursor else 0,
+            stuck=self._stuck(own),
             is_rolled_back=is_rolled_back,
             run=own.run,
             beat_us=own.beat_us,
         )
+
+    def _stuck(self, own: Own) -> int:
+        stuck = own.stuck if own.stuck_at == own.cursor else 0
+        is_tried = bool(own.trying) and stamp(own.trying) > stamp(own.cursor)
+        return max(stuck, 1) if is_tried else stuck  # nobody got past what was tried
 
     def _taken(self, own: Own, *, is_valid: bool) -> Taken:
         if own.owner == self._me:
@@ -91,7 +96,7 @@ class MemoryLog:
         """Give the ownership back."""
         own = self._store.own(lease.role, lease.partition)
         if own.owner == self._me and str(own.epoch) == lease.epoch:
-            if snapshot is not None:
+            if snapshot is not None and own.cursor == lease.cursor:
                 self._store.snapshots[lease.role, lease.partition] = snapshot
             own.owner, own.until_ms = "", 0
 
