@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from oimon.bus import Entry, Output, Pulse, Role
+from oimon.bus import Entry, Keeping, Output, Pulse, Role
 from oimon.bus.log import Retention
 from oimon.bus.redis import RedisLog
 from oimon.errors import TransientError
@@ -455,3 +455,150 @@ async def test_a_partition_s_name_is_checked(redis_url, name):
     with pytest.raises(ValueError, match="partition"):
         await log.newest(TICKS, name)
     await log.close()
+
+
+class Killed(BaseException):
+    """Ends a task as a kill ends a process: nothing is given back, nothing is parked."""
+
+
+async def test_an_entry_that_kills_is_parked_and_the_rest_goes_on(replicas, monkeypatch):
+    monkeypatch.setattr("oimon.bus.memory.log.LEASE_TTL_MS", 150)
+    monkeypatch.setattr("oimon.bus.redis.owned.LEASE_TTL_MS", 150)
+    feeder = replicas()
+    await feeder.declare(["NIFTY"])
+    await feeder.publish("NIFTY", [gap(1), gap(13), gap(2)], pulse(1))
+    deaths = 0
+
+    def deadly(total, entry):
+        if isinstance(entry.message, Gap) and entry.message.from_us == 13:
+            raise Killed
+        return summing(total, entry)
+
+    while not await everything(feeder) and deaths < 9:
+        bus = replicas()
+        try:
+            with contextlib.suppress(BaseExceptionGroup):
+                async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+                    owning = tasks.create_task(bus.own(replace(SUMS, handle=deadly)))
+                    await eventually(lambda: _at_least(feeder, 1))
+                    owning.cancel()
+        except Killed:
+            deaths += 1
+
+    parked = await feeder._log.parked("analytics", "NIFTY")
+    assert [e.message.text for e in await everything(feeder)] == ["1: 3"]
+    assert [(p.entry.message.from_us, p.tries) for p in parked] == [(13, 3)]
+    assert deaths <= 5
+
+
+async def test_an_entry_on_which_the_role_fails_is_parked_and_its_half_change_undone(replicas):
+    bus = replicas()
+    await bus.declare(["NIFTY"])
+
+    def failing(state, entry):
+        if isinstance(entry.message, Gap):
+            state.append(entry.message.from_us)
+            if entry.message.from_us == 13:
+                raise ZeroDivisionError("half way")
+            return state, []
+        return state, [Output(ANALYSIS, text(f"{sum(state)}"))]
+
+    role = replace(SUMS, start=lambda _: [], handle=failing)
+    async with running(bus.own(role)):
+        await bus.publish("NIFTY", [gap(1), gap(13), gap(2)], pulse(1))
+        outputs = await eventually(lambda: _at_least(bus, 1))
+
+    parked = await bus._log.parked("analytics", "NIFTY")
+    assert [e.message.text for e in outputs] == ["3"]
+    assert [p.why for p in parked] == ["ZeroDivisionError: half way"]
+
+
+async def test_a_successor_restores_from_the_snapshot_that_was_left(replicas):
+    first, second, feeder = replicas(), replicas(), replicas()
+    await feeder.declare(["NIFTY"])
+    keeping = Keeping(schema=1, freeze=lambda n: b"%d" % n, thaw=lambda _, data: int(data))
+    worked = []
+
+    def noting(total, entry):
+        worked.append(entry.n)
+        return summing(total, entry)
+
+    async with running(first.own(replace(SUMS, keeping=keeping))) as owning:
+        await feeder.publish("NIFTY", [gap(1)], pulse(1))
+        await feeder.publish("NIFTY", [gap(2)], pulse(2))
+        await eventually(lambda: _at_least(feeder, 2))
+        await first.stop()
+        await owning
+    await feeder.publish("NIFTY", [gap(3)], pulse(3))
+    async with running(second.own(replace(SUMS, keeping=keeping, handle=noting))):
+        outputs = await eventually(lambda: _at_least(feeder, 3))
+
+    assert outputs[-1].message.text == "3: 6"
+    assert worked == [5, 6]
+
+
+async def test_a_snapshot_that_was_harmed_is_not_used_and_the_log_is_worked_again(replicas):
+    first, second, feeder = replicas(), replicas(), replicas()
+    await feeder.declare(["NIFTY"])
+    keeping = Keeping(schema=1, freeze=lambda n: b"%d" % n, thaw=lambda _, data: int(data))
+    lease = (await first._log.acquire("analytics", "NIFTY", TICKS)).lease
+    await feeder.publish("NIFTY", [gap(1)], pulse(1))
+    entries = await everything(feeder, TICKS)
+    lease, _ = await first._log.commit(lease, TICKS, ANALYSIS, entries[-1], [])
+    await first._log.release(lease, b'{"schema":1,"cursor":"0-1","n":1,"sha256":"00"}\n99')
+    await feeder.publish("NIFTY", [gap(3)], pulse(3))
+
+    async with running(second.own(replace(SUMS, keeping=keeping))):
+        outputs = await eventually(lambda: _at_least(feeder, 1))
+        errors = [held.last_error for held in second.held()]
+
+    assert outputs[-1].message.text == "3: 4"
+    assert "checksum" in errors[0]
+
+
+async def test_partitions_move_to_who_comes_and_back_from_who_leaves(replicas):
+    six = [f"U{n}" for n in range(6)]
+    feeder = replicas()
+    await feeder.declare(six)
+    buses = [replicas() for _ in range(3)]
+
+    def shares():
+        return [
+            len([h for h in bus.held() if h.role == "analytics" and h.restored]) for bus in buses
+        ]
+
+    async with contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(running(buses[0].own(SUMS)))
+        await eventually(lambda: shares() == [6, 0, 0])
+        for bus in buses[1:]:
+            await stack.enter_async_context(running(bus.own(SUMS)))
+        await eventually(lambda: shares() == [2, 2, 2])
+        kept = {held.partition for held in buses[1].held()}
+        await buses[0].stop()
+        await first
+        await eventually(lambda: shares() == [0, 3, 3])
+
+    assert len(kept) == 2
+    assert kept <= {held.partition for held in buses[1].held()}
+
+
+async def test_who_publishes_leads_and_the_other_stands_by_until_it_leaves(replicas):
+    first, second = replicas(), replicas()
+    led = []
+
+    async def work(name, bus):
+        led.append((name, (await bus.place("NIFTY")).beat_us))
+        while True:
+            await bus.publish("NIFTY", [], pulse(len(led)))
+            await asyncio.sleep(0.01)
+
+    async with running(first.lead(lambda: work("first", first))) as leading:
+        await eventually(lambda: led)
+        async with running(second.lead(lambda: work("second", second))):
+            await asyncio.sleep(0.3)
+            assert [name for name, _ in led] == ["first"]
+            await first.stop()
+            await leading
+            await eventually(lambda: len(led) == 2)
+
+    assert led == [("first", 0), ("second", 1_000_000)]

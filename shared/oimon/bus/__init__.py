@@ -7,7 +7,7 @@ beside this file, both driven by ``engine``.
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -32,6 +32,8 @@ class Entry:
     version: int
     data: bytes
     n: int = 0
+    at_ms: int = field(default=0, compare=False)
+    """When it was written, in the server's ms."""
 
     @cached_property
     def message(self) -> Message:

@@ -184,6 +184,7 @@ class View:
         self._partitions: Sequence[str] = partitions or ()
         self._members: Sequence[str] = ()
         self._records: Mapping[str, Record] = {}
+        self._mine: set[str] = set()
         self._looked_s = float("-inf")
         self._orphaned: dict[str, float] = {}  # since when nobody has had it
         self._rescued: dict[str, float] = {}  # until when it stays here
@@ -203,19 +204,19 @@ class View:
                 {} if is_alone else await self._log.records(self._role, self._partitions)
             )
             self._members, self._looked_s = members, now_s
-        holders = {name: record.owner for name, record in self._records.items()}
-        owners = share_out(self._members, self._partitions, holders)
-        mine = {partition for partition, member in owners.items() if member == self._me}
-        return mine | self._rescue(now_s, mine)
+            holders = {name: record.owner for name, record in self._records.items()}
+            owners = share_out(members, self._partitions, holders)
+            self._mine = {name for name, member in owners.items() if member == self._me}
+        return self._mine | self._rescue(now_s)
 
-    def _rescue(self, now_s: float, mine: set[str]) -> set[str]:
+    def _rescue(self, now_s: float) -> set[str]:
         """Return what is not this replica's but had nobody for too long, and what it took for that reason."""
         for partition, record in self._records.items():
             if record.overdue_ms < 0:
                 self._orphaned.pop(partition, None)
                 continue
             since_s = self._orphaned.setdefault(partition, now_s)
-            if now_s - since_s > ORPHANED_S and partition not in mine:
+            if now_s - since_s > ORPHANED_S and partition not in self._mine:
                 self._rescued[partition] = now_s + RESCUED_S
         return {partition for partition, until_s in self._rescued.items() if now_s < until_s}
 

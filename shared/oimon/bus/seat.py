@@ -241,6 +241,8 @@ class Seat(Generic[S]):
             raise _Unusable("undecodable", str(error)) from error
         try:
             self._state, outputs = self._role.handle(self._state, entry)
+        except MemoryError:
+            raise  # the process', not the entry's: another goes on
         except Exception as error:  # a bug that one entry brings out must not stop the others
             raise _Unusable("failed", f"{type(error).__name__}: {error}") from error
         return outputs

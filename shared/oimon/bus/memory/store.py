@@ -136,7 +136,16 @@ class MemoryStore:
             placed = now if now > stream.last else (stream.last[0], stream.last[1] + 1)
         own.out_n += 1
         entry_id = f"{placed[0]}-{placed[1]}"
-        entry = Entry(name, partition, entry_id, draft.kind, codec.SCHEMA, draft.data, own.out_n)
+        entry = Entry(
+            stream=name,
+            partition=partition,
+            id=entry_id,
+            kind=draft.kind,
+            version=codec.SCHEMA,
+            data=draft.data,
+            n=own.out_n,
+            at_ms=self.now_ms(),
+        )
         if message is not None:
             entry.__dict__["message"] = (
                 message  # what decoding would give, so that nobody need do it

@@ -25,6 +25,7 @@ def entry(stream: str, partition: str, entry_id: Any, fields: Mapping[Any, Any])
         version=int(get.get("v", 0)),
         data=get.get("d", b""),
         n=int(get.get("n", 0)),
+        at_ms=int(get.get("at", 0)),
     )
 
 

@@ -4,7 +4,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ttl = tonumber(ARGV[2])
-local own = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'until', 'cursor', 'in_n', 'stuck', 'stuck_at', 'run', 'beat')
+local own = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'until', 'cursor', 'in_n', 'stuck', 'stuck_at', 'run', 'beat', 'trying')
 local owner, epoch = own[1] or '', tonumber(own[2] or '0')
 local deadline = tonumber(own[3] or '0')
 local cursor, in_n = own[4] or '0-0', own[5] or '0'
@@ -31,6 +31,11 @@ local function numbers(id)
   local ms, seq = string.match(id, '(%d+)-(%d+)')
   return tonumber(ms), tonumber(seq)
 end
+local function is_after(one, other)
+  local ms, seq = numbers(one)
+  local other_ms, other_seq = numbers(other)
+  return ms > other_ms or (ms == other_ms and seq > other_seq)
+end
 local rolled_back = 0
 if KEYS[2] and cursor ~= '0-0' then
   local last = '0-0'
@@ -40,12 +45,12 @@ if KEYS[2] and cursor ~= '0-0' then
       if info[i] == 'last-generated-id' then last = info[i + 1] end
     end
   end
-  local ms, seq = numbers(cursor)
-  local last_ms, last_seq = numbers(last)
-  if ms > last_ms or (ms == last_ms and seq > last_seq) then -- XREAD would pass over what is new, without a word
+  if is_after(cursor, last) then -- XREAD would pass over what is new, without a word
     cursor, in_n, rolled_back = '0-0', '0', 1
     redis.call('HSET', KEYS[1], 'cursor', cursor, 'in_n', in_n)
   end
 end
-return {1, string.format('%.0f', epoch), cursor, in_n, taken, (stuck_at == cursor) and stuck or 0, rolled_back,
+if stuck_at ~= cursor then stuck = 0 end
+if own[10] and is_after(own[10], cursor) then stuck = math.max(stuck, 1) end -- it was tried, and nobody got past it
+return {1, string.format('%.0f', epoch), cursor, in_n, taken, stuck, rolled_back,
   own[8] or '', own[9] or '0'}
