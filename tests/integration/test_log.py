@@ -405,6 +405,19 @@ async def test_giving_back_leaves_the_state(new_log):
     assert await other.snapshot("coach-rich", "NIFTY") is None
 
 
+async def test_a_state_of_before_a_rollback_is_not_left(new_log, hand):
+    log = new_log()
+    entries = await feed(log)
+    lease = await answer(log, await take(log), entries[0])
+    hand.lose(TICKS)
+    await log.acquire(ROLE, "NIFTY", TICKS)
+
+    await log.release(lease, b"of what the log has lost")
+
+    assert await log.snapshot(ROLE, "NIFTY") is None
+    assert (await log.records(ROLE, ["NIFTY"]))["NIFTY"].owner == ""
+
+
 async def test_tries_are_counted_of_one_entry_at_a_time_whoever_makes_them(new_log, hand):
     log, other = new_log(), new_log()
     entries = await feed(log)
