@@ -14,7 +14,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from notifier import store as store_module
 from notifier.rows import unpacked
 from notifier.store import SCHEMA, TABLES, Store, address
-from oimon.errors import ConfigError, TransientError
+from oimon import codec
+from oimon.bus.log import Draft
+from oimon.bus.memory import MemoryBus
+from oimon.errors import ConfigError, PoisonMessage, TransientError
+from oimon.messages import ADVICE_MINIMAL
 from tests.unit.notifier.samples import (
     NOW_US,
     make_advice,
@@ -158,13 +162,34 @@ async def test_ticks_and_beats_are_no_rows_and_are_not_even_decoded(url):
         assert (store.rows_written, store.rows_refused) == (1, 0)
 
 
-async def test_an_entry_that_cannot_be_decoded_does_not_hold_up_the_others(url):
-    bad = make_entry(make_advice(), "1-0", data=b"{")
+async def test_a_batch_with_an_entry_that_cannot_be_decoded_leaves_nothing_and_is_told(url):
+    good, bad = make_entry(make_advice()), make_entry(make_advice(), "1-0", data=b"{")
 
     async with opened(url) as store:
-        await store.write([bad, make_entry(make_advice())])
+        with pytest.raises(PoisonMessage, match="not a message of kind advice"):
+            await store.write([good, bad])
 
-        assert (store.rows_written, store.rows_refused) == (1, 1)
+        assert (store.rows_written, store.rows_refused) == (0, 0)
+        with pytest.raises(PoisonMessage):
+            await store.write([bad])
+        assert (store.rows_written, store.rows_refused) == (0, 1)
+
+
+async def test_the_bus_parks_what_can_have_no_row_and_the_others_have_theirs(url):
+    bus = MemoryBus()
+    await bus.declare(["NIFTY"])
+    queue = bus.store.own("queue", "NIFTY")
+    advice = codec.encode(make_advice())
+    for data in (advice, b"{", advice):
+        bus.store.append(ADVICE_MINIMAL, "NIFTY", queue, Draft("", "advice", data))
+    async with opened(url) as store:
+        await bus.stop()  # a stopped bus hands over what is there, and returns
+
+        await bus.share("db", [ADVICE_MINIMAL], store.write)
+
+        assert (store.rows_written, store.rows_refused) == (2, 1)
+    [parked] = await bus._log.parked("db", "NIFTY")
+    assert (parked.entry.data, parked.why[:14]) == (b"{", "PoisonMessage:")
 
 
 async def test_stores_of_several_partitions_write_at_once(url):
@@ -260,13 +285,15 @@ async def test_a_server_that_is_away_is_a_passing_trouble_and_its_password_is_no
 
 
 @pytest.mark.skipif(not HAS_POSTGRES, reason="needs Postgres' programs on the PATH")
-async def test_a_row_that_postgres_refuses_is_left_out_alone(postgres_url, tmp_path):
+async def test_a_row_that_postgres_refuses_is_told(postgres_url, tmp_path):
     nul = make_entry(make_advice(by_why="a\x00b"), "1-0")  # Postgres has no NUL in a text
 
     async with opened(address(postgres_url, tmp_path)) as store:
-        await store.write([nul, make_entry(make_advice(), "7-7")])
+        with pytest.raises(PoisonMessage, match="the database refuses its row"):
+            await store.write([nul])
+        await store.write([make_entry(make_advice(), "7-7")])
 
-        assert store.rows_refused == 1
+        assert (store.rows_written, store.rows_refused) == (1, 1)
     ids = {row["id"] for row in await rows_of(address(postgres_url, tmp_path), "advice")}
     assert "oi.advice-minimal.v1:NIFTY/7-7" in ids
     assert "oi.advice-minimal.v1:NIFTY/1-0" not in ids

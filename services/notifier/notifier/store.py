@@ -6,7 +6,6 @@ lead there; until then any other number is refused, and nothing is written.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,6 @@ _LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lo
 _BAD_ROW = ("22", "23")
 """Classes of SQLSTATE that blame the data. Source: PostgreSQL documentation, appendix A."""
 
-log = logging.getLogger(__name__)
 metadata = sa.MetaData()
 
 
@@ -187,20 +185,23 @@ class Store:
 
         Raises:
             TransientError: the database is away; nothing was written.
+            PoisonMessage: one of them can have no row; nothing was written.
         """
         await self.prepare()
-        rows = await asyncio.to_thread(self._rows, entries)  # compressing would hold up the loop
         try:
+            rows = await asyncio.to_thread(_rows, entries)  # compressing would hold up the loop
             await self._insert(rows)
-        except _BadRowError:
-            for row in rows:  # one of them is guilty: only that one is left out
-                await self._insert_or_refuse(row)
+        except PoisonMessage:
+            if len(entries) == 1:  # of a batch, each is given again by itself: only then it counts
+                self.rows_refused += 1
+            raise
 
     async def write_text(self, columns: dict[str, Any]) -> None:
         """Write what became of a text to a person.
 
         Raises:
             TransientError: the database is away.
+            PoisonMessage: the database refuses what it says.
         """
         await self.prepare()
         await self._insert([Row("texts", columns)])
@@ -218,15 +219,6 @@ class Store:
                 f"the database {self.where} has tables of version {found}, this program needs "
                 f"{SCHEMA}. Use the program that made them, or name another DATABASE_URL or DATA_DIR"
             )
-
-    def _rows(self, entries: Sequence[Entry]) -> list[Row]:
-        rows = []
-        for entry in entries:
-            try:
-                rows.append(row_of(entry))
-            except PoisonMessage as error:
-                self._refuse(entry.key, "undecodable", error)
-        return [row for row in rows if row is not None]
 
     async def _insert(self, rows: Sequence[Row]) -> None:
         if not rows:
@@ -253,34 +245,23 @@ class Store:
         full = [{c.name: given.get(c.name) for c in table.c} for given in columns]
         return len((await connection.execute(statement, full)).all())
 
-    async def _insert_or_refuse(self, row: Row) -> None:
-        try:
-            await self._insert([row])
-        except _BadRowError as error:
-            self._refuse(row.columns["id"], "database", error)
-
-    def _refuse(self, key: str, why: str, error: Exception) -> None:
-        self.rows_refused += 1
-        metrics.PARKED.labels(why).inc()
-        log.error("an entry has no row", extra={"id": key, "why": why, "error": str(error)[:500]})
-
     @contextmanager
     def _troubles(self) -> Iterator[None]:
         """Tell two troubles apart: the data is to blame, or the database is away."""
         try:
             yield
         except (DataError, IntegrityError) as error:
-            raise _BadRowError(str(error.orig)) from error
+            raise PoisonMessage(f"the database refuses its row: {error.orig}") from error
         except DBAPIError as error:
             if str(getattr(error.orig, "sqlstate", "")).startswith(_BAD_ROW):
-                raise _BadRowError(str(error.orig)) from error
+                raise PoisonMessage(f"the database refuses its row: {error.orig}") from error
             raise TransientError(f"database {self.where}: {error.orig}") from error
         except (SQLAlchemyError, OSError) as error:
             raise TransientError(f"database {self.where}: {error}") from error
 
 
-class _BadRowError(Exception):
-    """The database refuses the data of a row and always will."""
+def _rows(entries: Sequence[Entry]) -> list[Row]:
+    return [row for row in map(row_of, entries) if row is not None]
 
 
 def _sqlite_engine(url: sa.URL) -> AsyncEngine:
