@@ -116,13 +116,16 @@ def _is_other(entry: Entry, wanted: dict[str, tuple[str, bytes]]) -> bool:
 
 
 def _published_twice(ticks: Sequence[Written]) -> int:
-    """Return how many batches of one run are in the log more than once; each has bytes of its own."""
-    run, batches = "", Counter[tuple[str, bytes]]()
+    """Return how many batches one producer has put into the log more than once; each has bytes of its own.
+
+    A successor may repeat what came since the last beat: readers drop it.
+    """
+    run, batches = "", Counter[tuple[str, str, bytes]]()
     for each in ticks:
         if each.entry.kind == "session":
             run = _SESSION.decode(each.entry.data).run
         elif each.entry.kind == "ticks":
-            batches[run, each.entry.data] += 1
+            batches[run, each.by, each.entry.data] += 1
     return sum(batches.values()) - len(batches)
 
 

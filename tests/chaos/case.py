@@ -123,9 +123,9 @@ class Row:
     protection: str
     """What is removed, names joined by commas, to see the row fail."""
     recovery_s: float | None = None
-    """No recovery may take longer."""
+    """No recovery may take longer, on a machine that nobody else uses."""
     silence_s: float | None = None
-    """No answer may come later."""
+    """No answer may come later, on a machine that nobody else uses."""
     seeds: int = 1
     """Worlds that it takes place in, one after the other."""
 

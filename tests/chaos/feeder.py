@@ -74,8 +74,11 @@ class Feeder:
             pulse = market.pulse(second, server_clock=feeding.server_clock)
             try:
                 await self._bus.publish(partition, market.messages(second), pulse)
-            except LostOwnership:
-                continue  # refused as a whole, say because the log was emptied: once more, as a new owner
+            except (
+                LostOwnership
+            ):  # refused as a whole, say because the log was emptied: once more, as a new owner
+                await self._bus.declare(feeding.partitions)
+                continue
             except BusDown:
                 return
             self._last[partition] = second

@@ -1,5 +1,6 @@
 """Rows run, each in worlds of its own, and what came of them."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from tests.chaos.audit import Findings
+from tests.chaos.busyness import Busyness
 from tests.chaos.case import CannotRun, Case, Row
 from tests.chaos.server import clear
 from tests.chaos.waiting import DidNot
@@ -31,6 +33,7 @@ class Outcome:
     complaints: list[str] = field(default_factory=list)
     skipped: str = ""
     seconds: float = 0.0
+    busyness: Busyness = field(default_factory=Busyness)
 
     @property
     def is_passed(self) -> bool:
@@ -55,7 +58,8 @@ class Plan:
         started = time.monotonic()
         for offset in range(1 if self.is_quick or removed else row.seeds):
             try:
-                await self._run_once(row, self.seed + offset, removed, outcome)
+                async with outcome.busyness.watched():
+                    await self._run_once(row, self.seed + offset, removed, outcome)
             except CannotRun as reason:
                 outcome.skipped = str(reason)
         outcome.seconds = time.monotonic() - started
@@ -102,6 +106,7 @@ def _complaints(row: Row, outcome: Outcome) -> list[str]:
         ("recovery took", outcome.recoveries, row.recovery_s),
         ("an answer was late by", outcome.silences, row.silence_s),
     ):
-        if most is not None and max(seconds, default=0.0) > most:
-            found.append(f"{what} {max(seconds):.2f} s, at most {most:g} s are allowed")
+        allowed = (most or math.inf) * outcome.busyness.factor
+        if max(seconds, default=0.0) > allowed:
+            found.append(f"{what} {max(seconds):.2f} s, at most {allowed:.2f} s are allowed")
     return found

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 _CHUNK = 1 << 16
@@ -36,7 +37,7 @@ class Proxy:
         self._listener: asyncio.Server | None = None
         self._flowing = asyncio.Event()
         self._flowing.set()
-        self._prey: bytes | None = None
+        self._prey: Collection[bytes] = ()
         self._caught = asyncio.Event()
         self.delay_s = 0.0
         """How much later each chunk arrives, in each direction."""
@@ -69,15 +70,15 @@ class Proxy:
         self.cut()
         self._flowing.set()
 
-    async def lose_reply(self, words: bytes, within_s: float) -> bool:
-        """Let the next request that holds ``words`` reach the server, and its reply nobody; return whether there was one."""
+    async def lose_reply(self, words: Collection[bytes], within_s: float) -> bool:
+        """Let the next request that holds one of ``words`` reach the server, and its reply nobody; return whether there was one."""
         self._prey, self._caught = words, asyncio.Event()
         try:
             await asyncio.wait_for(self._caught.wait(), within_s)
         except TimeoutError:
             return False
         finally:
-            self._prey = None
+            self._prey = ()
         return True
 
     async def close(self) -> None:
@@ -108,8 +109,8 @@ class Proxy:
 
     async def _requests(self, link: _Link, reader: asyncio.StreamReader) -> None:
         while chunk := await reader.read(_CHUNK):
-            if self._prey is not None and self._prey in chunk:
-                self._prey, link.loses_reply = None, True
+            if any(word in chunk for word in self._prey):
+                self._prey, link.loses_reply = (), True
                 self._caught.set()
             if self.cut_share and self._dice.random() < self.cut_share:
                 self.cuts += 1

@@ -127,17 +127,15 @@ class Server:
             check.read_rest(60)
 
 
-def faked_clock(offset: Path) -> dict[str, str]:
-    """Return the variables that let a process read its clock with the offset that a file holds (``-1h``)."""
+def faked_clock(offset: Path | int) -> dict[str, str]:
+    """Return the variables that let a process read its clock with an offset: seconds, or a file that holds them."""
     library = next((path for path in FAKETIME if Path(path).exists()), None)
     if library is None:
         raise FileNotFoundError("libfaketime is not installed")
-    return {
-        "LD_PRELOAD": library,
-        "FAKETIME_TIMESTAMP_FILE": str(offset),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    told = {"LD_PRELOAD": library, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    if isinstance(offset, int):
+        return told | {"FAKETIME": f"{offset:+d}"}
+    return told | {"FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1"}
 
 
 def has_faked_clocks() -> bool:

@@ -9,7 +9,7 @@ from tests.chaos.plan import Outcome
 
 _HEADS = (
     "row", "what was done", "faults", "beats", "missing", "duplicate", "unequal", "out of order",
-    "refused writes", "recovery p50 s", "max s", "silence p50 s", "max s", "verdict", "fails without",
+    "refused writes", "recovery p50 s", "max s", "silence p50 s", "max s", "machine busy ×", "verdict", "fails without",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ class Line:
         """Return what the table says of it."""
         row, outcome, found = self.outcome.row, self.outcome, self.outcome.findings
         if outcome.skipped:
-            return (str(row.number), row.name, *["–"] * 11, f"left out: {outcome.skipped}", "–")
+            return (str(row.number), row.name, *["–"] * 12, f"left out: {outcome.skipped}", "–")
         return (
             str(row.number),
             row.name,
@@ -42,6 +42,7 @@ class Line:
             str(outcome.refused),
             *_seconds(outcome.recoveries),
             *_seconds(outcome.silences),
+            f"{outcome.busyness.factor:.1f}",
             "; ".join(outcome.complaints) or "clean",
             self._without(),
         )
@@ -93,7 +94,7 @@ def _total(lines: Sequence[Line]) -> tuple[str, ...]:
     ]
     failed = sum(1 for outcome in ran if not outcome.is_passed)
     verdict = f"{failed} failed" if failed else "all clean"
-    return ("", "all rows", *map(str, sums), *[""] * 4, verdict, "")
+    return ("", "all rows", *map(str, sums), *[""] * 5, verdict, "")
 
 
 def _seconds(values: Sequence[float]) -> tuple[str, str]:

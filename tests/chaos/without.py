@@ -27,8 +27,9 @@ _FENCE = (
     "if own[1] ~= ARGV[1] or own[2] ~= ARGV[2] then return redis.error_reply('FENCED') end",
     "",
 )
+_TRIM = ("if math.floor(n / 16) > math.floor(before / 16) then", "if false then")
 _SCRIPT_CHANGES: Mapping[str, Mapping[str, Sequence[Change]]] = {
-    "fence": {"commit": [_FENCE], "publish": [_FENCE]},
+    "fence": {script: [_FENCE] for script in ("attempt", "commit", "park", "publish")},
     "cursor": {
         "commit": [
             (
@@ -47,6 +48,7 @@ _SCRIPT_CHANGES: Mapping[str, Mapping[str, Sequence[Change]]] = {
         "publish": [("if tonumber(ARGV[3]) <= tonumber(own[3] or '0') then return {0} end", "")]
     },
     "beat-once": {"publish": [("if due > last then", "if true then")]},
+    "trim": {script: [_TRIM] for script in ("commit", "publish")},
     "void-deadline": {"acquire": [("if deadline > now + 4 * ttl then deadline = 0 end", "")]},
 }
 """Protections that are lines of scripts: name, script, its changes."""
@@ -169,6 +171,12 @@ def _unknown_fields() -> None:
     _put("oimon.codec", "decode", strict)
 
 
+def _unwritable() -> None:
+    """Take a server that cannot write now for one that answers nonsense."""
+    _put("oimon.bus.redis.client", "_UNWRITABLE", ())
+    _put("oimon.bus.redis.client", "_UNWRITABLE_CODES", ())
+
+
 _CODE_CHANGES: Mapping[str, Callable[[], None]] = {
     "aof": lambda: None,  # the server's own
     "clock-offset": lambda: _put(
@@ -186,6 +194,7 @@ _CODE_CHANGES: Mapping[str, Callable[[], None]] = {
     "restore": lambda: _put("oimon.bus.seat:Seat", "_restore", _nothing),
     "rollback": _rollback,
     "unknown-fields": _unknown_fields,
+    "unwritable": _unwritable,
     "watchdog": lambda: _put("oimon.watchdog:Watchdog", "_end", lambda _: None),
 }
 """Protections that are code, or of the server: name, what removes it."""

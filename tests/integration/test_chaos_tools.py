@@ -17,6 +17,8 @@ from tests.chaos.market import Market
 from tests.chaos.proxy import Proxy
 from tests.eventually import eventually
 
+matrix = pytest.importorskip("tests.chaos.matrix", reason="needs Linux, and Valkey's wheel")
+
 
 def written(stream: str, number: int, kind: str, data: bytes, entry_id: str = "") -> Written:
     entry = Entry(stream, "NIFTY", entry_id or f"{number}-0", kind, codec.SCHEMA, data, number)
@@ -94,6 +96,10 @@ def test_the_made_up_market_is_the_same_each_time():
     assert batches[0] == batches[1] != batches[2]
 
 
+def test_every_row_s_protection_can_be_removed():
+    without.check(sorted({name for row in matrix.ROWS for name in row.protections}))
+
+
 def test_a_protection_that_does_not_exist_is_told():
     with pytest.raises(ValueError, match="neither protection nor mistake: belt"):
         without.check(["belt"])
@@ -121,7 +127,7 @@ async def test_a_lost_reply_has_reached_the_server_and_nobody_else():
     writer.write(b"first")
     assert await reader.read(100) == b"first"
 
-    losing = asyncio.ensure_future(proxy.lose_reply(b"second", within_s=5))
+    losing = asyncio.ensure_future(proxy.lose_reply([b"second"], within_s=5))
     await asyncio.sleep(0)
     writer.write(b"the second")
     reply = b""

@@ -1,5 +1,6 @@
 """The producer and the coach as the ones that are hit: rows 6 and 7."""
 
+import asyncio
 from itertools import pairwise
 
 from oimon import codec
@@ -18,8 +19,8 @@ async def hit_ingest(case: Case) -> None:
     await world.start("analytics")
     for _ in range(2):
         world.replica("ingest", FEED="replay", SPEED=str(SPEED))
-    victim, owned = await world.owner("ingest")
     for number in case.each_fault():
+        await asyncio.sleep(1)
         victim, owned = await world.owner("ingest")
         mark = await case.mark(victim, owned)
         if number % 2:
@@ -30,6 +31,7 @@ async def hit_ingest(case: Case) -> None:
         await case.taken_over(mark, TICKS)
         victim.go_on()
         await world.ready(*world.alive("analytics"))
+    await asyncio.sleep(1)
     for replica in world.alive("ingest"):
         replica.terminate()
         await replica.ended(within_s=10)
