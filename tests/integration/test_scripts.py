@@ -1,341 +1,307 @@
-"""What the scripts leave in Redis, key by key, and what they leave alone. What they promise is asked in test_log."""
+"""The log on real servers that forget, refuse, are full or are emptied: what its scripts and its client make of it."""
 
+import asyncio
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+import time
 
 import pytest
 import redis as redis_py
 
 from oimon import codec
 from oimon.bus import Entry, Pulse
-from oimon.bus.log import Draft, Lease, Retention, stamp
+from oimon.bus.log import NEVER, TWO_DAYS_MS, Draft, Lease, Retention
 from oimon.bus.redis import RedisLog
-from oimon.errors import BusDown, LostOwnership
+from oimon.errors import BusDown
 from oimon.messages import ANALYSIS, OUTBOX, TICKS
 from oimon.terms import FeedState, MarketState
+from tests.eventually import eventually
 from tests.integration.conftest import SERVERS, flush
 
+PULSE = Pulse(run="run-1", market=MarketState.OPEN, feed=FeedState.OK, age_ms=0, event_us=0)
 ROLE = "analytics"
-TICKS_KEY = f"{TICKS}:{{NIFTY}}"
-ANALYSIS_KEY = f"{ANALYSIS}:{{NIFTY}}"
-OWN_KEY = f"oi.own:{{NIFTY}}:{ROLE}"
-SNAP_KEY = f"oi.snap:{{NIFTY}}:{ROLE}"
-DEAD_KEY = f"oi.dead.v1:{{NIFTY}}:{ROLE}"
-PULSE = Pulse(run="run-1", market=MarketState.OPEN, feed=FeedState.OK, age_ms=7, event_us=0)
-EVENT_US = 1_787_000_000_123_456
-"""Lua by itself would write it as 1.787e+15."""
-YEAR_MS = 365 * 24 * 3600 * 1000
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """A replica's log, and a plain client that sees what is behind it."""
-
-    log: RedisLog
-    client: Any
-    url: str
-
-    def everything(self) -> Mapping[bytes, bytes]:
-        """Return each key's whole value."""
-        return {key: self.client.dump(key) for key in self.client.scan_iter()}
-
-    def record(self) -> Mapping[str, str]:
-        return {k.decode(): v.decode() for k, v in self.client.hgetall(OWN_KEY).items()}
-
-    def entries(self, key: str) -> list[tuple[str, list[tuple[str, bytes]]]]:
-        """Return a stream's ids and fields, the fields in their order."""
-        return [
-            (id_.decode(), [(name.decode(), value) for name, value in fields.items()])
-            for id_, fields in self.client.xrange(key)
-        ]
-
-    def add(self, key: str, entry_id: str) -> Entry:
-        """Append an input that nobody published."""
-        fields = {"n": 1, "v": 1, "t": "gap", "d": b"{}"}
-        self.client.xadd(key, fields, id=entry_id)
-        return Entry(key.partition(":")[0], "NIFTY", entry_id, "gap", 1, b"{}", 1)
-
-    def now_ms(self) -> int:
-        told = self.client.time()
-        seconds, micros = told if isinstance(told, tuple) else next(iter(told.values()))
-        return seconds * 1000 + micros // 1000
-
-
-@pytest.fixture(params=[name for name in SERVERS if name != "stand-in"])
-async def bench(request):
-    url = request.getfixturevalue(SERVERS[request.param])
-    flush(url)
-    plain = url.replace("+cluster", "")
-    kind = redis_py.Redis if plain == url else redis_py.RedisCluster
-    with contextlib.closing(kind.from_url(plain, protocol=2)) as client:
-        log = RedisLog(url, "replica-1", retention=Retention(ticks_s=90, analyses=100))
-        try:
-            yield Workbench(log, client, url)
-        finally:
-            await log.close()
-
-
-async def take(bench: Workbench, role: str = ROLE, reads: str | None = None) -> Lease:
-    return (await bench.log.acquire(role, "NIFTY", reads)).lease
-
-
-def at(event_us: int) -> Pulse:
-    """Return the pulse of an event second that has come."""
-    return replace(PULSE, event_us=event_us)
-
-
-# --- what is written ---------------------------------------------------------------------------------------------------
-
-
-async def test_an_entry_has_the_contract_s_fields_and_the_beat_comes_last(bench):
-    lease = await take(bench)
-    before_ms = bench.now_ms()
-
-    await bench.log.publish(lease, TICKS, 1, [("gap", b"\x00\xff")], at(EVENT_US))
-
-    (_, gap), (_, beat) = bench.entries(TICKS_KEY)
-    assert (
-        [name for name, _ in gap] == [name for name, _ in beat] == ["n", "at", "w", "v", "t", "d"]
-    )
-    gap, beat = dict(gap), dict(beat)
-    schema = b"%d" % codec.SCHEMA
-    assert (gap["n"], gap["w"], gap["v"], gap["t"], gap["d"]) == (
-        b"1",
-        b"replica-1",
-        schema,
-        b"gap",
-        b"\x00\xff",
-    )
-    assert (beat["n"], beat["t"]) == (b"2", b"beat")
-    assert before_ms <= int(gap["at"]) <= bench.now_ms()
-    message = codec.decode("beat", codec.SCHEMA, beat["d"])
-    assert beat["d"] == codec.encode(message)
-    assert (message.ts_us, message.age_ms) == (EVENT_US, 7)
-
-
-async def test_a_record_says_whose_it_is_and_how_far_it_got(bench):
-    lease = await take(bench)
-
-    await bench.log.publish(lease, TICKS, 4, [], at(EVENT_US))
-
-    record = bench.record()
-    assert 0 < int(record.pop("until")) - bench.now_ms() <= 3000
-    assert record == {
-        "owner": "replica-1",
-        "epoch": lease.epoch,
-        "pseq": "4",
-        "stuck": "0",
-        "stuck_at": "",
-        "out_n": "1",
-        "run": "run-1",
-        "beat": str(EVENT_US),
-    }
+OWN = "oi.own:{NIFTY}:analytics"
+REAL = ("redis", "plain-redis")
 
 
-async def test_an_epoch_is_the_time_unless_the_clock_was_set_back(bench):
-    before_ms = bench.now_ms()
-    first = await take(bench)
-    ahead = bench.now_ms() + YEAR_MS
-    bench.client.hset(OWN_KEY, mapping={"owner": "", "epoch": ahead})
+@pytest.fixture(params=REAL)
+def url(request) -> str:
+    """Address of an empty server of its own kind."""
+    found = request.getfixturevalue(SERVERS[request.param])
+    flush(found)
+    return found
 
-    second = await take(bench)
 
-    assert before_ms <= int(first.epoch) <= bench.now_ms()
-    assert second.epoch == str(ahead + 1)
+@pytest.fixture
+def server(url):
+    """A plain connection to the server."""
+    with redis_py.Redis.from_url(url, protocol=2, decode_responses=True) as client:
+        yield client
 
 
-async def test_ids_are_compared_as_numbers_when_a_rollback_is_looked_for(bench):
-    lease = await take(bench)
-    at_ten = bench.add(TICKS_KEY, "5-10")
-    await bench.log.commit(lease, TICKS, ANALYSIS, at_ten, [])
+@pytest.fixture
+async def new_log(url):
+    """Give one more replica's log."""
+    made = []
 
-    level = await bench.log.acquire(ROLE, "NIFTY", TICKS)
-    bench.client.xtrim(TICKS_KEY, maxlen=0)
-    emptied = await bench.log.acquire(ROLE, "NIFTY", TICKS)
-    bench.client.delete(TICKS_KEY)
-    bench.add(TICKS_KEY, "5-9")
-    cut_back = await bench.log.acquire(ROLE, "NIFTY", TICKS)
-
-    assert not level.is_rolled_back
-    assert not emptied.is_rolled_back
-    assert cut_back.is_rolled_back
-    assert (bench.record()["cursor"], bench.record()["in_n"]) == ("0-0", "0")
-
-
-async def test_an_entry_too_large_to_be_kept_is_parked_without_its_data(bench):
-    lease = await take(bench)
-    large = Entry(TICKS, "NIFTY", "5-1", "gap", 3, b"x" * (codec.MAX_BYTES + 1), 8)
-
-    lease = await bench.log.park(lease, large, "is too large", 2)
-    await bench.log.park(lease, Entry(TICKS, "NIFTY", "5-2", "gap", 3, b"x", 9), "is a lie")
-
-    (first_id, first), (second_id, second) = bench.entries(DEAD_KEY)
-    first, second = dict(first), dict(second)
-    del first["at"], second["at"]
-    assert (first_id, second_id) == ("5-1", "5-2")
-    assert first == {
-        "why": b"is too large",
-        "tries": b"2",
-        "s": TICKS.encode(),
-        "n": b"8",
-        "v": b"3",
-        "t": b"gap",
-    }
-    assert second == {**first, "why": b"is a lie", "tries": b"1", "n": b"9", "d": b"x"}
-
-
-# --- what is forgotten -------------------------------------------------------------------------------------------------
-
-
-async def test_old_entries_are_trimmed_and_young_ones_are_not(bench):
-    lease = await take(bench)
-    old = bench.now_ms() - 91_000
-    for i in range(300):
-        bench.add(TICKS_KEY, f"{old}-{i}")
-
-    for pseq in range(1, 33):
-        await bench.log.publish(lease, TICKS, pseq, [("gap", b"{}")], PULSE)
+    def make(**options) -> RedisLog:
+        made.append(RedisLog(url, f"replica-{len(made)}", **options))
+        return made[-1]
 
-    kept = [id_ for id_, _ in bench.entries(TICKS_KEY)]
-    young = [id_ for id_ in kept if stamp(id_)[0] > old]
-    assert len(young) == 32
-    assert len(kept) < 32 + 300  # approximate: a whole node of a stream at a time
+    yield make
+    for log in made:
+        await log.close()
 
-
-async def test_answers_are_trimmed_by_their_number(bench):
-    lease = await take(bench)
-
-    for i in range(1, 400):
-        entry = bench.add(TICKS_KEY, f"{bench.now_ms()}-{i}")
-        lease, _ = await bench.log.commit(
-            lease, TICKS, ANALYSIS, entry, [Draft(entry.id, "t", b"d")]
-        )
-
-    assert 100 <= bench.client.xlen(ANALYSIS_KEY) < 300
-    assert bench.record()["out_n"] == "399"
-
-
-async def test_a_name_is_remembered_for_as_long_as_its_message_may_be_kept(bench):
-    seen = f"oi.seen:{{telegram}}:{OUTBOX}"
-    now_ms, kept_ms = bench.now_ms(), Retention().of(OUTBOX).ms
-    bench.client.zadd(seen, {"gone": now_ms - kept_ms - 1, "stays": now_ms - kept_ms + 60_000})
-
-    fresh = await bench.log.enqueue("telegram", OUTBOX, "fresh", "text", b"1")
-    stays = await bench.log.enqueue("telegram", OUTBOX, "stays", "text", b"2")
-    gone = await bench.log.enqueue("telegram", OUTBOX, "gone", "text", b"3")
-
-    assert (fresh, stays, gone) == (True, False, True)
-
-
-async def test_who_was_last_heard_of_in_the_future_is_no_member(bench):
-    key = f"oi.members:{{{ROLE}}}"
-    bench.client.zadd(key, {"from before the clock was set back": bench.now_ms() + 3_600_000})
-
-    assert await bench.log.members(ROLE) == ["replica-1"]
-
-
-# --- what is refused ---------------------------------------------------------------------------------------------------
-
-
-async def test_a_refused_write_changes_nothing(bench):
-    entry = bench.add(TICKS_KEY, "5-1")
-    mine = await take(bench)
-    before = bench.everything()
-    old = Lease(ROLE, "NIFTY", str(int(mine.epoch) - 1), mine.cursor, 0)
-    elsewhere = Lease(ROLE, "NIFTY", mine.epoch, "4-1", 0)
-    lost = Entry(TICKS, "NIFTY", "5-2", "gap", 1, b"{}", 2)
-    answer = [Draft(entry.id, "t", b"d")]
-    log = bench.log
-    calls = [
-        (lambda: log.publish(old, ANALYSIS, 9, [("gap", b"{}")], PULSE), "FENCED"),
-        (lambda: log.commit(old, TICKS, ANALYSIS, entry, answer, b"state"), "FENCED"),
-        (lambda: log.attempt(old, entry.id), "FENCED"),
-        (lambda: log.park(old, entry, "why"), "FENCED"),
-        (lambda: log.commit(elsewhere, TICKS, ANALYSIS, entry, answer, b"state"), "DIVERGED"),
-        (lambda: log.commit(mine, TICKS, ANALYSIS, lost, answer, b"state"), "DIVERGED"),
-        (lambda: log.park(elsewhere, entry, "why"), "DIVERGED"),
-    ]
-
-    for call, why in calls:
-        with pytest.raises(LostOwnership, match=why):
-            await call()
-        assert bench.everything() == before
-    await log.release(old, b"state")
-    assert bench.everything() == before
-
-
-async def test_a_write_whose_reply_was_lost_adds_nothing_when_it_is_repeated(bench):
-    entry = bench.add(TICKS_KEY, "5-1")
-    lease = await take(bench)
-    answer = [Draft(entry.id, "t", b"d")]
-    await bench.log.publish(lease, ANALYSIS, 1, [], PULSE)
-    await bench.log.commit(lease, TICKS, ANALYSIS, entry, answer, b"state")
-    written = bench.everything()
-
-    is_beat = await bench.log.publish(lease, ANALYSIS, 1, [("gap", b"{}")], PULSE)
-    with pytest.raises(LostOwnership, match="DIVERGED"):
-        await bench.log.commit(lease, TICKS, ANALYSIS, entry, answer, b"other")
-
-    assert not is_beat
-    assert bench.everything() == written
-
-
-async def test_a_commit_that_failed_midway_is_made_good_by_the_next(bench):
-    entry = bench.add(TICKS_KEY, "5-1")
-    lease = await take(bench)
-    good, bad = Draft("5-1", "t", b"d"), Draft("not an id", "t", b"d")
-
-    with pytest.raises(redis_py.ResponseError, match="Invalid stream ID"):
-        await bench.log.commit(lease, TICKS, ANALYSIS, entry, [good, bad], b"state")
-    half = bench.record()
-    moved, refused = await bench.log.commit(lease, TICKS, ANALYSIS, entry, [good], b"state")
-
-    assert "cursor" not in half
-    assert (moved.cursor, refused) == ("5-1", 1)
-    assert [id_ for id_, _ in bench.entries(ANALYSIS_KEY)] == ["5-1"]
-
-
-async def test_a_server_that_is_full_writes_nothing_and_says_that_it_cannot(bench):
-    entry = bench.add(TICKS_KEY, "5-1")
-    lease = await take(bench)
-    before = bench.everything()
-
-    _limit(bench, "1")
+
+async def take(log: RedisLog, role: str = ROLE) -> Lease:
+    return (await log.acquire(role, "NIFTY", TICKS if role == ROLE else None)).lease
+
+
+async def feed(log: RedisLog, count: int = 3) -> list[Entry]:
+    lease = await take(log, "ingest")
+    await log.publish(lease, TICKS, 1, [("gap", b"%d" % i) for i in range(count)], PULSE)
+    return list(await log.read(TICKS, "NIFTY", NEVER, 10_000, 0))
+
+
+# --- the server forgets --------------------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_forgot_its_scripts_is_sent_them_again_and_writes_once(new_log, server):
+    log = new_log()
+    entries = await feed(log)
+    lease = await take(log)
+    lease, _ = await log.commit(lease, TICKS, ANALYSIS, entries[0], [])
+
+    server.script_flush()
+    await log.commit(lease, TICKS, ANALYSIS, entries[1], [Draft(entries[1].id, "text", b"x")])
+    server.script_flush()
+    await log.publish(await take(log, "ingest"), TICKS, 2, [("gap", b"4")], PULSE)
+
+    assert [e.n for e in await log.read(ANALYSIS, "NIFTY", NEVER, 10, 0)] == [1]
+    assert [e.n for e in await log.read(TICKS, "NIFTY", NEVER, 10, 0)] == [1, 2, 3, 4]
+
+
+async def test_a_connection_that_was_cut_costs_one_answer_and_no_write(new_log, server):
+    log = new_log()
+    lease = await take(log, "ingest")
+
+    for pseq in range(1, 11):
+        server.client_kill_filter(_type="normal", skipme=True)
+        await eventually(lambda pseq=pseq: _published(log, lease, pseq))
+
+    assert [e.n for e in await log.read(TICKS, "NIFTY", NEVER, 100, 0)] == list(range(1, 11))
+
+
+async def _published(log: RedisLog, lease: Lease, pseq: int) -> bool:
     try:
-        for call in (
-            lambda: bench.log.publish(lease, ANALYSIS, 1, [], PULSE),
-            lambda: bench.log.commit(lease, TICKS, ANALYSIS, entry, [Draft("5-1", "t", b"d")]),
-            lambda: bench.log.acquire("ledger", "NIFTY", TICKS),
-            lambda: bench.log.put_status(ROLE, "replica-1", {}),
-        ):
-            with pytest.raises(BusDown, match="cannot write now"):
-                await call()
-        assert bench.everything() == before
+        await log.publish(lease, TICKS, pseq, [("gap", b"x")], PULSE)
+    except BusDown:
+        return False
+    return True
+
+
+async def test_a_group_whose_log_was_emptied_begins_anew(new_log, url):
+    log, other = new_log(), new_log()
+    entries = await feed(log, 1)
+    await log.group_read("db", [TICKS, ANALYSIS], "NIFTY", 10, 0)
+    waiting = asyncio.create_task(log.group_read("db", [TICKS, ANALYSIS], "NIFTY", 10, 1000))
+    await other.newest(TICKS, "NIFTY")
+
+    flush(url)
+    assert await waiting == ()
+    assert await log.group_claim("db", [TICKS, ANALYSIS], "NIFTY", 10) == []
+    flush(url)
+    assert await log.group_claim("db", [TICKS, ANALYSIS], "NIFTY", 10) == []
+    await log.group_done("db", entries)
+    flush(url)
+    await log.group_park("db", entries[0], "why", 4)
+    new = await feed(other, 2)
+
+    assert await eventually(lambda: log.group_read("db", [TICKS], "NIFTY", 10, 0)) == new
+    assert await log.parked("db", "NIFTY") == []
+
+
+# --- the server cannot write ---------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def full(server):
+    """Have the server refuse everything that needs memory."""
+    before = server.config_get("maxmemory")["maxmemory"]
+    server.config_set("maxmemory", "1mb")
+    try:
+        yield
     finally:
-        _limit(bench, "0")
+        server.config_set("maxmemory", before)
 
-    lease, refused = await bench.log.commit(
-        lease, TICKS, ANALYSIS, entry, [Draft("5-1", "t", b"d")]
+
+@contextlib.contextmanager
+def read_only(server):
+    """Make the server the copy of one that is not there."""
+    server.replicaof("127.0.0.1", 1)
+    try:
+        yield
+    finally:
+        server.replicaof("NO", "ONE")
+
+
+@contextlib.contextmanager
+def alone(server):
+    """Have the server ask for a copy that it does not have."""
+    server.config_set("min-replicas-to-write", 1)
+    try:
+        yield
+    finally:
+        server.config_set("min-replicas-to-write", 0)
+
+
+@pytest.mark.parametrize("trouble", [full, read_only, alone])
+async def test_a_server_that_cannot_write_is_waited_for_and_writes_nothing_by_halves(
+    new_log, server, trouble
+):
+    log = new_log()
+    entries = await feed(log)
+    producer, lease = await take(log, "ingest"), await take(log)
+    await log.group_read("db", [TICKS], "NIFTY", 10, 0)
+    before = server.hgetall(OWN)
+    writes = (
+        lambda: log.publish(producer, TICKS, 2, [("gap", b"x")], PULSE),
+        lambda: log.commit(
+            lease, TICKS, ANALYSIS, entries[0], [Draft(e.id, "text", b"x") for e in entries], b"s"
+        ),
+        lambda: log.commit(lease, TICKS, ANALYSIS, entries[0], []),
+        lambda: log.park(lease, entries[0], "why"),
+        lambda: log.attempt(lease, entries[0].id),
+        lambda: log.acquire(ROLE, "NIFTY", TICKS),
+        lambda: log.enqueue("telegram", OUTBOX, "name", "text", b"x"),
+        lambda: log.group_park("db", entries[0], "why", 4),
+        lambda: log.put_status("ingest", "one", {}),
+        lambda: log.declare(["NIFTY"]),
     )
-    assert (lease.cursor, refused) == ("5-1", 0)
+
+    told = []
+    with trouble(server):
+        for write in writes:
+            with pytest.raises(BusDown, match="cannot write now") as error:
+                await write()
+            told.append(error)
+
+    assert len(told) == len(writes)
+    assert server.hgetall(OWN) == before
+    assert server.exists("oi.analysis.v1:{NIFTY}", "oi.dead.v1:{NIFTY}:analytics", "oi.dead.v1:{NIFTY}:db", "oi.outbox.v1:{telegram}") == 0  # fmt: skip
+    assert [e.n for e in await log.read(TICKS, "NIFTY", NEVER, 10, 0)] == [1, 2, 3]
+    for write in writes[:2]:
+        await write()
+    assert [e.n for e in await log.read(ANALYSIS, "NIFTY", NEVER, 10, 0)] == [1, 2, 3]
+    assert [e.n for e in await log.read(TICKS, "NIFTY", NEVER, 10, 0)] == [1, 2, 3, 4]
 
 
-def _limit(bench: Workbench, bytes_: str) -> None:
-    if bench.url.startswith("redis+cluster"):
-        bench.client.config_set("maxmemory", bytes_, target_nodes=redis_py.RedisCluster.PRIMARIES)
-    else:
-        bench.client.config_set("maxmemory", bytes_)
+async def test_a_server_busy_with_a_script_is_waited_for(new_log, server, url):
+    log = new_log()
+    await log.newest(TICKS, "NIFTY")
+    slow = """
+        local from = redis.call('TIME')
+        repeat local now = redis.call('TIME') until (now[1] - from[1]) * 1000000 + now[2] - from[2] > 300000
+        """
+    server.config_set("busy-reply-threshold", 10)
+
+    async def is_refused() -> bool:
+        try:
+            await log.newest(TICKS, "NIFTY")
+        except BusDown as error:
+            return "BUSY" in str(error)
+        return False
+
+    try:
+        working = asyncio.create_task(asyncio.to_thread(server.eval, slow, 0))
+        await eventually(is_refused)
+        await working
+    finally:
+        server.config_set("busy-reply-threshold", 5000)
+
+    assert await log.newest(TICKS, "NIFTY") is None
 
 
-async def test_a_server_that_has_forgotten_the_scripts_is_sent_them_again(bench):
-    lease = await take(bench)
-    await bench.log.publish(lease, TICKS, 1, [("gap", b"1")], PULSE)
+# --- what is kept --------------------------------------------------------------------------------------------------------
 
-    bench.client.script_flush()
-    await bench.log.publish(lease, TICKS, 2, [("gap", b"2")], PULSE)
-    again = await take(bench)
 
-    assert [dict(fields)["d"] for _, fields in bench.entries(TICKS_KEY)] == [b"1", b"2"]
-    assert again == lease
+async def test_what_is_too_old_is_dropped_with_the_next_writes(new_log, server):
+    log = new_log(retention=Retention(ticks_s=60))
+    for i in range(1, 251):
+        for stream in (TICKS, ANALYSIS):
+            server.xadd(f"{stream}:{{NIFTY}}", {"t": "gap", "v": 1, "n": i, "d": ""}, id=f"{i}-0")
+
+    await log.publish(await take(log, "ingest"), TICKS, 1, [("gap", b"x")] * 16, PULSE)
+    entries = await log.read(TICKS, "NIFTY", "1000-0", 100, 0)
+    answers = [Draft(e.id, "text", b"x") for e in entries]
+    await log.commit(await take(log), TICKS, ANALYSIS, entries[-1], answers)
+
+    for stream in (TICKS, ANALYSIS):  # the server drops whole blocks of a hundred
+        assert server.xlen(f"{stream}:{{NIFTY}}") <= 250 + 16 - 200
+
+
+async def test_the_names_of_what_was_enqueued_are_kept_as_long_as_the_messages(new_log, server):
+    log = new_log()
+    now_ms = server.time()[0] * 1000
+    seen = f"oi.seen:{{telegram}}:{OUTBOX}"
+    server.zadd(seen, {"old": now_ms - TWO_DAYS_MS - 60_000, "recent": now_ms - TWO_DAYS_MS + 60_000})  # fmt: skip
+
+    await log.enqueue("telegram", OUTBOX, "new", "text", b"x")
+
+    assert server.zrange(seen, 0, -1) == ["recent", "new"]
+    assert not await log.enqueue("telegram", OUTBOX, "recent", "text", b"x")
+
+
+async def test_of_an_entry_that_is_too_large_all_but_its_data_is_parked(new_log, server):
+    log = new_log()
+    data = "x" * (codec.MAX_BYTES + 1)
+    server.xadd(f"{TICKS}:{{NIFTY}}", {"n": 1, "v": 1, "t": "gap", "d": data})
+    (entry,) = await log.read(TICKS, "NIFTY", NEVER, 10, 0)
+
+    await log.park(await take(log), entry, "too large")
+    await log.group_read("db", [TICKS], "NIFTY", 10, 0)
+    await log.group_park("db", entry, "too large")
+
+    for role in (ROLE, "db"):
+        (parked,) = await log.parked(role, "NIFTY")
+        assert (parked.entry.id, parked.entry.kind, parked.entry.n) == (entry.id, "gap", 1)
+        assert parked.entry.data == b""
+
+
+# --- clocks and time ------------------------------------------------------------------------------------------------------
+
+
+async def test_members_of_before_the_server_s_clock_was_set_back_are_forgotten(new_log, server):
+    log = new_log()
+    server.zadd("oi.members:{analytics}", {"ghost": server.time()[0] * 1000 + 3_600_000})
+
+    assert await log.members(ROLE) == [log._me]
+
+
+async def test_a_reader_that_is_cancelled_does_not_sit_out_its_wait(new_log):
+    log = new_log()
+    began = time.monotonic()
+
+    for _ in range(50):
+        waiting = asyncio.create_task(log.read(TICKS, "NIFTY", NEVER, 10, 1000))
+        await log.newest(TICKS, "NIFTY")
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    assert time.monotonic() - began < 5
+
+
+async def test_answers_of_different_age_are_not_mixed_up_when_readers_are_cancelled(new_log):
+    log = new_log()
+    entries = await feed(log, 50)
+
+    async def read(place: int) -> list[Entry]:
+        return list(await log.read(TICKS, "NIFTY", entries[place].id, 1, 1000))
+
+    for place in range(48):
+        hasty = asyncio.create_task(read(place))
+        for _ in range(place % 7):
+            await asyncio.sleep(0)
+        hasty.cancel()
+        await asyncio.gather(hasty, return_exceptions=True)
+        assert await read(place) == [entries[place + 1]]
