@@ -195,6 +195,7 @@ async def test_a_server_that_cannot_write_is_waited_for_and_writes_nothing_by_ha
     assert [e.n for e in await log.read(TICKS, "NIFTY", NEVER, 10, 0)] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("url", ["plain-redis"], indirect=True)  # nobody watches that one
 async def test_a_server_busy_with_a_script_is_waited_for(new_log, server, url):
     log = new_log()
     await log.newest(TICKS, "NIFTY")
@@ -278,17 +279,20 @@ async def test_members_of_before_the_server_s_clock_was_set_back_are_forgotten(n
 
 
 async def test_a_reader_that_is_cancelled_does_not_sit_out_its_wait(new_log):
-    log = new_log()
-    began = time.monotonic()
+    log, longest_s = new_log(), 0.0
 
-    for _ in range(50):
+    for turns in range(1, 13):  # one of them meets the moment in which the command leaves
+        await log.read(TICKS, "NIFTY", NEVER, 10, 0)
         waiting = asyncio.create_task(log.read(TICKS, "NIFTY", NEVER, 10, 1000))
-        await log.newest(TICKS, "NIFTY")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        began = time.monotonic()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        longest_s = max(longest_s, time.monotonic() - began)
 
-    assert time.monotonic() - began < 5
+    assert longest_s < 0.5
 
 
 async def test_answers_of_different_age_are_not_mixed_up_when_readers_are_cancelled(new_log):
