@@ -18,7 +18,10 @@ for i = 10, #ARGV - (KEYS[4] and 1 or 0), 3 do
   local reply = redis.pcall('XADD', KEYS[3], ARGV[i], 'n', n + 1, 'at', now_ms, 'w', ARGV[1], 'v', ARGV[9],
     't', ARGV[i + 1], 'd', ARGV[i + 2])
   if type(reply) == 'table' and reply.err then
-    if not string.find(tostring(reply.err), 'equal or smaller') then return redis.error_reply(tostring(reply.err)) end
+    if not string.find(tostring(reply.err), 'equal or smaller') then
+      redis.call('HSET', KEYS[1], 'out_n', n) -- what is in has had its numbers
+      return redis.error_reply(tostring(reply.err))
+    end
     refused = refused + 1
   else
     n = n + 1
