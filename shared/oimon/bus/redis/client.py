@@ -118,7 +118,7 @@ class Client:
 
     def _told(self, error: Exception) -> OimonError | None:
         """Return what an error of the client means to us; nothing when only its caller can know."""
-        text = _without_pipeline(str(error))
+        text = _without_pipeline(str(error)).rstrip(".',)")
         if isinstance(error, _REFUSED) or text.startswith(_REFUSED_IN_SCRIPT):
             return ConfigError(
                 f"{self._where} refused its user {self._user!r}: {text}. Set REDIS_URL to a user and password that it knows;"

@@ -1,10 +1,12 @@
 """The log on Redis Streams, put together."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from oimon import metrics
 from oimon.bus import Entry
 from oimon.bus.log import Retention
 from oimon.bus.redis.client import Client
@@ -87,7 +89,9 @@ class RedisLog(Owned, Groups):
     async def put_status(self, service: str, replica: str, status: Mapping[str, Any]) -> None:
         """Keep a replica's status for ten seconds."""
         client, replicas = self._client, status_key(service)
-        now_s, _ = await client.ask(client.redis.time())
+        asked_s = time.time()
+        now_s, now_us = await client.ask(client.redis.time())
+        metrics.CLOCK_OFFSET.set((asked_s + time.time()) / 2 - now_s - now_us / 1e6)
         data = orjson.dumps(status, default=str)
         async with client.redis.pipeline(transaction=False) as pipe:
             pipe.zadd(replicas, {replica: now_s})
