@@ -7,11 +7,11 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from fastapi import APIRouter
 
@@ -98,6 +98,31 @@ class Recorded:
     """Gives the steps in order; the argument bounds how many frames are handed over at a time (``None``: as they fall)."""
 
 
+class Archive(Protocol):
+    """A database that holds a row of each entry, as ``oi audit`` looks at it. It is only read."""
+
+    def row_name(self, entry: bus.Entry) -> str | None:
+        """Return what the entry's row is known by; ``None`` for an entry that has none."""
+        ...
+
+    async def row_names(self, stream: str, partition: str, oldest: str) -> Mapping[str, str]:
+        """Return what each row of a stream's entries is known by, with the id of the entry that it was made from.
+
+        Args:
+            stream: the stream.
+            partition: the partition.
+            oldest: id of the oldest entry that matters; rows of older ones may be left out.
+
+        Raises:
+            TransientError: the database is away.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Service(Generic[C]):
     """A service as its ``main.py`` declares it: ``service = Service(name=…, settings=…, run=…)``."""
@@ -112,6 +137,8 @@ class Service(Generic[C]):
     """The same handlers for the in-memory bus, without a model: what ``oi replay`` runs."""
     replay: Callable[[Path], Recorded] | None = None
     """Opens a recording for ``oi replay``."""
+    archive: Callable[[C], Archive] | None = None
+    """Opens the database in which this service keeps rows of entries, to be read."""
 
 
 def names() -> Sequence[str]:

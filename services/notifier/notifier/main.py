@@ -23,8 +23,7 @@ log = logging.getLogger(__name__)
 async def run(running: Running[NotifierSettings]) -> None:
     """Work until stopped, and until what the sinks were handed is written."""
     settings = running.settings
-    url = settings.database_url
-    store = Store(address(None if url is None else url.get_secret_value(), settings.data_dir))
+    store = open_store(settings)
     transcripts = AiLog(settings.data_dir / "logs")
     sender = _sender(settings, store)
     running.facts |= {
@@ -60,6 +59,12 @@ async def run(running: Running[NotifierSettings]) -> None:
                 task.cancel()
     finally:
         await store.close()
+
+
+def open_store(settings: NotifierSettings) -> Store:
+    """Return the database that the settings name."""
+    url = settings.database_url
+    return Store(address(None if url is None else url.get_secret_value(), settings.data_dir))
 
 
 def _sender(settings: NotifierSettings, store: Store) -> Telegram | str:
@@ -106,4 +111,4 @@ async def _try_first(sink: Sink) -> None:
         log.warning("the database is away", extra={"error": str(error)})
 
 
-service = Service(name="notifier", settings=NotifierSettings, run=run)
+service = Service(name="notifier", settings=NotifierSettings, run=run, archive=open_store)

@@ -3,12 +3,14 @@
 The primary key is the message's id, so that a repeat changes nothing. Source: bus contract, section 3; ruling 4.
 """
 
+import contextlib
 import zlib
 from dataclasses import dataclass
 from typing import Any
 
 from notifier import figures
 from oimon.bus import Entry
+from oimon.errors import PoisonMessage
 from oimon.messages import Advice, ChainAnalysis, Gap, Level, QuoteBoard, Session, Trade
 
 _NO_ROW = ("ticks", "beat")  # ticks are kept by recordings; a beat is in its analysis
@@ -48,6 +50,23 @@ def row_of(entry: Entry) -> Row | None:
         case _:
             row = None  # a text has its row when it was sent
     return row
+
+
+def row_name(entry: Entry) -> str | None:
+    """Return what the entry's row is known by: its key, but of a session, which is said again and again, what makes it new."""
+    if entry.kind in _NO_ROW:
+        return None
+    if entry.kind == "session":
+        with contextlib.suppress(PoisonMessage):
+            session = entry.message
+            if isinstance(session, Session):
+                return session_name(session.run, session.underlying, session.table)
+    return entry.key  # also of what cannot be decoded: somebody has to have set it aside
+
+
+def session_name(run: str, underlying: str, table: str) -> str:
+    """Return what a session's row is known by."""
+    return f"session {run} {underlying} {table}"
 
 
 def packed(data: bytes) -> bytes:

@@ -6,7 +6,7 @@ lead there; until then any other number is refused, and nothing is written.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from notifier.rows import Row, row_of
+from notifier.rows import Row, row_name, row_of, session_name
 from oimon import metrics
 from oimon.bus import Entry
 from oimon.errors import ConfigError, PoisonMessage, TransientError
+from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, TICKS, TRADES
 
 SCHEMA = 1
 BUSY_MS = 5_000
@@ -111,6 +112,13 @@ _texts = sa.Table(
     *_strings("why", nullable=True),  # of an outcome that is not "sent"
     sa.Column("text", sa.Text, nullable=False),
 )
+_OF_STREAM = {
+    ANALYSIS: [_analyses],
+    ADVICE_MINIMAL: [_advice],
+    ADVICE_RICH: [_advice],
+    TRADES: [_trades],
+    TICKS: [_sessions, _gaps],
+}
 TABLES = {t.name: t for t in (_analyses, _advice, _trades, _sessions, _gaps, _texts)}
 _schema = sa.Table("schema", metadata, sa.Column("version", sa.Integer, primary_key=True))
 
@@ -156,7 +164,7 @@ class Store:
         self.rows_refused = 0
         self._is_sqlite = url.get_backend_name() == "sqlite"
         self._engine = _sqlite_engine(url) if self._is_sqlite else _postgres_engine(url)
-        self._folder = Path(url.database).parent if self._is_sqlite and url.database else None
+        self._file = Path(url.database) if self._is_sqlite and url.database else None
         self._lock = _LOCKS[url.get_backend_name()]
         self._is_ready = False
         self._preparing = asyncio.Lock()
@@ -172,8 +180,8 @@ class Store:
             if self._is_ready:
                 return
             with self._troubles():
-                if self._folder is not None:
-                    self._folder.mkdir(parents=True, exist_ok=True)
+                if self._file is not None:
+                    self._file.parent.mkdir(parents=True, exist_ok=True)
                 async with self._engine.begin() as connection:
                     await connection.exec_driver_sql(self._lock)  # two replicas may start at once
                     await connection.run_sync(metadata.create_all)
@@ -205,6 +213,33 @@ class Store:
         """
         await self.prepare()
         await self._insert([Row("texts", columns)])
+
+    def row_name(self, entry: Entry) -> str | None:
+        """Return what the entry's row is known by; ``None`` for an entry that has none."""
+        return row_name(entry)
+
+    async def row_names(self, stream: str, partition: str, oldest: str) -> Mapping[str, str]:
+        """Return what each row of a stream's entries, from ``oldest`` on, is known by, and the id of its entry.
+
+        Raises:
+            TransientError: the database is away, or nobody has made it yet.
+        """
+        if self._file is not None and not self._file.exists():  # opening it would make it
+            raise TransientError(f"database {self.where}: there is no such file")
+        prefix, found = f"{stream}:{partition}/", {}
+        for table in _OF_STREAM[stream]:
+            asked = sa.select(*_naming(table))
+            asked = asked.where(table.c.id.startswith(prefix, autoescape=True))
+            if table is not _sessions:  # a session's one row may be of long before
+                # Milliseconds have as many digits for centuries, so text orders as numbers do.
+                asked = asked.where(table.c.id >= prefix + oldest.partition("-")[0])
+            with self._troubles():
+                async with self._engine.connect() as connection:
+                    rows = (await connection.execute(asked)).all()
+            for row_id, *naming in rows:
+                name = session_name(*naming) if table is _sessions else row_id
+                found[name] = row_id.removeprefix(prefix)
+        return found
 
     async def close(self) -> None:
         """Close the connections."""
@@ -258,6 +293,14 @@ class Store:
             raise TransientError(f"database {self.where}: {error.orig}") from error
         except (SQLAlchemyError, OSError) as error:
             raise TransientError(f"database {self.where}: {error}") from error
+
+
+def _naming(table: sa.Table) -> Sequence[sa.Column[Any]]:
+    """Return the columns that say what a row is known by, its id first."""
+    return [
+        table.c.id,
+        *([table.c.run, table.c.underlying, table.c.table_hash] if table is _sessions else ()),
+    ]
 
 
 def _rows(entries: Sequence[Entry]) -> list[Row]:
