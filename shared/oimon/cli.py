@@ -11,7 +11,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from oimon import checks, offline, playback
+from oimon import checks, log_commands, offline, playback
 from oimon import doctor as examination
 from oimon import status as statuses
 from oimon.bus import Entry
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 for _point in sorted(entry_points(group=COMMANDS), key=lambda point: point.name):
     _point.load()(app)
+log_commands.register(app)
 out = Console()
 err = Console(stderr=True)
 

@@ -1,0 +1,109 @@
+"""What an audit found, for people and for machines."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from oimon.audit.judging import Findings, Wrong
+
+NAMED = 5
+"""Places of a difference that a person is shown; machines are given ``LISTED``."""
+LISTED = 100
+_HEADINGS = {
+    Wrong.MISSING: "missing",
+    Wrong.DUPLICATE: "twice",
+    Wrong.OUT_OF_ORDER: "out of\norder",
+    Wrong.HOLE: "holes",
+    Wrong.UNEQUAL: "unequal",
+    Wrong.STRAY: "stray",
+    Wrong.NO_ROW: "no\nrow",
+    Wrong.NO_ENTRY: "no\nentry",
+}
+_MEANS = {
+    Wrong.MISSING: "beats without an analysis",
+    Wrong.DUPLICATE: "seconds of a run with a second beat or analysis",
+    Wrong.OUT_OF_ORDER: "entries of an earlier second than the one before",
+    Wrong.HOLE: "entries gone from within a stream, by their numbers",
+    Wrong.UNEQUAL: "analyses that are not what their ticks make",
+    Wrong.STRAY: "answers to what is not in the log",
+    Wrong.NO_ROW: "entries without a row in the database",
+    Wrong.NO_ENTRY: "rows in the database without an entry",
+}
+
+
+def plain(found: Sequence[Findings]) -> dict[str, Any]:
+    """Return all of it for machines: one object, ``clean`` when nothing is wrong anywhere."""
+    return {
+        "clean": not any(each.differences for each in found),
+        "underlyings": [_plain(each) for each in found],
+    }
+
+
+def _plain(found: Findings) -> dict[str, Any]:
+    return {
+        "underlying": found.underlying,
+        "beats": found.beats,
+        "analyses": found.analyses,
+        "pending": found.pending,
+        "not_recomputed": found.not_recomputed,
+        **{what.name.lower(): _count(found, what) for what in Wrong},
+        "advice": dict(found.advice),
+        "longest_silence_ms": found.silence_ms,
+        "parked": dict(found.parked),
+        "differences": [
+            {"what": each.what, "count": each.count, "places": list(each.places[:LISTED])}
+            for each in found.differences
+        ],
+    }
+
+
+def _count(found: Findings, what: Wrong) -> int | None:
+    """Return how often something is wrong; ``None`` where nobody looked."""
+    is_unseen = what in (Wrong.NO_ROW, Wrong.NO_ENTRY) and not found.has_rows
+    return None if is_unseen else found.count(what)
+
+
+def tables(found: Sequence[Findings]) -> Group:
+    """Return all of it for people: a row an underlying, and below in words what is wrong and what else matters."""
+    shown = Table(title="Audit", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown.add_column("underlying")
+    for heading in ("beats", "analyses", *_HEADINGS.values(), "advice", "longest\nsilence"):
+        shown.add_column(heading, justify="right", overflow="fold")
+    for each in found:
+        silence = "--" if each.silence_ms is None else f"{each.silence_ms / 1e3:.3f} s"
+        shown.add_row(
+            each.underlying,
+            str(each.beats),
+            str(each.analyses),
+            *(_cell(_count(each, what)) for what in _HEADINGS),
+            str(sum(each.advice.values())),
+            silence,
+        )
+    words = [Text(sentence) for each in found for sentence in _sentences(each)]
+    is_clean = not any(each.differences for each in found)
+    verdict = Text("Clean" if is_clean else "Not clean", style="green" if is_clean else "bold red")
+    return Group(shown, *words, verdict)
+
+
+def _cell(count: int | None) -> Text:
+    return Text("--" if count is None else str(count), style="bold red" if count else "")
+
+
+def _sentences(found: Findings) -> Iterator[str]:
+    for each in found.differences:
+        places = ", ".join(each.places[:NAMED])
+        more = f" and {len(each.places) - NAMED} more" if len(each.places) > NAMED else ""
+        yield f"{found.underlying}: {each.count} {_MEANS[each.what]}: {places}{more}"
+    if found.pending:
+        yield f"{found.underlying}: the newest {found.pending} beats are not worked yet"
+    if found.not_recomputed:
+        yield (
+            f"{found.underlying}: not recomputed: {found.not_recomputed} analyses, since the log does not keep what they were made of"
+        )
+    for role, count in found.parked.items():
+        if count:
+            yield f"{found.underlying}: {role} has set {count} entries aside; see `oi dead list`"
