@@ -90,6 +90,8 @@ class Plan:
             if not await world.server.answers():
                 await world.server.start()
             findings = await world.measure()
+            audited = await world.audited()
+            case.expect(not audited, f"oi audit: {audited}")
             outcome.refused += await world.count(*REFUSALS)
         outcome.faults += case.faults
         outcome.findings += findings

@@ -80,8 +80,11 @@ class Process:
         return self._child.stdout.readline().decode().strip()
 
     def read_rest(self, timeout_s: float) -> str:
-        """Wait for its end and return what else it said."""
-        rest, _ = self._child.communicate(timeout=timeout_s)
+        """Return what else it says until its end; nothing when that does not come in time."""
+        try:
+            rest, _ = self._child.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            return ""
         return rest.decode().strip()
 
     def resident_mb(self) -> float:

@@ -92,10 +92,13 @@ class Replica:
 
 
 def _sums(text: str) -> Counter[str]:
-    """Return Prometheus text as sums over labels."""
+    """Return Prometheus text: each series, and under its bare name the sum over all labels."""
     found: Counter[str] = Counter()
     for line in text.splitlines():
         if line and not line.startswith("#"):
             name, _, value = line.rpartition(" ")
-            found[name.partition("{")[0]] += float(value)  # type: ignore[assignment]  # gauges are no whole numbers
+            bare, brace, _ = name.partition("{")
+            if brace:
+                found[name] = float(value)
+            found[bare] += float(value)
     return found

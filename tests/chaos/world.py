@@ -26,6 +26,8 @@ from tests.integration.conftest import free_port
 
 REFUSALS = ("oi_bus_fenced_total", "oi_bus_diverged_total", "oi_bus_duplicate_refused_total")
 READY_S = 30.0
+AUDIT_S = 300.0
+FEEDER_ENDS_S = 30.0
 _PAGE = 200
 _PLANT = """
 local time = redis.call('TIME')
@@ -168,9 +170,11 @@ class World:
         """Stop the feeders and note what they have published."""
         for feeder in self._feeders:
             if feeder.code is None:
+                feeder.send(signal.SIGCONT)  # a row that was broken off may have left it stopped
                 feeder.send(signal.SIGTERM)
-                said = await asyncio.to_thread(feeder.read_rest, 30)
-                self.fed.update(json.loads(said.splitlines()[-1])["beats"])
+                said = await asyncio.to_thread(feeder.read_rest, FEEDER_ENDS_S)
+                if said:
+                    self.fed.update(json.loads(said.splitlines()[-1])["beats"])
 
     async def plant(self, partition: str, kind: str, data: bytes, *, version: int = SCHEMA) -> str:
         """Append an entry to an underlying's ticks behind the producer's back; return its id."""
@@ -260,6 +264,24 @@ class World:
             lost = max(0, self.fed[partition] - findings.beats)
             total = total + findings + Findings(missing=0 if self.may_lose else lost)
         return total
+
+    async def audited(self) -> str:
+        """Return what the product's own audit finds wrong, in words; empty when it is clean."""
+        audit = Process(
+            python("oimon.cli", "audit", "--json", "--no-database"),
+            output=self.folder / "audit.out",
+            environment=clean_environment(REDIS_URL=self.server.url),
+            folder=self.folder,
+            piped=True,
+        )
+        said = await asyncio.to_thread(audit.read_rest, AUDIT_S)
+        if not said:
+            return f"no answer, see {audit.output}"
+        found = json.loads(said)["underlyings"]
+        wrong: Counter[str] = Counter()
+        for each in found:
+            wrong.update({one["what"]: one["count"] for one in each["differences"]})
+        return ", ".join(f"{count} {what}" for what, count in wrong.items())
 
     async def count(self, *names: str) -> int:
         """Return the sum of these metrics over every process there was, as last seen."""

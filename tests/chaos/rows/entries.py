@@ -27,6 +27,7 @@ async def sleep_through_the_retention(case: Case) -> None:
     world.may_lose = True
     analytics, _ = await world.start("analytics", "coach-minimal")
     async with case.fed(beats_per_s=20.0, ticks_keep_s=KEPT_S) as feeder:
+        await _snapshots_taken(world)
         expected = 0
         for _ in case.each_fault():
             await asyncio.sleep(1)

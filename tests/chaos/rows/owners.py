@@ -65,6 +65,8 @@ async def tell_the_owner_to_go(case: Case) -> None:
             await _shared_out(world)
         for _ in range(2):
             await _terminate(case)
+    expired = await world.count('oi_bus_takeover_total{how="expired"}')
+    case.expect(not expired, f"{expired} partitions were taken only when their lease had run out")
 
 
 async def mix_it_all(case: Case) -> None:
