@@ -92,11 +92,6 @@ def spent_us(work: Callable[[], T]) -> tuple[T, float]:
     return made, (time.process_time_ns() - start) / 1e3
 
 
-def allowed(bench: str, n: int, ours_us: list[float], limit_s: float) -> Result:
-    """Return the comparison of times with the longest that there may be."""
-    return Result.of(bench, n, ours_us=ours_us, theirs_us=[limit_s * 1e6] * len(ours_us), goal=1.0)
-
-
 def results(name: str, log_s: float, entries: Sequence[Entry], rounds: int) -> Iterator[Result]:
     """Measure one day: its log worked again, then a snapshot a minute, each brought back."""
     log, freezing, thawing = [], [], []
@@ -105,7 +100,7 @@ def results(name: str, log_s: float, entries: Sequence[Entry], rounds: int) -> I
         empty = Desk(partition="NIFTY")
         desk, spent = spent_us(lambda empty=empty: work_again(empty, entries[:done]))
         log.append(spent)
-    yield allowed(f"log, {name}", BEATS, log, log_s)
+    yield Result.within(f"log, {name}", BEATS, ours_us=log, limit_us=log_s * 1e6)
 
     KEEPING.freeze(desk)  # not counted: in a service there was one a minute before
     for k in range(1, SNAPSHOTS + 1):
@@ -122,8 +117,8 @@ def results(name: str, log_s: float, entries: Sequence[Entry], rounds: int) -> I
         )
         thawing.append(spent)
         assert KEEPING.freeze(again) == state
-    yield allowed(f"freeze, {name}", len(kept), freezing, FREEZE_S)
-    yield allowed(f"thaw, {name}", len(kept), thawing, THAW_S)
+    yield Result.within(f"freeze, {name}", len(kept), ours_us=freezing, limit_us=FREEZE_S * 1e6)
+    yield Result.within(f"thaw, {name}", len(kept), ours_us=thawing, limit_us=THAW_S * 1e6)
 
 
 def run(quick: bool) -> list[Result]:

@@ -53,6 +53,13 @@ class Result:
             goal=goal,
         )
 
+    @classmethod
+    def within(
+        cls, bench: str, n: int, *, ours_us: list[float], limit_us: float, goal: float = 1.0
+    ) -> "Result":
+        """Return the comparison of times, one entry a round, with the longest that there may be."""
+        return cls.of(bench, n, ours_us=ours_us, theirs_us=[limit_us] * len(ours_us), goal=goal)
+
 
 def interleave(ours: Job, theirs: Job, rounds: int) -> tuple[list[float], list[float]]:
     """Return the times of both jobs in microseconds of CPU time a call, one entry a round.
@@ -77,8 +84,8 @@ def report(results: list[Result]) -> str:
     """Return a table for people, then one JSON object a line for machines."""
     head = f"{'bench':<20} {'n':>6} {'ours µs':>12} {'theirs µs':>12} {'ratio':>8} {'min':>8} {'max':>8} {'goal':>6}"
     rows = [
-        f"{r.bench:<20} {r.n:>6} {r.ours_us:>12.2f} {r.theirs_us:>12.2f} {r.ratio:>8.1f}"
-        f" {r.ratio_min:>8.1f} {r.ratio_max:>8.1f} {r.goal:>6g}"
+        f"{r.bench:<20} {r.n:>6} {r.ours_us:>12.2f} {r.theirs_us:>12.2f} {r.ratio:>8.3g}"
+        f" {r.ratio_min:>8.3g} {r.ratio_max:>8.3g} {r.goal:>6.3g}"
         for r in results
     ]
     return "\n".join([head, *rows, *(json.dumps(asdict(r)) for r in results)])
@@ -88,7 +95,7 @@ def shortfalls(results: list[Result], *, quick: bool) -> list[str]:
     """Return one sentence for each result below its goal (below 0.6 of it in a quick run)."""
     share = QUICK_SHARE if quick else 1.0
     return [
-        f"{r.bench} n={r.n}: ratio {r.ratio:.1f} is below {share * r.goal:g}"
+        f"{r.bench} n={r.n}: ratio {r.ratio:.3g} is below {share * r.goal:.3g}"
         for r in results
         if r.ratio < share * r.goal
     ]
