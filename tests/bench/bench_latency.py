@@ -1,0 +1,119 @@
+"""What waiting costs: from a beat, or from a tick, to its analysis at a consumer, and CPU against latency.
+
+Publisher, server, analytics and consumer are four processes. Beats: ten underlyings, one a second each; the times beside are the most
+that may be. Ticks: every batch a beat, flushed as soon as the one before is answered; beside them is one hop by way of a Redis
+stream, or the same at a fiftieth of the rate. Latency counts from when something was due, whether or not it could be sent; what has
+no answer in the end counts with the time it has been missing. Asserted first: what the consumer sees answers beat after beat.
+Source: performance paper, 5 and 9.
+"""
+
+import asyncio
+import sys
+
+import numpy as np
+import uvloop
+
+from tests.bench.harness import Result, main
+
+UNDERLYINGS = 10
+BEAT_P50_MS, BEAT_P99_MS = 5.0, 25.0
+HOPS, SLOWDOWN = 5.0, 1.5  # the most that a tick may take: of hops, and of its time at the low rate
+FEW, LOW, HIGH = 20, 1_000, 50_000  # ticks a second
+FLUSH_MS, FLUSH_SHARE = 5.0, 0.45  # and the most CPU it may take, of that without waiting
+DRAIN_S = 10.0
+
+
+def run(quick: bool) -> list[Result]:
+    """Return the comparisons; none where there is no Linux."""
+    if sys.platform != "linux":
+        print("bench_latency was skipped: it reads CPU times from /proc", file=sys.stderr)
+        return []
+    from tests.bench.pipeline import pipeline  # noqa: PLC0415 - only Linux has what it needs
+
+    async def measure() -> list[Result]:
+        async with pipeline() as pipe:
+            results = [*await _beats(pipe, 8 if quick else 30), *await _flushing(pipe, quick)]
+        rounds = []
+        for _ in range(1 if quick else 3):
+            async with pipeline() as pipe:
+                rounds.append(await _ticks(pipe, 1.5 if quick else 3.0))
+        return results + _compared(rounds)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(measure())
+
+
+async def _beats(pipe, seconds: float) -> list[Result]:
+    """Measure beats that fall over the whole second, then beats that fall all at once."""
+    results = []
+    for name, is_spread in (("beat", True), ("beats at once", False)):
+        feed = await pipe.measure(
+            partitions=UNDERLYINGS, drain_s=DRAIN_S, seconds=seconds, spread=is_spread
+        )
+        assert feed.is_answered, f"{feed.analyses} analyses of {feed.beats} beats"
+        for percent, limit_ms in ((50, BEAT_P50_MS), (99, BEAT_P99_MS)):
+            waited_ms = float(np.percentile(feed.waited_ms, percent))
+            results.append(
+                Result.within(
+                    f"{name}, p{percent}",
+                    UNDERLYINGS,
+                    ours_us=[waited_ms * 1e3],
+                    limit_us=limit_ms * 1e3,
+                    goal=1.0 if is_spread else 0.0,  # ten at once wait for each other: shown
+                )
+            )
+    return results
+
+
+async def _flushing(pipe, quick: bool) -> list[Result]:
+    """Measure the CPU time of 1,000 ticks a second of one underlying, with and without waiting for more of them."""
+    spent_us: dict[float, list[float]] = {FLUSH_MS: [], 0.0: []}
+    seconds = 2.5 if quick else 5.0
+    for _ in range(1 if quick else 3):
+        for flush_ms, into in spent_us.items():
+            feed = await pipe.measure(
+                partitions=1, drain_s=DRAIN_S, seconds=seconds, ticks_per_s=LOW, flush_ms=flush_ms
+            )
+            assert feed.is_answered, f"{feed.analyses} analyses of {feed.beats} beats"
+            into.append(feed.cpu_s * 1e6 / (LOW * seconds))
+    return [
+        Result.of(
+            "flush every 5 ms",
+            LOW,
+            ours_us=spent_us[FLUSH_MS],
+            theirs_us=spent_us[0.0],
+            goal=1 / FLUSH_SHARE,
+        )
+    ]
+
+
+async def _ticks(pipe, seconds: float) -> dict[int, float]:
+    """Return the median latency in µs by rate, and of one hop (0)."""
+    medians_us = {0: pipe.hop_ms(500) * 1e3}
+    for rate in (FEW, LOW, HIGH):
+        feed = await pipe.measure(
+            partitions=UNDERLYINGS, drain_s=DRAIN_S, seconds=seconds, ticks_per_s=rate, beat_ms=0
+        )
+        if not feed.is_answered:
+            print(f"at {rate} ticks/s {feed.analyses} of {feed.beats} beats were answered", file=sys.stderr)  # fmt: skip
+        medians_us[rate] = float(np.median(feed.waited_ms)) * 1e3
+    return medians_us
+
+
+def _compared(rounds: list[dict[int, float]]) -> list[Result]:
+    """Return the ratios of medians; that of lone ticks is shown, to tell work from waiting."""
+
+    def against(rate: int, other: int, goal: float) -> Result:
+        return Result.of(
+            "tick, hops" if other == 0 else "tick, rates",
+            rate,
+            ours_us=[each[rate] for each in rounds],
+            theirs_us=[each[other] for each in rounds],
+            goal=goal,
+        )
+
+    return [against(FEW, 0, 0.0), against(LOW, 0, 1 / HOPS), against(HIGH, LOW, 1 / SLOWDOWN)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(run))
