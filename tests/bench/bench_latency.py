@@ -20,7 +20,7 @@ BEAT_P50_MS, BEAT_P99_MS = 5.0, 25.0
 HOPS, SLOWDOWN = 5.0, 1.5  # the most that a tick may take: of hops, and of its time at the low rate
 FEW, LOW, HIGH = 20, 1_000, 50_000  # ticks a second
 FLUSH_MS, FLUSH_SHARE = 5.0, 0.45  # and the most CPU it may take, of that without waiting
-DRAIN_S = 10.0
+DRAIN_S = 4.0  # most of what is not answered by then is known to have waited too long
 
 
 def run(quick: bool) -> list[Result]:

@@ -6,6 +6,7 @@ made and declared, starts when it reads a line, and ends with a line of JSON: wh
 
 import asyncio
 import json
+import math
 import sys
 import threading
 import time
@@ -75,9 +76,11 @@ class Beats:
         for second in range(int(self._job.seconds)):
             for place, market in enumerate(self._markets):
                 await _until(start_ns + second * 10**9 + place * step_ns)
-                sent = self.sent[market.underlying]
-                sent.due_ns.append(time.monotonic_ns())
                 await self._publish(market, second + 2)
+                sent = self.sent[market.underlying]
+                sent.due_ns.append(
+                    time.monotonic_ns()
+                )  # it is in the log: that is where a beat begins
                 sent.upto.append(len(sent.due_ns))
 
     async def _publish(self, market: Market, second: int) -> None:
@@ -113,12 +116,14 @@ class Ticks:
         feed.join()
 
     def _feed(self, loop: asyncio.AbstractEventLoop, start_ns: int) -> None:
-        """Wake the loop at each burst, from a thread as a feed does: the loop's own timers are as coarse as a burst."""
+        """Wake the loop for a burst that somebody waits for, from a thread as a feed does: a loop's own timers are too coarse."""
         for burst in range(int(self._job.seconds * 10**9) // _BURST_NS):
             rest_ns = start_ns + burst * _BURST_NS - time.monotonic_ns()
             if rest_ns > 0:
                 time.sleep(rest_ns / 1e9)
-            loop.call_soon_threadsafe(self._wake)
+            now_ns = time.monotonic_ns()
+            if any(pump.waits_for_ns <= now_ns for pump in self._pumps):
+                loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         now_ns = time.monotonic_ns()
@@ -130,8 +135,7 @@ class Ticks:
         """Publish all that is due, until there is nothing more to come; as ``ingest.pump`` does."""
         while (batch := pump.take()) is not None:
             if not len(batch.records):
-                await pump.arrived.wait()
-                pump.arrived.clear()
+                await pump.wait()
                 continue
             started_s = time.monotonic()
             await self._bus.publish(pump.market.underlying, [batch], self._pulse)
@@ -148,6 +152,8 @@ class _Pump:
         self.market = Market(underlying=job.partitions[place], run=job.run, seed=1)
         self.sent = Sent()
         self.arrived = asyncio.Event()
+        self.waits_for_ns: float = math.inf
+        """When what it waits for is due; infinite while it has something to do."""
         count = int(job.ticks_per_s * job.seconds)
         mine = np.arange(place, count, len(job.partitions))
         bursts = mine * 1000 // job.ticks_per_s
@@ -168,10 +174,12 @@ class _Pump:
         self._due_ns += start_ns
         self.sent.due_ns = self._due_ns.tolist()
 
-    @property
-    def waits_for_ns(self) -> int:
-        """When the next tick is due."""
-        return self.sent.due_ns[self._taken] if self._taken < len(self.sent.due_ns) else 0
+    async def wait(self) -> None:
+        """Wait until the next tick is due."""
+        self.waits_for_ns = self.sent.due_ns[self._taken]
+        await self.arrived.wait()
+        self.arrived.clear()
+        self.waits_for_ns = math.inf
 
     def take(self) -> TickBatch | None:
         """Return what is due and not gone yet, which may be nothing; ``None`` after the last."""
