@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.chaos import table
@@ -65,8 +65,11 @@ def _chosen(numbers: Sequence[int], *, is_quick: bool) -> list[Row]:
     return [row for row in rows if row.quick or not is_quick]
 
 
-async def _run(plan: Plan, rows: Sequence[Row], *, without: bool) -> list[table.Line]:
-    lines = []
+async def _run(
+    plan: Plan, rows: Sequence[Row], *, without: bool, keep: Callable[[Sequence[table.Line]], None]
+) -> list[table.Line]:
+    """Run rows one after the other; what there is by then is kept after each, so that none is lost."""
+    lines: list[table.Line] = []
     for row in rows:
         outcome = await plan.run(row)
         _tell(plan, row, outcome)
@@ -75,6 +78,7 @@ async def _run(plan: Plan, rows: Sequence[Row], *, without: bool) -> list[table.
             bitten = await plan.run(row, removed=row.protections)
             _tell(plan, row, bitten, f" without {row.protection}")
         lines.append(table.Line(outcome=outcome, without=bitten))
+        keep(lines)
     return lines
 
 
@@ -97,16 +101,19 @@ def main(given: Sequence[str]) -> int:
         minutes=arguments.minutes,
         say=lambda words: print(words, file=sys.stderr, flush=True),
     )
+
+    def keep(lines: Sequence[table.Line]) -> None:
+        if arguments.markdown:
+            arguments.markdown.write_text(table.markdown(lines), encoding="utf-8")
+
     rows = _chosen(arguments.rows, is_quick=arguments.quick)
     try:
-        lines = asyncio.run(_run(plan, rows, without=arguments.without))
+        lines = asyncio.run(_run(plan, rows, without=arguments.without, keep=keep))
     except KeyboardInterrupt:
         clear(folder)
         print("stopped; all that was started has been ended", file=sys.stderr)
         return 130
     print(table.text(lines))
-    if arguments.markdown:
-        arguments.markdown.write_text(table.markdown(lines), encoding="utf-8")
     is_good = all(line.is_good for line in lines)
     if is_good:
         clear(folder)

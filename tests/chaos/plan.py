@@ -98,7 +98,7 @@ class Plan:
         outcome.recoveries += case.recoveries
         outcome.silences += case.silences
         outcome.complaints += case.complaints
-        if not case.complaints and not findings.faults:
+        if removed or (not case.complaints and not findings.faults):
             clear(folder)
 
 

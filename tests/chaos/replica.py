@@ -47,7 +47,7 @@ class Replica:
     async def is_ready(self) -> bool:
         """Say whether it is ready; learn its name on the way."""
         if not self.is_alive:
-            raise DidNot(f"{self.service} ended with code {self.process.code}, see {self.process.output}")  # fmt: skip
+            raise DidNot(f"{self.service} ended with code {self.process.code}, see {self.process.output.name}")  # fmt: skip
         return await self.has_name() and (await self.get("/readyz"))[0] == 200
 
     async def has_name(self) -> bool:

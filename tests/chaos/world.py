@@ -276,7 +276,7 @@ class World:
         )
         said = await asyncio.to_thread(audit.read_rest, AUDIT_S)
         if not said:
-            return f"no answer, see {audit.output}"
+            return f"no answer, see {audit.output.name}"
         found = json.loads(said)["underlyings"]
         wrong: Counter[str] = Counter()
         for each in found:

@@ -198,7 +198,7 @@ ROWS = (
         name="reader stopped past the retention",
         inject=sleep_through_the_retention,
         faults=3,
-        quick=1,
+        quick=0,
         protection="holes",
     ),
     Row(
@@ -223,7 +223,7 @@ ROWS = (
         name="snapshot torn, changed, old, gone",
         inject=spoil_snapshots,
         faults=12,
-        quick=2,
+        quick=0,
         protection="refusal",
     ),
     Row(

@@ -211,7 +211,7 @@ ROWS = (
         name="SIGSTOP below the lease",
         inject=stop_the_owner_below_its_lease,
         faults=50,
-        quick=4,
+        quick=0,
         protection="lease",
     ),
     Row(
