@@ -11,7 +11,7 @@ from oimon import codec
 from oimon.bus import Entry, Pulse
 from oimon.bus.log import NEVER, TWO_DAYS_MS, Draft, Lease, Retention
 from oimon.bus.redis import RedisLog
-from oimon.errors import BusDown
+from oimon.errors import BusDown, ConfigError
 from oimon.messages import ANALYSIS, OUTBOX, TICKS
 from oimon.terms import FeedState, MarketState
 from tests.eventually import eventually
@@ -220,6 +220,16 @@ async def test_a_server_busy_with_a_script_is_waited_for(new_log, server, url):
         server.config_set("busy-reply-threshold", 5000)
 
     assert await log.newest(TICKS, "NIFTY") is None
+
+
+async def test_a_wrong_login_to_a_cluster_is_told_and_not_waited_out(cluster_url):
+    log = RedisLog(cluster_url.replace("//", "//nobody:secret@"), "x")
+
+    with pytest.raises(ConfigError, match="refused its user 'nobody'") as error:
+        await log.partitions()
+
+    await log.close()
+    assert "secret" not in str(error.value)
 
 
 # --- what is kept --------------------------------------------------------------------------------------------------------

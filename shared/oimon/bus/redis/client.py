@@ -119,7 +119,8 @@ class Client:
     def _told(self, error: Exception) -> OimonError | None:
         """Return what an error of the client means to us; nothing when only its caller can know."""
         text = _without_pipeline(str(error)).rstrip(".',)")
-        if isinstance(error, _REFUSED) or text.startswith(_REFUSED_IN_SCRIPT):
+        is_refused = isinstance(error, _REFUSED) or isinstance(error.__cause__, _REFUSED)
+        if is_refused or text.startswith(_REFUSED_IN_SCRIPT):  # a cluster's client hides the cause
             return ConfigError(
                 f"{self._where} refused its user {self._user!r}: {text}. Set REDIS_URL to a user and password that it knows;"
                 " the users and what each may do are in deploy/redis/users.acl"

@@ -1,5 +1,6 @@
 """What owners ask of Redis: leases, and writes that a script checks. Source: bus contract, sections 4, 8 and 10."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -64,12 +65,15 @@ class Owned:
 
     async def records(self, role: str, partitions: Sequence[str]) -> Mapping[str, Record]:
         """Return what the log says of the ownership of each."""
+        if not partitions:
+            return {}
         client = self._client
-        time = await client.ask(client.redis.time())
         async with client.redis.pipeline(transaction=False) as pipe:
             for partition in partitions:
                 pipe.hmget(own_key(role, partition), ["owner", "epoch", "cursor", "in_n", "until"])
-            rows = await client.ask(pipe.execute()) if partitions else []
+            time, rows = await asyncio.gather(  # apart: in a cluster, the time is on each node
+                client.ask(client.redis.time()), client.ask(pipe.execute())
+            )
         now_ms = time[0] * 1000 + time[1] // 1000
         return {
             partition: _record(row, now_ms) for partition, row in zip(partitions, rows, strict=True)
