@@ -1,9 +1,10 @@
 """What the log says after a row: every beat answered once, in order, with the bytes of an undisturbed run (pure)."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
+from typing import Self
 
 import msgspec
 
@@ -20,6 +21,22 @@ class Written:
     entry: Entry
     at: int
     by: str
+
+    @classmethod
+    def of(
+        cls, stream: str, partition: str, entry_id: bytes, fields: Mapping[bytes, bytes]
+    ) -> Self:
+        """Return an entry as the server hands it over."""
+        entry = Entry(
+            stream=stream,
+            partition=partition,
+            id=entry_id.decode(),
+            kind=fields[b"t"].decode(),
+            version=int(fields[b"v"]),
+            data=fields[b"d"],
+            n=int(fields[b"n"]),
+        )
+        return cls(entry=entry, at=int(fields[b"at"]), by=fields[b"w"].decode())
 
 
 @dataclass(frozen=True, kw_only=True)

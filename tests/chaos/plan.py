@@ -84,9 +84,8 @@ class Plan:
             try:
                 await row.inject(case)
             except (DidNot, OSError, RedisError) as error:
-                case.complaints.append(
-                    str(error)
-                )  # what was written until then is judged all the same
+                # what was written until then is judged all the same
+                case.complaints.append(str(error))
             if not await world.server.answers():
                 await world.server.start()
             findings = await world.measure()

@@ -12,8 +12,10 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
+import orjson
 from prometheus_client import Gauge
 
+from oimon.bus import Entry
 from oimon.errors import BusDown, PoisonMessage
 from tests.chaos.planted import MISTAKES
 from tests.chaos.processes import clean_environment, python
@@ -143,16 +145,24 @@ def _rollback() -> None:
     _put("oimon.bus.owner:_Share", "_compare", lambda *_: None)
 
 
+async def _no_parking(_seat: object, entry: Entry, *_: object) -> None:
+    """Fail on what cannot be used."""
+    raise RuntimeError(f"{entry.key} cannot be used, and nobody parks it")
+
+
 async def _first_attempt(*_: object) -> int:
     """Say that every entry is tried for the first time."""
     return 1
 
 
 def _refusal() -> None:
-    """Believe what a snapshot says."""
+    """Believe what a snapshot says of itself."""
+    from oimon.bus.snapshot import Snapshot  # noqa: PLC0415 - see above
 
-    def believe(_schema: int, data: bytes) -> Any:
-        raise RuntimeError(f"a snapshot that nobody checks: {data[:40]!r}")
+    def believe(_schema: int, data: bytes, **_: object) -> Snapshot:
+        line, _, state = data.partition(b"\n")
+        head = orjson.loads(line)
+        return Snapshot(cursor=head["cursor"], n=head["n"], state=state)
 
     _put("oimon.bus.seat", "unpack", believe)
 
@@ -188,7 +198,7 @@ _CODE_CHANGES: Mapping[str, Callable[[], None]] = {
     "long-lease": lambda: _lease(15_000),
     "parking": lambda: _put("oimon.bus.redis:RedisLog", "attempt", _first_attempt),
     "patience": _patience,
-    "poison": lambda: _put("oimon.bus.seat:Seat", "_park", None),
+    "poison": lambda: _put("oimon.bus.seat:Seat", "_park", _no_parking),
     "refusal": _refusal,
     "release": lambda: _put("oimon.bus.redis:RedisLog", "release", _nothing),
     "restore": lambda: _put("oimon.bus.seat:Seat", "_restore", _nothing),

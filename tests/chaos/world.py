@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from oimon.bus import Entry
 from oimon.codec import SCHEMA
 from oimon.messages import ANALYSIS, TICKS
 from tests.chaos.audit import Findings, Written, judge
@@ -224,7 +223,7 @@ class World:
             page = await self.server.client.xrange(
                 f"{stream}:{{{partition}}}", start, "+", count=_PAGE
             )
-            found += [_written(stream, partition, *row) for row in page]
+            found += [Written.of(stream, partition, *row) for row in page]
             if len(page) < _PAGE:
                 return found
             start = f"({page[-1][0].decode()}"
@@ -232,7 +231,7 @@ class World:
     async def newest(self, stream: str, partition: str, kind: str | None = None) -> Written | None:
         """Return the newest entry, or the newest of a kind among the last few."""
         rows = await self.server.client.xrevrange(f"{stream}:{{{partition}}}", count=20)
-        entries = [_written(stream, partition, *row) for row in rows]
+        entries = [Written.of(stream, partition, *row) for row in rows]
         return next((each for each in entries if kind in (None, each.entry.kind)), None)
 
     async def settled(self, within_s: float = READY_S) -> None:
@@ -288,18 +287,3 @@ class World:
         for replica in self.alive():
             await replica.look()
         return round(sum(replica.counters[name] for replica in self.replicas for name in names))
-
-
-def _written(
-    stream: str, partition: str, entry_id: bytes, fields: Mapping[bytes, bytes]
-) -> Written:
-    entry = Entry(
-        stream=stream,
-        partition=partition,
-        id=entry_id.decode(),
-        kind=fields[b"t"].decode(),
-        version=int(fields[b"v"]),
-        data=fields[b"d"],
-        n=int(fields[b"n"]),
-    )
-    return Written(entry=entry, at=int(fields[b"at"]), by=fields[b"w"].decode())

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+from collections.abc import Callable, Mapping
 
 from oimon import codec
 from oimon.messages import ANALYSIS, Gap
@@ -17,6 +18,7 @@ OFF_S = 600
 _REPEATS = 4
 _ANALYSES_KEPT = 1000
 _GROWTH = 1.1
+_MEMORY = 4 << 30
 _OFFSET = "oi_clock_offset_seconds"
 
 
@@ -58,16 +60,24 @@ async def block_the_loop(case: Case) -> None:
 
 async def reach_the_memory_limit(case: Case) -> None:
     """Row 41, memory: an owner that may not have what it asks for ends; another takes over."""
-    await _hit_the_planted(case, "hungry", EAT, lambda code: code is not None and code > 0)
+    await _hit_the_planted(
+        case, "hungry", EAT, lambda code: code > 0, {resource.RLIMIT_AS: _MEMORY}
+    )
 
 
-async def _hit_the_planted(case: Case, mistake: str, word: str, is_right) -> None:
+async def _hit_the_planted(
+    case: Case,
+    mistake: str,
+    word: str,
+    is_right: Callable[[int], bool],
+    limits: Mapping[int, int] | None = None,
+) -> None:
     """Let one replica among honest ones come upon an entry that its planted mistake cannot bear."""
     world = case.world
     await world.start("analytics")
     async with case.fed():
         for _ in case.each_fault():
-            victim = world.replica("analytics", planted=(mistake,))
+            victim = world.replica("analytics", planted=(mistake,), limits=limits)
             await world.ready()
             owned = await _owned_by(world, victim)
             mark = await case.mark(victim, owned)
