@@ -106,7 +106,7 @@ class Client:
         that it does not know. A real one says so, having done nothing, when it was restarted meanwhile.
         """
         script = _script(name)
-        execute: Any = self.redis.execute_command  # evalsha() and eval() do no more
+        execute = self._execute
         if name in self._known:
             try:
                 return await self.ask(execute("EVALSHA", script.sha, len(keys), *keys, *args))
@@ -115,6 +115,19 @@ class Client:
         answer = await self.ask(execute("EVAL", script.text, len(keys), *keys, *args))
         self._known.add(name)
         return answer
+
+    async def _execute(self, *command: Any) -> Any:
+        """Return the answer to a command, without the retries and telemetry that the client would add and nobody asks for."""
+        if self.is_cluster:
+            routed: Any = self.redis.execute_command
+            return await routed(*command)
+        pool: Any = self.redis.connection_pool
+        connection = await pool.get_connection()
+        try:
+            await connection.send_command(*command)
+            return await connection.read_response()
+        finally:
+            await pool.release(connection)
 
     def _told(self, error: Exception) -> OimonError | None:
         """Return what an error of the client means to us; nothing when only its caller can know."""

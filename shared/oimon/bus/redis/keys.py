@@ -1,10 +1,13 @@
 """The names of keys. Braces put everything of one partition into one slot of a cluster. Source: bus contract, section 2."""
 
+from functools import lru_cache
+
 from oimon.bus import PARTITION
 
 DEAD = "oi.dead.v1"
 
 
+@lru_cache(maxsize=4096)  # the same few, with each call
 def key(name: str, partition: str, role: str = "") -> str:
     """Return the key of something that belongs to a partition.
 
