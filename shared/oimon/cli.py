@@ -19,7 +19,8 @@ from oimon.clock import SystemClock
 from oimon.config import Settings, bus_address, load
 from oimon.errors import ConfigError, OimonError
 from oimon.health import ask
-from oimon.service import run_services
+from oimon.replicas import replicas as replica_counts
+from oimon.service import names, run_services
 from oimon.terms import SERVICES, Segment
 from oimon.up import Choice, has_broker_keys
 from oimon.up import up as bring_up
@@ -69,6 +70,9 @@ def up(
     speed: Annotated[
         str | None, typer.Option(help="times real time for a recorded day; 60 for the bundled one")
     ] = None,
+    replicas: Annotated[
+        str | None, typer.Option(help="processes of a service, as analytics=3,coach-minimal=2")
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option("--for", min=1, help="stop after so many seconds")
     ] = None,
@@ -82,6 +86,7 @@ def up(
 
     Example: `oi up --recorded --speed 60 --for 120`
     """
+    counts = replica_counts(replicas, names())
     chosen = _choose_segment(segment)
     name = _choose_commodity(commodity) if chosen is Segment.MCX else None
     feed = _choose_feed(live)
@@ -96,6 +101,7 @@ def up(
         speed=speed,
         for_s=seconds,
         table=table,
+        replicas=counts,
     )
     bring_up(choice, say)
 

@@ -43,18 +43,19 @@ class System:
     """Which partitions more than one replica says that it owns, in plain words."""
 
     @property
-    def _staying(self) -> list[Mapping[str, Any]]:
+    def staying(self) -> list[Mapping[str, Any]]:
+        """The statuses of those that are not being stopped."""
         return [item for item in self.services if item["state"] != "stopping"]
 
     @property
     def missing(self) -> list[str]:
         """Services without a live replica; one that is being stopped is none."""
-        return [name for name in SERVICES if name not in {s["service"] for s in self._staying}]
+        return [name for name in SERVICES if name not in {s["service"] for s in self.staying}]
 
     @property
     def is_ready(self) -> bool:
         """Whether every service is there and ready, and nothing is owned twice."""
-        are_ready = all(item["state"] == "ready" for item in self._staying)
+        are_ready = all(item["state"] == "ready" for item in self.staying)
         return are_ready and not self.missing and not self.contested
 
     def plain(self) -> dict[str, Any]:
@@ -96,6 +97,25 @@ async def read(url: str, clock: Clock) -> System:
         ) from error
     finally:
         await bus.close()
+
+
+def not_ready(services: Sequence[Mapping[str, Any]], wanted: Mapping[str, int]) -> list[str]:
+    """Return, in plain words, what is not ready of the services that should run.
+
+    Args:
+        services: the statuses of the replicas; one that is being stopped counts neither way.
+        wanted: how many replicas of each service should run.
+    """
+    found = []
+    for name, count in wanted.items():
+        mine = [s for s in System(services=services, ages=()).staying if s["service"] == name]
+        if len(mine) < count:
+            of_all = "" if count == 1 else f" ({len(mine)} of {count} replicas have)"
+            found.append(f"{name} has not answered{of_all}")
+        found += [
+            f"{s['replica']}: {'; '.join(s['problems'])}" for s in mine if s["state"] != "ready"
+        ]
+    return found
 
 
 def contested(services: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -17,7 +17,9 @@ from oimon.bus.redis import RedisBus
 from oimon.config import Settings, load, run_file
 from oimon.errors import BusDown, ConfigError
 from oimon.http import bound_socket
+from oimon.replicas import names_of
 from oimon.service import find, names
+from oimon.status import not_ready
 from oimon.supervisor import Child, Supervisor
 from oimon.terms import Segment
 
@@ -41,6 +43,8 @@ class Choice:
     speed: str | None = None
     for_s: float | None = None
     table: bool = True
+    replicas: Mapping[str, int]
+    """How many processes of each service."""
 
 
 def has_broker_keys() -> bool:
@@ -145,10 +149,11 @@ async def _up(choice: Choice, settings: Settings, say: Callable[[str], None]) ->
             ),
             encoding="utf-8",
         )
-        for name in names():
-            await supervisor.start(_service(name, settings, environment[name]))
+        for name, count in choice.replicas.items():
+            for child in names_of(name, count):
+                await supervisor.start(_service(name, child, settings, environment[child]))
         say(f"Status: {environment['dashboard']['URL']}/status   Stop: Ctrl-C")
-        waiting = asyncio.create_task(_wait_ready(redis_url, say))
+        waiting = asyncio.create_task(_wait_ready(redis_url, choice.replicas, say))
         until = None if choice.for_s is None else loop.time() + choice.for_s
         await _tell_notes(redis_url, say)
         if choice.table:
@@ -192,7 +197,7 @@ async def _redis(supervisor: Supervisor, settings: Settings, say: Callable[[str]
 def _environment(
     choice: Choice, settings: Settings, redis_url: str
 ) -> Mapping[str, Mapping[str, str]]:
-    """Return the variables of each service; ports are free ones, from the default on."""
+    """Return the variables of each process; ports are free ones, from the service's default on."""
     common = {
         "REDIS_URL": redis_url,
         "DATA_DIR": str(settings.data_dir),
@@ -208,13 +213,16 @@ def _environment(
         common["SPEED"] = choice.speed
     found: dict[str, Mapping[str, str]] = {}
     taken = []
-    for name in names():
+    children = [
+        (name, child) for name, count in choice.replicas.items() for child in names_of(name, count)
+    ]
+    for name, child in children:
         wanted = load(find(name).settings)
         listener = bound_socket("127.0.0.1", wanted.http_port)
         taken.append(listener)
         port = listener.getsockname()[1]
-        log = settings.data_dir / "logs" / f"{name}.log"
-        found[name] = {
+        log = settings.data_dir / "logs" / f"{child}.log"
+        found[child] = {
             **common,
             "HTTP_PORT": str(port),
             "LOG_FILE": str(log),
@@ -225,15 +233,15 @@ def _environment(
     return found
 
 
-def _service(name: str, settings: Settings, environment: Mapping[str, str]) -> Child:
+def _service(name: str, child: str, settings: Settings, environment: Mapping[str, str]) -> Child:
     stage, grace_s = _STOP.get(name, (1, 2.0))
     return Child(
-        name=name,
+        name=child,
         argv=["-m", "oimon.cli", "run", name, "--attached"],
         stage=stage,
         grace_s=grace_s,
         environment=environment,
-        output=settings.data_dir / "logs" / f"{name}.out",
+        output=settings.data_dir / "logs" / f"{child}.out",
     )
 
 
@@ -264,15 +272,17 @@ async def _tell_notes(redis_url: str, say: Callable[[str], None]) -> None:
         await bus.close()
 
 
-async def _wait_ready(redis_url: str, say: Callable[[str], None]) -> None:
+async def _wait_ready(
+    redis_url: str, wanted: Mapping[str, int], say: Callable[[str], None]
+) -> None:
     """Say when all services are ready, or after a while which are not and why."""
     bus = RedisBus(redis_url, "oi-up")
     until = time.monotonic() + READY_WITHIN_S
-    missing: Sequence[str] = names()
+    missing: Sequence[str] = list(wanted)
     try:
         while time.monotonic() < until:
             with contextlib.suppress(BusDown):
-                missing = _not_ready(await bus.statuses())
+                missing = not_ready(await bus.statuses(), wanted)
                 if not missing:
                     return
             await asyncio.sleep(0.3)
@@ -283,15 +293,3 @@ async def _wait_ready(redis_url: str, say: Callable[[str], None]) -> None:
         )
     finally:
         await bus.close()
-
-
-def _not_ready(statuses: Sequence[Mapping[str, object]]) -> list[str]:
-    states = {str(status["service"]): status for status in statuses}
-    found = []
-    for name in names():
-        status = states.get(name)
-        if status is None:
-            found.append(f"{name} has not answered")
-        elif status["state"] != "ready":
-            found.append(f"{name}: {status['problems']}")
-    return found
