@@ -1,18 +1,18 @@
 """Redis with the users of deploy/redis/users.acl: each service can do its work, and nothing of another's."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import pytest
 import redis as redis_py
 from redis.exceptions import NoPermissionError, ResponseError
 
-from ingest.recordings import BUNDLED
 from notifier.main import TO_DATABASE
 from oimon import codec
 from oimon.bus import Pulse
@@ -20,8 +20,6 @@ from oimon.bus.log import NEVER, Draft
 from oimon.bus.redis import RedisBus, RedisLog
 from oimon.errors import ConfigError
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, TICKS, Gap
-from oimon.offline import open_recording
-from oimon.service import find
 from oimon.terms import SERVICES, FeedState, MarketState
 from tests.documents import ROOT
 from tests.eventually import eventually
@@ -35,7 +33,6 @@ OWNERS = {
     "coach-rich": (ANALYSIS, ADVICE_RICH),
 }
 PULSE = Pulse(run="r", market=MarketState.OPEN, feed=FeedState.OK, age_ms=0, event_us=1_000_000)
-STEPS = 200  # of the recorded day: more than the sixty beats that a snapshot comes with
 HARM = (
     "FLUSHALL", "FLUSHDB", "KEYS *", "CONFIG SET maxmemory 1", "SHUTDOWN NOSAVE", "ACL SETUSER x on", "SCRIPT FLUSH",
     "CLIENT KILL TYPE normal", "CLIENT PAUSE 1", "REPLICAOF NO ONE", "SAVE", "MONITOR", "FUNCTION LIST",
@@ -199,58 +196,75 @@ def a_status(service: str) -> dict:
 
 
 async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(log_of):
-    await publish(log_of("ingest"), "NIFTY")
+    await publish(log_of("ingest"), "TEST")
     for role in OWNERS:
-        await work(log_of(role), role, "NIFTY")
-    await log_of("coach-minimal").newest(ADVICE_RICH, "NIFTY")
-    await take(log_of("notifier"), "NIFTY")
+        await work(log_of(role), role, "TEST")
+    await log_of("coach-minimal").newest(ADVICE_RICH, "TEST")
+    await take(log_of("notifier"), "TEST")
     screen, people = log_of("dashboard"), log_of("admin")
 
     await screen.put_status("dashboard", "d", a_status("dashboard"))
-    (parked,) = await people.parked("db", "NIFTY")
+    (parked,) = await people.parked("db", "TEST")
     again = await people.redeliver("db", parked.entry)
-    await people.unpark("db", "NIFTY", parked.entry.id)
+    await people.unpark("db", "TEST", parked.entry.id)
 
     for reader in (screen, people):
         assert {status["service"] for status in await reader.statuses()} == set(SERVICES)
-        assert await reader.newest(ADVICE_MINIMAL, "NIFTY") is not None
-        assert (await reader.records("analytics", ["NIFTY"]))["NIFTY"].owner == ""
+        assert await reader.newest(ADVICE_MINIMAL, "TEST") is not None
+        assert (await reader.records("analytics", ["TEST"]))["TEST"].owner == ""
     assert again
-    assert await people.parked("db", "NIFTY") == []
-    assert [len(await people.parked(role, "NIFTY")) for role in OWNERS] == [1, 1, 1]
+    assert await people.parked("db", "TEST") == []
+    assert [len(await people.parked(role, "TEST")) for role in OWNERS] == [1, 1, 1]
 
 
-async def test_the_real_roles_live_through_a_minute_of_the_recorded_day(address, log_of):
-    recorded = open_recording(BUNDLED)
-    name = recorded.underlying
-    buses = {user: RedisBus(address(user), f"{user}-real") for user in SERVICES}
-    rows = []
-
-    async def feed():
-        await buses["ingest"].declare([name])
-        for step in islice(recorded.steps(None), STEPS):
-            await buses["ingest"].publish(name, step.messages, step.pulse)
-
-    async def sink(entries):
-        rows.extend(entries)
-
-    def is_done() -> bool:
-        return {TICKS, ANALYSIS, ADVICE_MINIMAL} <= {row.stream for row in rows}
-
-    working = [
-        asyncio.ensure_future(buses["ingest"].lead(feed)),
-        asyncio.ensure_future(buses["notifier"].share("db", TO_DATABASE, sink)),
-        *(asyncio.ensure_future(buses[role].own(find(role).offline_role())) for role in OWNERS),
-    ]
+@contextlib.contextmanager
+def the_services(address, folder: Path):
+    """Run every service as its user, in processes of their own, on the recorded day."""
+    environment = {**os.environ, "DATA_DIR": str(folder), "HTTP_PORT": "0", "SPEED": "20"}
+    children = {
+        name: subprocess.Popen(
+            [sys.executable, "-m", "oimon.cli", "run", name],
+            cwd=folder,
+            env={
+                **environment,
+                "REDIS_URL": address(name),
+                "LOG_FILE": str(folder / f"{name}.log"),
+            },
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in SERVICES
+    }
     try:
-        await eventually(is_done, within_s=30)
-        await eventually(lambda: log_of("admin").snapshot("analytics", name), within_s=30)
+        yield children
     finally:
-        for bus in buses.values():
-            await bus.stop()
-        await asyncio.wait_for(asyncio.gather(*working), 10)
-        for bus in buses.values():
-            await bus.close()
+        for child in children.values():
+            child.terminate()
+        for child in children.values():
+            child.wait(15)
+            child.stderr.close()
+
+
+async def test_the_real_services_live_through_some_minutes_of_the_recorded_day(
+    address, log_of, tmp_path
+):
+    people = log_of("admin")
+
+    with the_services(address, tmp_path) as children:
+        pids = {child.pid for child in children.values()}
+
+        async def all_work() -> bool:
+            ended = {name: child.stderr.read() for name, child in children.items() if child.poll()}
+            assert ended == {}
+            told = [each for each in await people.statuses() if each.get("pid") in pids]
+            ready = {each["service"] for each in told if each["state"] == "ready"}
+            worked = [(await people.records(role, ["NIFTY"]))["NIFTY"].in_n for role in OWNERS]
+            has_snapshot = await people.snapshot("analytics", "NIFTY") is not None
+            return ready == set(SERVICES) and all(worked) and has_snapshot
+
+        await eventually(all_work, within_s=100)
+
+    assert {name: child.returncode for name, child in children.items()} == dict.fromkeys(SERVICES, 0)  # fmt: skip
 
 
 # --- what none may do ----------------------------------------------------------------------------------------------------

@@ -25,13 +25,13 @@ class Server:
 
     def __init__(self, folder: Path):
         self.folder, self._port = folder, free_port()
+        self._client = redis_py.Redis(port=self._port, socket_timeout=5)
         self._child = None
 
     async def start(self) -> redis_py.Redis:
         self._spawn()
-        client = redis_py.Redis(port=self._port, socket_timeout=5)
-        await eventually(lambda: answers(client))
-        return client
+        await eventually(lambda: answers(self._client))
+        return self._client
 
     def _spawn(self) -> None:
         self._child = subprocess.Popen(
@@ -39,8 +39,13 @@ class Server:
              "--appendonly", "yes", "--save", ""],
         )  # fmt: skip
 
+    async def has_written(self, what: bytes, times: int = 1) -> None:
+        """Wait until the file holds it: an answer comes earlier when a sync to the disk is under way."""
+        await eventually(lambda: self.file.read_bytes().count(what) >= times)
+
     def kill(self) -> None:
         """End it at once; what it has written reaches the disk, since it is not the machine that dies."""
+        self._client.close()
         if self._child is not None:
             self._child.kill()
             self._child.wait(10)
@@ -82,11 +87,13 @@ async def test_mending_before_each_start_keeps_what_is_written_after_a_crash(ser
     client = await server.start()
     for value in ("old", "torn"):
         client.eval("for _ = 1, 3 do redis.call('RPUSH', KEYS[1], ARGV[1]) end", 1, "list", value)
+    await server.has_written(b"EXEC", times=2)
     server.kill()
     server.cut()
     mend(tmp_path)
     client = await server.start()
     client.rpush("list", "new")
+    await server.has_written(b"new")
     server.kill()
     mend(tmp_path)
     client = await server.start()
@@ -99,7 +106,8 @@ async def test_mending_before_each_start_keeps_what_is_written_after_a_crash(ser
 async def test_a_file_that_is_whole_or_not_there_is_left_as_it_is(server, tmp_path):
     nothing = mend(tmp_path)
     client = await server.start()
-    client.set("a", 1)
+    client.set("a", "whole")
+    await server.has_written(b"whole")
     server.kill()
     before = server.file.read_bytes()
 
@@ -113,6 +121,7 @@ async def test_a_file_that_is_whole_or_not_there_is_left_as_it_is(server, tmp_pa
 async def test_what_is_cut_off_is_kept_for_people(server, tmp_path):
     client = await server.start()
     client.rpush("list", "old")
+    await server.has_written(b"old")
     server.kill()
     damaged = server.file.read_bytes() + b"*3\r\n$5\r\nRPUSH\r\n$4\r\nli\0\0garbage\r\n" * 2
     server.file.write_bytes(damaged)
