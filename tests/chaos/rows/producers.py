@@ -94,6 +94,6 @@ ROWS = (
         faults=30,
         quick=0,
         protection="long-lease",
-        silence_s=4.0,
+        recovery_s=4.0,
     ),
 )
