@@ -22,8 +22,8 @@ password() { # password USER
 users() {
   awk '/^#/ || !NF { next } /^user / { if (line) print line; line = $0; next } { sub(/^ +/, " "); line = line $0 } END { print line }' \
     "$here/users.acl" | while read -r _ user rules; do
-    if [ "$rules" = off ]; then
-      echo "user $user off"
+    if [ "$user" = default ]; then
+      echo "user $user $rules"
     else
       secret=$(password "$user")
       hash=$(printf %s "$secret" | sha256sum)

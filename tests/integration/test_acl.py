@@ -40,6 +40,12 @@ HARM = (
 )  # fmt: skip
 REFUSED_IN_SCRIPT = ("ACL failure in script", "The user executing the script can't")
 """Valkey's words, and those of Redis 7.0."""
+TICKS_KEY = "oi.ticks.v1:{TEST}"
+TWO_ENTRIES = """
+local function add() return redis.call('XADD', KEYS[1], '*', 'a', 'b') end
+return {add(), add()}
+"""
+"""Of one write alone, the append-only file makes no transaction."""
 CALL = "return redis.call(unpack(ARGV))"
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the image's script is one of a shell")
@@ -71,33 +77,43 @@ def the_users(**environment: str) -> subprocess.CompletedProcess:
     )
 
 
+class Server:
+    """A server with the users of compose, to be killed and started again."""
+
+    def __init__(self, kind: str, folder: Path):
+        binary = BINARIES[kind]()
+        if binary is None:
+            pytest.skip(f"there is no {kind} server on this machine")
+        (folder / "users.acl").write_text(the_users(**passwords()).stdout, encoding="utf-8")
+        self._port = free_port()
+        self._command = [
+            binary, "--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, "--logfile", folder / "log",
+            "--aclfile", folder / "users.acl", "--appendonly", "yes", "--appendfsync", "always",
+        ]  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        self._child = subprocess.Popen(self._command)
+        _wait_for(self.address("admin"))
+
+    def kill(self) -> None:
+        self._child.kill()
+        self._child.wait(10)
+
+    def address(self, user: str) -> str:
+        return f"redis://{user}:of-{user}@127.0.0.1:{self._port}/0"
+
+
 @pytest.fixture(scope="module", params=BINARIES)
 def address(request, tmp_path_factory):
     """Return the function that gives each user's address of a server of our own."""
-    binary = BINARIES[request.param]()
-    if binary is None:
-        pytest.skip(f"there is no {request.param} server on this machine")
-    folder: Path = tmp_path_factory.mktemp("acl")
-    (folder / "users.acl").write_text(the_users(**passwords()).stdout, encoding="utf-8")
-    port = free_port()
-    server = subprocess.Popen(
-        [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder,
-         "--logfile", folder / "log", "--aclfile", folder / "users.acl"],
-    )  # fmt: skip
-
-    def of(user: str) -> str:
-        return f"redis://{user}:of-{user}@127.0.0.1:{port}/0"
-
-    try:
-        _wait_for(of("admin"))
-        yield of
-    finally:
-        server.kill()
-        server.wait(10)
+    server = Server(request.param, tmp_path_factory.mktemp("acl"))
+    yield server.address
+    server.kill()
 
 
 def _wait_for(url: str) -> None:
-    async def answers() -> bool:
+    def answers() -> bool:
         with redis_py.Redis.from_url(url) as client:
             try:
                 return client.ping()
@@ -265,6 +281,22 @@ async def test_the_real_services_live_through_some_minutes_of_the_recorded_day(
         await eventually(all_work, within_s=100)
 
     assert {name: child.returncode for name, child in children.items()} == dict.fromkeys(SERVICES, 0)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BINARIES)
+def test_what_scripts_wrote_is_there_after_a_restart_under_these_users(kind, tmp_path):
+    server = Server(kind, tmp_path)
+    try:
+        with redis_py.Redis.from_url(server.address("ingest")) as client:
+            entries = client.eval(TWO_ENTRIES, 1, TICKS_KEY)
+        server.kill()
+        server.start()
+        with redis_py.Redis.from_url(server.address("admin")) as client:
+            kept = [at for at, _ in client.xrange(TICKS_KEY)]
+    finally:
+        server.kill()
+
+    assert kept == entries
 
 
 # --- what none may do ----------------------------------------------------------------------------------------------------
