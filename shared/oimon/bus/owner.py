@@ -40,7 +40,10 @@ class Owner:
         """Own a share of the role's partitions and answer their entries until stopped."""
         share = _Share(self._log, self._patience, self._me, role)
         self._shares.append(share)
-        await share.hold()
+        try:
+            await share.hold()
+        finally:
+            self._shares.remove(share)  # nothing is wanted any more, so nothing is missing
 
     async def leave(self) -> None:
         """Let successors know, and have every partition handed back after the batch in hand."""
