@@ -30,7 +30,8 @@ ANALYTICS = "analytics"
 BROKEN_SHOWN = 2000  # bytes of an entry that cannot be decoded
 
 dead_app = typer.Typer(
-    help="Entries that a service could not use and has set aside.", no_args_is_help=True
+    help="Entries that a service could not use and has set aside.\n\nExample: `oi dead list`, then `oi dead show NIFTY db 1795578301000-4`",
+    no_args_is_help=True,
 )
 out = Console()
 err = Console(stderr=True)
