@@ -1,7 +1,6 @@
 """The command line: ``oi``. What a service offers (``oi watch``, ``oi import`` …) is found by entry point."""
 
 import asyncio
-import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,7 +10,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from oimon import checks, log_commands, offline, playback
+from oimon import checks, log_commands, offline, playback, questions
 from oimon import doctor as examination
 from oimon import status as statuses
 from oimon.bus import Entry
@@ -22,12 +21,10 @@ from oimon.health import ask
 from oimon.replicas import replicas as replica_counts
 from oimon.service import names, run_services
 from oimon.terms import SERVICES, Segment
-from oimon.up import Choice, has_broker_keys
+from oimon.up import Choice
 from oimon.up import up as bring_up
 
 COMMANDS = "oimon.commands"
-MENU = {"1": Segment.NFO, "2": Segment.MCX, "3": Segment.NSE, "4": Segment.BFO}
-COMMODITIES = {"1": "SILVERMIC", "2": "GOLDM", "3": "COPPER"}
 
 app = typer.Typer(
     name="oi",
@@ -87,9 +84,9 @@ def up(
     Example: `oi up --recorded --speed 60 --for 120`
     """
     counts = replica_counts(replicas, names())
-    chosen = _choose_segment(segment)
-    name = _choose_commodity(commodity) if chosen is Segment.MCX else None
-    feed = _choose_feed(live)
+    chosen = questions.segment(segment, say)
+    name = questions.commodity(commodity) if chosen is Segment.MCX else None
+    feed = questions.feed(live)
     if feed != "replay":
         say("The broker's live feed comes with a later version: playing a recorded day")
         feed = "replay"
@@ -104,51 +101,6 @@ def up(
         replicas=counts,
     )
     bring_up(choice, say)
-
-
-def _asks() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _choose_segment(flag: str | None) -> Segment:
-    given = flag or os.environ.get("FEED_SEGMENT")
-    if given:
-        if given.strip().upper() in Segment.__members__:
-            return Segment[given.strip().upper()]
-        say(f"Segment {given!r} is not one of {', '.join(Segment)}; taking the default, NFO")
-        return Segment.NFO
-    if not _asks():
-        return Segment.NFO
-    answer = typer.prompt("Segment: 1 NFO  2 MCX  3 NSE  4 BFO", default="1").strip().upper()
-    chosen = MENU.get(answer) or (Segment[answer] if answer in Segment.__members__ else None)
-    if chosen is None:
-        say(f"{answer!r} is not one of 1, 2, 3, 4; taking the default, NFO")
-    return chosen or Segment.NFO
-
-
-def _choose_commodity(flag: str | None) -> str | None:
-    given = flag or os.environ.get("MCX_NAME")
-    if given or not _asks():
-        return given or None
-    menu = "  ".join(f"{number} {name}" for number, name in COMMODITIES.items())
-    answer = (
-        str(typer.prompt(f"Commodity: {menu}, or another by its name", default="1")).strip().upper()
-    )
-    return COMMODITIES.get(answer, answer)
-
-
-def _choose_feed(flag: bool | None) -> str:
-    keys = has_broker_keys()
-    given = os.environ.get("FEED", "").strip().lower()
-    if flag is not None:
-        return "live" if flag else "replay"
-    if given:
-        return given
-    if not _asks():
-        return "live" if keys else "replay"
-    default = "1" if keys else "2"
-    answer = typer.prompt("Data: 1 live  2 a recorded day", default=default).strip()
-    return "live" if answer == "1" else "replay"
 
 
 # --- run, status ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,61 @@
+"""What ``oi up`` asks: a flag answers first, then the environment, then the person at the terminal; without one it never asks."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from oimon.terms import Segment
+from oimon.up import has_broker_keys
+
+MENU = {"1": Segment.NFO, "2": Segment.MCX, "3": Segment.NSE, "4": Segment.BFO}
+COMMODITIES = {"1": "SILVERMIC", "2": "GOLDM", "3": "COPPER"}
+
+
+def segment(flag: str | None, say: Callable[[str], None]) -> Segment:
+    """Return the segment to show; what cannot be used is told by ``say``, and the default taken."""
+    given = flag or os.environ.get("FEED_SEGMENT")
+    if given:
+        if given.strip().upper() in Segment.__members__:
+            return Segment[given.strip().upper()]
+        say(f"Segment {given!r} is not one of {', '.join(Segment)}; taking the default, NFO")
+        return Segment.NFO
+    if not _asks():
+        return Segment.NFO
+    answer = typer.prompt("Segment: 1 NFO  2 MCX  3 NSE  4 BFO", default="1").strip().upper()
+    chosen = MENU.get(answer) or (Segment[answer] if answer in Segment.__members__ else None)
+    if chosen is None:
+        say(f"{answer!r} is not one of 1, 2, 3, 4; taking the default, NFO")
+    return chosen or Segment.NFO
+
+
+def commodity(flag: str | None) -> str | None:
+    """Return the name of the commodity, None where none is named."""
+    given = flag or os.environ.get("MCX_NAME")
+    if given or not _asks():
+        return given or None
+    menu = "  ".join(f"{number} {name}" for number, name in COMMODITIES.items())
+    answer = (
+        str(typer.prompt(f"Commodity: {menu}, or another by its name", default="1")).strip().upper()
+    )
+    return COMMODITIES.get(answer, answer)
+
+
+def feed(flag: bool | None) -> str:
+    """Return ``live`` or ``replay``."""
+    keys = has_broker_keys()
+    given = os.environ.get("FEED", "").strip().lower()
+    if flag is not None:
+        return "live" if flag else "replay"
+    if given:
+        return given
+    if not _asks():
+        return "live" if keys else "replay"
+    default = "1" if keys else "2"
+    answer = typer.prompt("Data: 1 live  2 a recorded day", default=default).strip()
+    return "live" if answer == "1" else "replay"
+
+
+def _asks() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
