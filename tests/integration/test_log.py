@@ -5,66 +5,17 @@ import contextlib
 from dataclasses import replace
 
 import pytest
-import redis as redis_py
 
 from oimon.bus import Entry, Pulse
 from oimon.bus.log import LEASE_TTL_MS, NEVER, Draft, Lease, Taken, stamp
-from oimon.bus.memory import MemoryStore
 from oimon.errors import BusDown, LostOwnership
 from oimon.messages import ADVICE_RICH, ANALYSIS, OUTBOX, TICKS
 from oimon.terms import FeedState, MarketState
 from tests.eventually import eventually
+from tests.integration.hand import Hand
 
 PULSE = Pulse(run="run-1", market=MarketState.OPEN, feed=FeedState.OK, age_ms=0, event_us=0)
 ROLE = "analytics"
-LONG_AGO_MS = 60_000
-
-
-class Hand:
-    """Does to a log what time and misfortune do, without waiting for them."""
-
-    def __init__(self, behind):
-        self._store = behind if isinstance(behind, MemoryStore) else None
-        if self._store is None:
-            url = behind.replace("+cluster", "")
-            kind = redis_py.Redis if url == behind else redis_py.RedisCluster
-            self._client = kind.from_url(url, protocol=2)
-
-    def set_deadline(self, deadline_ms: int, role: str = ROLE) -> None:
-        if self._store is not None:
-            self._store.own(role, "NIFTY").until_ms = deadline_ms
-        else:
-            self._client.hset(f"oi.own:{{NIFTY}}:{role}", "until", deadline_ms)
-
-    def end_lease(self, role: str = ROLE) -> None:
-        self.set_deadline(1, role)
-
-    def now_ms(self) -> int:
-        if self._store is not None:
-            return self._store.now_ms()
-        told = self._client.time()
-        seconds, _ = told if isinstance(told, tuple) else next(iter(told.values()))
-        return seconds * 1000
-
-    def lose(self, stream: str) -> None:
-        if self._store is not None:
-            del self._store.streams[stream, "NIFTY"]
-        else:
-            self._client.delete(f"{stream}:{{NIFTY}}")
-
-    def leave_idle(self, group: str, entry: Entry) -> None:
-        if self._store is not None:
-            pending = self._store.groups[group, entry.stream, "NIFTY"].pending
-            owner, _, tries = pending[entry.id]
-            pending[entry.id] = (owner, self._store.now_ms() - LONG_AGO_MS, tries)
-        else:
-            self._client.xclaim(
-                f"{entry.stream}:{{NIFTY}}", group, "dead", 0, [entry.id], idle=LONG_AGO_MS, justid=True
-            )  # fmt: skip
-
-    def close(self) -> None:
-        if self._store is None:
-            self._client.close()
 
 
 @pytest.fixture
@@ -195,8 +146,44 @@ async def test_one_s_own_lease_that_ran_out_begins_a_new_epoch(new_log, hand):
 
     grant = await log.acquire(ROLE, "NIFTY", TICKS)
 
-    assert grant.taken is Taken.FREE
+    assert grant.taken is Taken.RENEWED
     assert int(grant.lease.epoch) > int(lease.epoch)
+
+
+async def test_a_lease_of_before_one_s_own_was_renewed_is_of_no_use(new_log, hand):
+    log, other = new_log(), new_log()
+    entries = await feed(other)
+    old = await take(log)
+    hand.end_lease()
+    renewed = await take(log)
+
+    for call in (
+        lambda: log.publish(old, ANALYSIS, 1, [], PULSE),
+        lambda: log.commit(old, TICKS, ANALYSIS, entries[0], [draft(entries[0])], b"state"),
+        lambda: log.attempt(old, entries[0].id),
+        lambda: log.park(old, entries[0], "why"),
+    ):
+        with pytest.raises(LostOwnership, match="FENCED"):
+            await in_spite_of_hanging_up(call)
+    await in_spite_of_hanging_up(lambda: log.release(old, b"state"))
+
+    assert await other.acquire(ROLE, "NIFTY", TICKS) is None
+    assert await other.snapshot(ROLE, "NIFTY") is None
+    assert await other.parked(ROLE, "NIFTY") == []
+    assert await other.newest(ANALYSIS, "NIFTY") is None
+    await answer(log, renewed, entries[0])
+    assert (await other.newest(ANALYSIS, "NIFTY")).id == entries[0].id
+
+
+async def test_one_s_own_lease_is_free_when_another_has_had_it_since(new_log, hand):
+    log, other = new_log(), new_log()
+    await take(log)
+    hand.end_lease()
+    await other.release(await take(other))
+
+    grant = await log.acquire(ROLE, "NIFTY", TICKS)
+
+    assert grant.taken is Taken.FREE
 
 
 async def test_a_deadline_far_ahead_is_void_since_the_clock_was_set_back(new_log, hand):

@@ -68,6 +68,9 @@ class Taken(StrEnum):
     """How an ownership was come by."""
 
     HELD = "held"  # it was mine already
+    RENEWED = (
+        "renewed"  # it was mine, had run out, and nobody took it since: the epoch is a new one
+    )
     FREE = "free"  # nobody's: never owned, or given back
     EXPIRED = "expired"  # its owner let the lease run out: it died, hung or was cut off
 

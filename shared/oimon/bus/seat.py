@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 MAX_LAG_S = 5.0
 SNAPSHOT_BEATS = 60
 MAX_TRIES = 3  # at an entry that may have killed its owner; then it is parked
+_MINE = (Taken.HELD, Taken.RENEWED)
+"""Nobody else has had it since."""
 
 
 class Seat(Generic[S]):
@@ -64,7 +66,7 @@ class Seat(Generic[S]):
         )
         await self._restore(entries[0] if entries else None)
         self._is_restored = True
-        if self._grant.taken is not Taken.HELD:
+        if self._grant.taken not in _MINE:
             metrics.TAKEOVERS.labels(self._grant.taken.value).inc()
             metrics.TAKEOVER_SECONDS.observe(asyncio.get_running_loop().time() - started_s)
         while not self._is_leaving:
@@ -103,15 +105,25 @@ class Seat(Generic[S]):
         return ()
 
     async def _renew(self) -> None:
-        role = self._role
+        """Extend the lease; also one that had run out and that nobody took, since the state is still that of the cursor.
+
+        Raises:
+            LostOwnership: another has had the partition since, or the log is older than what was worked here.
+        """
+        role, mine = self._role, self._lease
         grant = await self._log.acquire(role.name, self._partition, role.reads)
-        if grant is None or grant.lease.epoch != self._lease.epoch:
+        if grant is None:
             raise LostOwnership(f"{role.name} of {self._partition} went to another replica")
-        if grant.is_rolled_back or grant.lease.cursor != self._lease.cursor:
+        cursors = f"its cursor is {grant.lease.cursor}, mine {mine.cursor}"
+        if grant.is_rolled_back or stamp(grant.lease.cursor) < stamp(mine.cursor):
             metrics.ROLLBACKS.inc()
-            raise LostOwnership(
-                f"the log was rolled back: its cursor is {grant.lease.cursor}, mine {self._lease.cursor}"
-            )
+            raise LostOwnership(f"the log was rolled back: {cursors}")
+        if grant.taken not in _MINE or grant.lease.cursor != mine.cursor:
+            raise LostOwnership(f"another had {role.name} of {self._partition} since: {cursors}")
+        self._lease = grant.lease
+        if grant.lease.epoch != mine.epoch:
+            epoch = metrics.OWNER_EPOCH.labels(role.name, self._partition)
+            epoch.set(int(grant.lease.epoch))
 
     # --- restoring -------------------------------------------------------------------------------------------------
 

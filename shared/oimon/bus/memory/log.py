@@ -89,7 +89,7 @@ class MemoryLog:
 
     def _taken(self, own: Own, *, is_valid: bool) -> Taken:
         if own.owner == self._me:
-            return Taken.HELD if is_valid else Taken.FREE
+            return Taken.HELD if is_valid else Taken.RENEWED
         return Taken.EXPIRED if own.owner else Taken.FREE
 
     async def release(self, lease: Lease, snapshot: bytes | None = None) -> None:

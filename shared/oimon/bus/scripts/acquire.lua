@@ -15,7 +15,7 @@ if owner ~= '' and owner ~= ARGV[1] and deadline > now then
 end
 local taken = 'held'
 if owner ~= ARGV[1] or deadline <= now then
-  taken = 'free'
+  taken = (owner == ARGV[1]) and 'renewed' or 'free' -- a new epoch also for me: what I sent in the old one is refused
   if owner ~= '' and owner ~= ARGV[1] then -- it died without giving back: at the same place as the one before?
     taken = 'expired'
     stuck = (stuck_at == cursor) and stuck + 1 or 0

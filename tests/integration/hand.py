@@ -1,0 +1,81 @@
+"""Does to a log what time and misfortune do."""
+
+import redis as redis_py
+
+from oimon.bus import Entry
+from oimon.bus.log import stamp
+from oimon.bus.memory import MemoryStore
+from oimon.messages import TICKS
+
+ROLE = "analytics"
+LONG_AGO_MS = 60_000
+PASS_BY = """
+redis.call('XADD', KEYS[1], ARGV[1], 'n', 0)
+redis.call('XDEL', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[2], 'cursor', ARGV[1])
+"""
+
+
+class Hand:
+    """Does to a log what time and misfortune do, without waiting for them."""
+
+    def __init__(self, behind):
+        self._store = behind if isinstance(behind, MemoryStore) else None
+        if self._store is None:
+            url = behind.replace("+cluster", "")
+            kind = redis_py.Redis if url == behind else redis_py.RedisCluster
+            self._client = kind.from_url(url, protocol=2)
+
+    def set_deadline(self, deadline_ms: int, role: str = ROLE) -> None:
+        if self._store is not None:
+            self._store.own(role, "NIFTY").until_ms = deadline_ms
+        else:
+            self._client.hset(f"oi.own:{{NIFTY}}:{role}", "until", deadline_ms)
+
+    def end_lease(self, role: str = ROLE) -> None:
+        self.set_deadline(1, role)
+
+    def set_cursor(self, cursor: str, n: int, role: str = ROLE) -> None:
+        if self._store is not None:
+            own = self._store.own(role, "NIFTY")
+            own.cursor, own.in_n = cursor, n
+        else:
+            self._client.hset(f"oi.own:{{NIFTY}}:{role}", mapping={"cursor": cursor, "in_n": n})
+
+    def move_on(self) -> str:
+        """Move the place on to an entry that nobody has seen, and that is gone; return its id."""
+        lost = f"{self.now_ms() + 60_000}-0"
+        if self._store is not None:
+            self._store.stream(TICKS, "NIFTY").last = stamp(lost)
+            self._store.own(ROLE, "NIFTY").cursor = lost
+        else:
+            keys = f"{TICKS}:{{NIFTY}}", f"oi.own:{{NIFTY}}:{ROLE}"
+            self._client.eval(PASS_BY, 2, *keys, lost)
+        return lost
+
+    def now_ms(self) -> int:
+        if self._store is not None:
+            return self._store.now_ms()
+        told = self._client.time()
+        seconds, _ = told if isinstance(told, tuple) else next(iter(told.values()))
+        return seconds * 1000
+
+    def lose(self, stream: str) -> None:
+        if self._store is not None:
+            del self._store.streams[stream, "NIFTY"]
+        else:
+            self._client.delete(f"{stream}:{{NIFTY}}")
+
+    def leave_idle(self, group: str, entry: Entry) -> None:
+        if self._store is not None:
+            pending = self._store.groups[group, entry.stream, "NIFTY"].pending
+            owner, _, tries = pending[entry.id]
+            pending[entry.id] = (owner, self._store.now_ms() - LONG_AGO_MS, tries)
+        else:
+            self._client.xclaim(
+                f"{entry.stream}:{{NIFTY}}", group, "dead", 0, [entry.id], idle=LONG_AGO_MS, justid=True
+            )  # fmt: skip
+
+    def close(self) -> None:
+        if self._store is None:
+            self._client.close()
