@@ -5,12 +5,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from redis.exceptions import RedisError
+
 from oimon.messages import ANALYSIS
-from tests.chaos.audit import Written
 from tests.chaos.processes import Process
 from tests.chaos.replica import Replica
-from tests.chaos.waiting import until
+from tests.chaos.waiting import DidNot, until
 from tests.chaos.world import World
+from tests.chaos.written import Written
 
 _BACKLOG_MS = 10_000
 TAKEOVER_S = 30.0
@@ -62,6 +64,14 @@ class Case:
         """Note a complaint unless something is so."""
         if not is_so:
             self.complaints.append(otherwise)
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note as a complaint what did not come or could not be reached; what was written until then is judged all the same."""
+        try:
+            yield
+        except (DidNot, OSError, RedisError) as error:
+            self.complaints.append(str(error))
 
     async def mark(self, victim: Replica, partitions: Sequence[str]) -> Mark:
         """Note a fault that is about to hit a replica."""

@@ -38,7 +38,7 @@ class Line:
             str(found.missing),
             str(found.duplicate),
             str(found.unequal),
-            str(found.out_of_order + found.holes),
+            str(found.out_of_order + found.hole),
             str(outcome.refused),
             *_seconds(outcome.recoveries),
             *_seconds(outcome.silences),
@@ -89,7 +89,7 @@ def _total(lines: Sequence[Line]) -> tuple[str, ...]:
         sum(outcome.findings.missing for outcome in ran),
         sum(outcome.findings.duplicate for outcome in ran),
         sum(outcome.findings.unequal for outcome in ran),
-        sum(outcome.findings.out_of_order + outcome.findings.holes for outcome in ran),
+        sum(outcome.findings.out_of_order + outcome.findings.hole for outcome in ran),
         sum(outcome.refused for outcome in ran),
     ]
     failed = sum(1 for outcome in ran if not outcome.is_passed)

@@ -13,14 +13,15 @@ from typing import Any, Self
 
 from oimon.codec import SCHEMA
 from oimon.messages import ANALYSIS, TICKS
-from tests.chaos.audit import Findings, Written, judge
 from tests.chaos.feeder import Feeding
+from tests.chaos.findings import Findings
 from tests.chaos.market import PARTITIONS
 from tests.chaos.processes import Process, clean_environment, python
 from tests.chaos.proxy import Proxy
 from tests.chaos.replica import Replica
 from tests.chaos.server import Server
-from tests.chaos.waiting import until
+from tests.chaos.waiting import DidNot, until
+from tests.chaos.written import Written
 from tests.integration.conftest import free_port
 
 REFUSALS = ("oi_bus_fenced_total", "oi_bus_diverged_total", "oi_bus_duplicate_refused_total")
@@ -253,19 +254,19 @@ class World:
         return [(row[0].decode(), row[1].get(b"why", b"").decode()) for row in rows]
 
     async def measure(self) -> Findings:
-        """Return what is wrong with the log; beats that a feeder has published and that the log lacks are missing too."""
-        total = Findings()
-        for partition in self.partitions:
-            ticks = await self.written(TICKS, partition)
-            analyses = await self.written(ANALYSIS, partition)
-            parked = {id_ for id_, _ in await self.parked(partition)}
-            findings = await asyncio.to_thread(judge, ticks, analyses, parked)
-            lost = max(0, self.fed[partition] - findings.beats)
+        """Return what ``oi audit`` says of the log; beats that a feeder has published and that the log lacks are missing too.
+
+        Raises:
+            DidNot: the audit has no answer, or an exit code that is not of its answer.
+        """
+        audited, total = await self._audited(), Findings()
+        for underlying in self.partitions:
+            findings = audited.get(underlying, Findings())
+            lost = max(0, self.fed[underlying] - findings.beats)
             total = total + findings + Findings(missing=0 if self.may_lose else lost)
         return total
 
-    async def audited(self) -> str:
-        """Return what the product's own audit finds wrong, in words; empty when it is clean."""
+    async def _audited(self) -> dict[str, Findings]:
         audit = Process(
             python("oimon.cli", "audit", "--json", "--no-database"),
             output=self.folder / "audit.out",
@@ -274,13 +275,9 @@ class World:
             piped=True,
         )
         said = await asyncio.to_thread(audit.read_rest, AUDIT_S)
-        if not said:
-            return f"no answer, see {audit.output.name}"
-        found = json.loads(said)["underlyings"]
-        wrong: Counter[str] = Counter()
-        for each in found:
-            wrong.update({one["what"]: one["count"] for one in each["differences"]})
-        return ", ".join(f"{count} {what}" for what, count in wrong.items())
+        if not said or audit.code != (0 if json.loads(said)["clean"] else 1):
+            raise DidNot(f"did not audit the log (code {audit.code}), see {audit.output.name}")
+        return {each["underlying"]: Findings.of(each) for each in json.loads(said)["underlyings"]}
 
     async def count(self, *names: str) -> int:
         """Return the sum of these metrics over every process there was, as last seen."""

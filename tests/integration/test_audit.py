@@ -204,21 +204,70 @@ def test_without_a_snapshot_and_the_run_s_start_nothing_is_recomputed_and_that_i
     assert found["not_recomputed"] == found["analyses"]
 
 
-def test_what_was_set_aside_is_passed_over_and_told(day):
-    fields = {"n": 10_000, "at": 1, "w": "test", "v": 1, "t": "ticks", "d": b"?"}
-    last, kept = entry(day, TICKS, -1)
-    bad = f"{int(last.split('-')[0]) + 1}-0"
-    day.xadd(TICKS, fields | {"n": int(kept[b"n"]) + 1}, id=bad)
-    day.hset("oi.own:{NIFTY}:analytics", mapping={"cursor": bad})
-    day.xadd(
-        "oi.dead.v1:{NIFTY}:analytics",
-        fields | {"why": "bad", "tries": 1, "s": "oi.ticks.v1"},
-        id=bad,
-    )
+def append(client, stream: str, like: dict, **changed) -> str:
+    """Append an entry to a stream of the log, numbered as the next one; return its id."""
+    last, fields = entry(client, stream, -1)
+    number = int(fields[b"n"]) + 1
+    changes = {name.encode(): value for name, value in changed.items()}
+    entry_id = f"{int(last.split('-')[0]) + 1}-0"
+    client.xadd(stream, like | {b"n": number} | changes, id=entry_id)
+    return entry_id
+
+
+def set_aside(client, by: str, stream: str, entry_id: str, fields: dict) -> None:
+    about = {"why": "bad", "tries": 1, "s": stream.partition(":")[0]}
+    client.xadd(f"oi.dead.v1:{{NIFTY}}:{by}", fields | about, id=entry_id)
+    if by == "analytics":
+        client.hset("oi.own:{NIFTY}:analytics", mapping={"cursor": entry_id})
+
+
+def test_rubbish_that_was_set_aside_is_told_and_no_difference(day):
+    _, like = entry(day, TICKS, -1)
+    bad = append(day, TICKS, like, t="ticks", d=b"?")
+    set_aside(day, "analytics", TICKS, bad, like)
 
     code, found = audited()
 
     assert (code, found["parked"]["analytics"]) == (0, 1)
+
+
+def test_a_beat_that_was_set_aside_has_no_answer_and_that_is_a_difference(day):
+    _, like = entry(day, TICKS, -1)
+    beat = orjson.loads(like[b"d"])
+    bad = append(day, TICKS, like, d=orjson.dumps(beat | {"ts_us": beat["ts_us"] + 1_000_000}))
+    set_aside(day, "analytics", TICKS, bad, like)
+
+    code, found = audited()
+    told = CliRunner().invoke(app, ["audit"], env={"COLUMNS": "200"})
+
+    assert (code, wrong(found)) == (1, {"passed over": 1})
+    assert places(found, "passed over") == [f"oi.ticks.v1 {bad}"]
+    assert f"because they were set aside: oi.ticks.v1 {bad}" in told.stdout
+    assert "analytics has set 1 entries aside" in told.stdout
+
+
+def test_an_entry_without_a_row_since_the_database_s_sink_set_it_aside_is_a_difference(
+    day, tmp_path
+):
+    bad, like = entry(day, ADVICE, 2)
+    with contextlib.closing(sqlite3.connect(tmp_path / "oimon.db")) as rows:
+        rows.execute("DELETE FROM advice WHERE id = ?", (f"oi.advice-minimal.v1:NIFTY/{bad}",))
+        rows.commit()
+    set_aside(day, "db", ADVICE, bad, like)
+
+    code, found = audited()
+
+    assert (code, wrong(found)) == (1, {"passed over": 1})
+    assert places(found, "passed over") == [f"oi.advice-minimal.v1 {bad}"]
+
+
+def test_a_batch_of_ticks_that_was_published_again_is_a_duplicate(day):
+    [batch, *_] = [fields for _, fields in day.xrange(TICKS) if fields[b"t"] == b"ticks"]
+    again = append(day, TICKS, batch)
+
+    code, found = audited()
+
+    assert (code, wrong(found), places(found, "duplicate")) == (1, {"duplicate": 1}, [again])
 
 
 def test_a_name_that_is_no_underlying_is_refused_with_those_that_are(day):

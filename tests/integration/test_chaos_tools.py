@@ -3,16 +3,14 @@
 import asyncio
 import contextlib
 import random
-from dataclasses import replace
+from dataclasses import fields
 
 import pytest
 
-from analytics.main import role
 from oimon import codec
-from oimon.bus import Entry
-from oimon.messages import ANALYSIS, TICKS, Beat
+from oimon.audit.judging import Wrong
 from tests.chaos import without
-from tests.chaos.audit import Written, judge
+from tests.chaos.findings import Findings
 from tests.chaos.market import Market
 from tests.chaos.proxy import Proxy
 from tests.eventually import eventually
@@ -20,72 +18,23 @@ from tests.eventually import eventually
 matrix = pytest.importorskip("tests.chaos.matrix", reason="needs Linux, and Valkey's wheel")
 
 
-def written(stream: str, number: int, kind: str, data: bytes, entry_id: str = "") -> Written:
-    entry = Entry(stream, "NIFTY", entry_id or f"{number}-0", kind, codec.SCHEMA, data, number)
-    return Written(entry=entry, at=number, by="someone")
+def test_what_the_audit_says_of_several_underlyings_is_summed_up_and_what_is_wrong_named():
+    told = dict.fromkeys((each.name for each in fields(Findings)), 0)
+    first = Findings.of({**told, "beats": 5, "analyses": 4, "missing": 1, "underlying": "NIFTY"})
+    second = Findings.of({**told, "beats": 5, "analyses": 6, "passed_over": 2, "no_row": None})
+
+    both = first + second
+
+    assert (both.beats, both.analyses) == (10, 10)
+    assert both.faults == {"missing": 1, "passed_over": 2}
 
 
-def a_log(beats: int = 5) -> tuple[list[Written], list[Written]]:
-    """Return the ticks of a few beats and the analyses that an undisturbed run makes of them."""
-    market = Market(underlying="NIFTY", run="r", seed=1)
-    messages = []
-    for second in range(1, beats + 1):
-        pulse = market.pulse(second)
-        beat = Beat(ts_us=pulse.event_us, market=pulse.market, feed=pulse.feed, age_ms=800)
-        messages += [*market.messages(second), beat]
-    ticks = [
-        written(TICKS, number, codec.kind_of(message), codec.encode(message))
-        for number, message in enumerate(messages, 1)
-    ]
-    state, analyses = role().start("NIFTY"), []
-    for each in ticks:
-        state, outputs = role().handle(state, each.entry)
-        analyses += [
-            written(
-                ANALYSIS,
-                len(analyses) + 1,
-                codec.kind_of(output.message),
-                codec.encode(output.message),
-                each.entry.id,
-            )
-            for output in outputs
-        ]
-    return ticks, analyses
+def test_every_difference_that_the_audit_knows_of_the_log_fails_a_row():
+    of_rows = {Wrong.NO_ROW, Wrong.NO_ENTRY}
 
+    counted = {each.name for each in fields(Findings)} - {"beats", "analyses"}
 
-def changed(each: Written, **fields: object) -> Written:
-    return replace(each, entry=replace(each.entry, **fields))
-
-
-def test_an_undisturbed_log_is_clean():
-    ticks, analyses = a_log()
-
-    findings = judge(ticks, analyses)
-
-    assert (findings.beats, findings.analyses) == (5, 5)
-    assert findings.faults == {}
-
-
-@pytest.mark.parametrize(
-    ("fault", "harm"),
-    [
-        ("missing", lambda ticks, analyses: analyses.pop(-1)),
-        (
-            "duplicate",
-            lambda ticks, analyses: analyses.append(changed(analyses[0], id="999-0", n=6)),
-        ),
-        ("unequal", lambda ticks, analyses: analyses.append(changed(analyses.pop(), kind="beat"))),
-        ("out_of_order", lambda ticks, analyses: analyses.reverse()),
-        ("holes", lambda ticks, analyses: analyses.insert(2, changed(analyses.pop(2), n=9))),
-        ("duplicate", lambda ticks, analyses: ticks.insert(2, changed(ticks[1], id="2-1"))),
-    ],
-)
-def test_a_log_that_was_harmed_is_not_clean(fault, harm):
-    ticks, analyses = a_log()
-
-    harm(ticks, analyses)
-
-    assert judge(ticks, analyses).faults[fault] > 0
+    assert counted == {wrong.name.lower() for wrong in set(Wrong) - of_rows}
 
 
 def test_the_made_up_market_is_the_same_each_time():

@@ -9,13 +9,15 @@ from itertools import pairwise
 from oimon.bus.log import NEVER, stamp
 
 BEAT = "beat"
+BATCH = "ticks"
 
 
 class Wrong(StrEnum):
     """What may be wrong."""
 
     MISSING = "missing"  # a beat that nobody answered
-    DUPLICATE = "duplicate"  # a second of a run that has two beats or two analyses
+    PASSED_OVER = "passed over"  # a beat without an answer, or an entry without a row, because it was set aside
+    DUPLICATE = "duplicate"  # a second of a run with two beats or two analyses; a batch of ticks published twice
     OUT_OF_ORDER = "out of order"
     HOLE = "hole"  # an entry between two that are there; its number says so
     UNEQUAL = "unequal"  # an analysis that is not what its input makes
@@ -35,6 +37,8 @@ class Line:
     kind: str
     digest: bytes
     """Of its kind, schema and message."""
+    run: str = ""
+    """The run that it is of; empty where nobody has said."""
     moment: tuple[str, int] | None = None
     """The run and the second that it is of, where it is of one."""
     row: str | None = None
@@ -126,7 +130,8 @@ def judge(of: Evidence) -> Findings:
     answered = {line.id: line for line in of.analyses}
     found = [
         _at(Wrong.MISSING, _missing(of, beats, answered)),
-        _at(Wrong.DUPLICATE, [*_twice(beats), *_twice(of.analyses)]),
+        _at(Wrong.PASSED_OVER, [*_beats_passed_over(of, beats, answered), *_rows_passed_over(of)]),
+        _at(Wrong.DUPLICATE, [*_twice(beats), *_twice(of.analyses), *_published_twice(of.ticks)]),
         _at(Wrong.OUT_OF_ORDER, [*_backwards(beats), *_backwards(of.analyses)]),
         *(_holes(stream, lines) for stream, lines in of.streams.items()),
         _at(Wrong.UNEQUAL, [*_unequal(of), *of.failed]),
@@ -173,6 +178,21 @@ def _missing(of: Evidence, beats: Sequence[Line], answered: Collection[str]) -> 
     )
 
 
+def _beats_passed_over(of: Evidence, beats: Sequence[Line], answered: Collection[str]) -> list[str]:
+    aside = set(of.passed_over) - set(answered)
+    first = _oldest(of.analyses)
+    return [f"{of.names[0]} {b.id}" for b in beats if b.id in aside and stamp(b.id) >= first]
+
+
+def _rows_passed_over(of: Evidence) -> list[str]:
+    return [
+        f"{stream} {line.id}"
+        for stream, rows in of.rows.items()
+        for line in of.streams[stream]
+        if line.row is not None and line.id in rows.parked and line.row not in rows.known
+    ]
+
+
 def _twice(lines: Sequence[Line]) -> list[str]:
     seen: Counter[tuple[str, int]] = Counter()
     found = []
@@ -181,6 +201,23 @@ def _twice(lines: Sequence[Line]) -> list[str]:
             seen[line.moment] += 1
             if seen[line.moment] > 1:
                 found.append(line.id)
+    return found
+
+
+def _published_twice(ticks: Sequence[Line]) -> list[str]:
+    """Return batches that a run already had before its last beat.
+
+    Since its last beat it may have them again: who takes over, or comes back, goes on after that beat, and readers drop what they know.
+    """
+    found, known, fresh = [], set[tuple[str, bytes]](), set[tuple[str, bytes]]()
+    for line in ticks:
+        if line.kind == BEAT:
+            known |= fresh
+            fresh.clear()
+        elif line.kind == BATCH:
+            if (line.run, line.digest) in known:
+                found.append(line.id)
+            fresh.add((line.run, line.digest))
     return found
 
 

@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from oimon.audit.judging import Line
+from oimon.audit.judging import BATCH, Line
 from oimon.bus import Entry
 from oimon.bus.log import NEVER, Log, stamp
 
@@ -62,6 +62,7 @@ class Reading:
             at_ms=entry.at_ms,
             kind=entry.kind,
             digest=digest(entry.kind, entry.version, entry.data),
+            run=self._run,
             moment=None if named.ts_us is None else (self._run, named.ts_us),
             row=row,
         )
@@ -74,7 +75,7 @@ def digest(kind: str, version: int, data: bytes) -> bytes:
 
 def _named(entry: Entry) -> _Named:
     """Return the run and the second that an entry names; neither where it cannot be read."""
-    if entry.kind == "ticks":
+    if entry.kind == BATCH:
         return _Named()
     try:
         return _NAMED.decode(entry.data)

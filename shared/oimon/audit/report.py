@@ -15,6 +15,7 @@ NAMED = 5
 LISTED = 100
 _HEADINGS = {
     Wrong.MISSING: "missing",
+    Wrong.PASSED_OVER: "passed\nover",
     Wrong.DUPLICATE: "twice",
     Wrong.OUT_OF_ORDER: "out of\norder",
     Wrong.HOLE: "holes",
@@ -25,7 +26,8 @@ _HEADINGS = {
 }
 _MEANS = {
     Wrong.MISSING: "beats without an analysis",
-    Wrong.DUPLICATE: "seconds of a run with a second beat or analysis",
+    Wrong.PASSED_OVER: "beats without an analysis, or entries without a row, because they were set aside",
+    Wrong.DUPLICATE: "second beats or analyses of one second, or batches of ticks published again",
     Wrong.OUT_OF_ORDER: "entries of an earlier second than the one before",
     Wrong.HOLE: "entries gone from within a stream, by their numbers",
     Wrong.UNEQUAL: "analyses that are not what their ticks make",
@@ -71,7 +73,9 @@ def tables(found: Sequence[Findings]) -> Group:
     """Return all of it for people: a row an underlying, and below in words what is wrong and what else matters."""
     shown = Table(title="Audit", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column("underlying")
-    for heading in ("beats", "analyses", *_HEADINGS.values(), "advice", "longest\nsilence"):
+    for heading in (
+        "beats", "analyses", *_HEADINGS.values(), "advice", "set\naside", "longest\nsilence",
+    ):  # fmt: skip
         shown.add_column(heading, justify="right", overflow="fold")
     for each in found:
         silence = "--" if each.silence_ms is None else f"{each.silence_ms / 1e3:.3f} s"
@@ -81,6 +85,7 @@ def tables(found: Sequence[Findings]) -> Group:
             str(each.analyses),
             *(_cell(_count(each, what)) for what in _HEADINGS),
             str(sum(each.advice.values())),
+            str(sum(each.parked.values())),
             silence,
         )
     words = [Text(sentence) for each in found for sentence in _sentences(each)]

@@ -72,9 +72,17 @@ def test_answers_that_were_trimmed_are_not_missing():
     assert wrong(found) == {}
 
 
-def test_what_analytics_has_set_aside_needs_no_answer():
+def test_a_beat_that_analytics_has_set_aside_is_passed_over_and_not_missing():
     lost = without(CLEAN.analyses, 5)
     found = judge(make_evidence(analyses=lost, others={ADVICE: []}, passed_over={"5-0"}))
+
+    assert wrong(found) == {"passed over": 1}
+    assert found.differences[0].places == ["oi.ticks.v1 5-0"]
+
+
+def test_ticks_that_analytics_has_set_aside_leave_no_beat_without_an_answer():
+    rubbish = make_line(6, "ticks", moment=None)
+    found = judge(make_evidence(ticks=[*CLEAN.ticks, rubbish], passed_over={"6-0"}))
 
     assert wrong(found) == {}
 
@@ -103,6 +111,35 @@ def test_a_second_of_a_run_may_be_once_only_but_another_run_has_it_too():
 
     assert wrong(found) == {"duplicate": 1}
     assert found.differences[0].places == ["6-0"]
+
+
+@pytest.mark.parametrize(("second", "what"), [(5, "duplicate"), (3, "out of order")])
+def test_analyses_too_are_of_one_second_each_and_in_order(second, what):
+    odd = make_line(6, "analysis", moment=("r1", second))
+    found = judge(make_evidence(analyses=[*CLEAN.analyses, odd]))
+
+    assert found.count(Wrong(what)) == 1
+
+
+def a_batch(number: int, **fields) -> Line:
+    return make_line(number, "ticks", **{"moment": None, "run": "r1", "digest": b"batch"} | fields)
+
+
+def test_a_batch_that_its_run_had_before_the_last_beat_was_published_twice():
+    beats = [make_line(2, "beat"), make_line(4, "beat")]
+    twice = [a_batch(1), beats[0], a_batch(3), beats[1]]
+    found = judge(make_evidence(ticks=twice, analyses=[], others={ADVICE: []}, cursor="0-0"))
+
+    assert wrong(found) == {"duplicate": 1}
+    assert found.differences[0].places == ["3-0"]
+
+
+def test_a_batch_may_come_again_in_its_second_and_in_another_run():
+    beats = [make_line(3, "beat"), make_line(5, "beat", moment=("r2", 1))]
+    ticks = [a_batch(1), a_batch(2), beats[0], a_batch(4, run="r2"), beats[1]]
+    found = judge(make_evidence(ticks=ticks, analyses=[], others={ADVICE: []}, cursor="0-0"))
+
+    assert wrong(found) == {}
 
 
 def test_an_earlier_second_after_a_later_one_is_out_of_order():
@@ -135,8 +172,9 @@ def test_rows_and_entries_are_compared_within_what_the_log_keeps():
     rows = Rows(newest="5-0", known=known, parked={"5-0"})
     found = judge(make_evidence(analyses=lines, others={ADVICE: []}, rows={ANALYSIS: rows}))
 
-    assert wrong(found) == {"without a row": 1, "row without an entry": 1}
+    assert wrong(found) == {"passed over": 1, "without a row": 1, "row without an entry": 1}
     assert [each.places for each in found.differences] == [
+        [f"{ANALYSIS} 5-0"],
         [f"{ANALYSIS} 3-0"],
         [f"{ANALYSIS} 4-5"],
     ]
