@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from oimon import cli
+from oimon import cli, questions
 from oimon.terms import Segment
 
 NAMES = (
@@ -24,7 +24,7 @@ def chosen(monkeypatch, tmp_path):
     monkeypatch.setattr(cli, "bring_up", lambda choice, say: choices.append(choice))
 
     def run(arguments=(), typed=None):
-        monkeypatch.setattr(cli, "_asks", lambda: typed is not None)
+        monkeypatch.setattr(questions, "_asks", lambda: typed is not None)
         done = CliRunner().invoke(cli.app, ["up", *arguments], input=typed)
         assert done.exit_code == 0, done.output
         return choices[-1], done.output
