@@ -14,17 +14,27 @@ from tests.chaos.plan import Outcome, Plan
 from tests.chaos.server import clear
 
 TEACHING = """\
-A row starts a server and services of its own, does one kind of harm to them again and again while a made-up market
-is published, and then reads the log: every beat answered once, in order, with the bytes of an undisturbed run.
+A row starts a server and services of its own on free ports, publishes a made-up market, does one kind of harm again
+and again, and then asks `oi audit` of the log: every beat answered once, in order, with the bytes of an undisturbed run.
 
-  python -m tests.chaos                      all rows (about an hour)
-  python -m tests.chaos 1 2 8                these rows
-  python -m tests.chaos --quick              the fastest rows, few faults each (five minutes)
-  python -m tests.chaos 2 --without          row 2 as it is, then with its protection removed: that must fail
-  python -m tests.chaos --list               what the rows are
+  python -m tests.chaos --list               what the rows are, how many faults each has, what protects from them
+  python -m tests.chaos 1                    one row: an owner is killed 50 times (five minutes)
+  python -m tests.chaos 1 2 8 --quick        three rows with few faults each (a minute)
+  python -m tests.chaos --quick              the twelve rows that the tests run (two and a half minutes)
+  python -m tests.chaos 2 --without          row 2 as it is, then with its protection taken away: that must fail
+  python -m tests.chaos --without --markdown table.md
+                                             everything, for docs/reliability.md (two hours)
 
-A row that fails keeps its folder, with the log and what every process said. Exit code 1: a row failed, or did not
-fail without its protection.
+How to read the table:
+  missing, duplicate, unequal, out of order  as `oi audit` counts them; out of order holds holes too
+  refused writes    writes that the log refused: of owners that were paused past their lease, or repeats
+  recovery          from a fault until another has answered; silence: how late the latest answer was
+  machine busy ×    how much longer work took than its processor time; limits in seconds are stretched by it
+  fails without     what the row finds when its protection is gone; NO: it proves nothing
+
+A row that fails keeps its folder, whose name is the last line: what every process said, and the server's log, on which
+`oi audit` can be run again (REDIS_URL). The same seed makes the same choices; what processes do in between differs.
+Exit code 0: every row is clean, and failed without its protection where that was asked; 1: not so; 130: Ctrl-C.
 """
 
 

@@ -71,7 +71,7 @@ class Plan:
         wanted = row.quick if self.is_quick else row.faults
         minutes = self.minutes
         if removed:  # a few are enough to see it fail
-            wanted, minutes = min(row.faults, _FEW), min(minutes, _FEW_MINUTES)
+            wanted, minutes = min(wanted, _FEW), min(minutes, _FEW_MINUTES)
 
         def progress(count: int) -> None:
             self.say(f"row {row.number} ({row.name}), seed {seed}: fault {count} of {wanted}")

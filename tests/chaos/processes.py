@@ -111,8 +111,7 @@ def clean_environment(**variables: str) -> dict[str, str]:
     """Return an environment without any setting of ours but those given."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    own = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
-    return {**kept, **own, **variables}
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths), **variables}
 
 
 def _prepare(limits: Mapping[int, int]) -> Callable[[], None]:

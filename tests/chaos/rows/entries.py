@@ -17,6 +17,8 @@ KEPT_S = 6
 AWAY_S = 15
 PARKED_WITHIN_S = 2.0
 MOST_CRASHES = 5
+VERSION_S = 2
+"""How long each of the two versions publishes."""
 HOLES = "oi_bus_hole_entries_total"
 
 
@@ -187,7 +189,7 @@ async def run_two_versions(case: Case) -> None:
     for number in case.each_fault():
         planted = ("newer",) if number % 2 == 0 else ()
         async with case.fed(planted=planted):
-            await asyncio.sleep(3)
+            await asyncio.sleep(VERSION_S)
     parked = [each for partition in world.partitions for each in await world.parked(partition)]
     case.expect(not parked, f"parked without a reason: {parked}")
 

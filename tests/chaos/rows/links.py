@@ -79,7 +79,7 @@ ROWS = (
         name="200 ms late, 2 % cut, half frames",
         inject=delay_and_cut,
         faults=60,
-        quick=8,
+        quick=5,
         protection="pseq,restore",
     ),
 )
