@@ -90,6 +90,25 @@ async def test_what_was_given_back_is_free_and_keeps_its_place(new_log):
     assert int(grant.lease.epoch) > int(lease.epoch)
 
 
+async def test_many_partitions_taken_in_one_moment_are_each_whose_they_are(new_log):
+    log, other = new_log(), new_log()
+    names = [f"U{number}" for number in range(40)]
+    for name in names[::3]:
+        await other.acquire(ROLE, name, TICKS)
+    await log.members(
+        ROLE
+    )  # a cluster's client that asks much at once the first time makes nodes it never closes
+
+    grants = await asyncio.gather(*(log.acquire(ROLE, name, TICKS) for name in names))
+    again = await asyncio.gather(*(log.acquire(ROLE, name, TICKS) for name in names))
+
+    assert [grant is None for grant in grants] == [place % 3 == 0 for place in range(40)]
+    assert [grant.lease.partition for grant in grants if grant] == [
+        name for place, name in enumerate(names) if place % 3
+    ]
+    assert [grant and grant.lease for grant in again] == [grant and grant.lease for grant in grants]
+
+
 async def test_a_lease_runs_out_by_itself(new_log):
     log, other = new_log(), new_log()
     await take(log)

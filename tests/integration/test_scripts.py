@@ -9,7 +9,7 @@ import redis as redis_py
 
 from oimon import codec
 from oimon.bus import Entry, Pulse
-from oimon.bus.log import NEVER, TWO_DAYS_MS, Draft, Lease, Retention
+from oimon.bus.log import NEVER, TWO_DAYS_MS, Draft, Lease, Retention, Taken
 from oimon.bus.redis import RedisLog
 from oimon.errors import BusDown, ConfigError
 from oimon.messages import ANALYSIS, OUTBOX, TICKS
@@ -78,6 +78,20 @@ async def test_a_server_that_forgot_its_scripts_is_sent_them_again_and_writes_on
 
     assert [e.n for e in await log.read(ANALYSIS, "NIFTY", NEVER, 10, 0)] == [1]
     assert [e.n for e in await log.read(TICKS, "NIFTY", NEVER, 10, 0)] == [1, 2, 3, 4]
+
+
+async def test_leases_that_are_renewed_in_one_moment_need_one_connection(new_log, server):
+    log = new_log()
+    names = [f"U{number}" for number in range(40)]
+    before = len(server.client_list())
+
+    taken = await asyncio.gather(*(log.acquire(ROLE, name, TICKS) for name in names))
+    server.script_flush()
+    held = await asyncio.gather(*(log.acquire(ROLE, name, TICKS) for name in names))
+
+    assert len(server.client_list()) == before + 1
+    assert [grant.lease for grant in held] == [grant.lease for grant in taken]
+    assert {grant.taken for grant in held} == {Taken.HELD}
 
 
 async def test_a_connection_that_was_cut_costs_one_answer_and_no_write(new_log, server):

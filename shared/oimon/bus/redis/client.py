@@ -33,6 +33,7 @@ from redis.exceptions import (
 
 from oimon import metrics
 from oimon.bus.redis.connection import prompt
+from oimon.bus.redis.together import Command, Together
 from oimon.errors import BusDown, ConfigError, LostOwnership, OimonError
 
 SOCKET_TIMEOUT_S = 5.0
@@ -77,6 +78,7 @@ class Client:
         )
         self._user = parts.username or "default"
         self._known: set[str] = set()  # scripts that the server has been sent
+        self._together = Together(self._execute_all)
 
     async def ask(self, call: Awaitable[Any]) -> Any:
         """Return the answer to a call of the client.
@@ -99,14 +101,16 @@ class Client:
         _cancel_if_more(before)
         return answer
 
-    async def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run a script, which must only touch these keys.
+    async def run(
+        self, name: str, keys: Sequence[str], args: Sequence[Any], *, together: bool = False
+    ) -> Any:
+        """Run a script, which must only touch these keys; ``together`` with others that are asked for in the same turn.
 
         The server is sent its text once, and its short name from then on: a stand-in closes the connection of who names a script
         that it does not know. A real one says so, having done nothing, when it was restarted meanwhile.
         """
         script = _script(name)
-        execute = self._execute
+        execute = self._together.ask if together and not self.is_cluster else self._execute
         if name in self._known:
             try:
                 return await self.ask(execute("EVALSHA", script.sha, len(keys), *keys, *args))
@@ -117,15 +121,25 @@ class Client:
         return answer
 
     async def _execute(self, *command: Any) -> Any:
-        """Return the answer to a command, without the retries and telemetry that the client would add and nobody asks for."""
+        """Return the answer to a command."""
         if self.is_cluster:
             routed: Any = self.redis.execute_command
             return await routed(*command)
+        (answer,) = await self._execute_all([command])
+        if isinstance(answer, ResponseError):
+            raise answer
+        return answer
+
+    async def _execute_all(self, commands: Sequence[Command]) -> Sequence[Any]:
+        """Return the answers to commands, without the retries and telemetry that the client would add and nobody asks for.
+
+        A refusal is an answer: it says nothing of the other commands.
+        """
         pool: Any = self.redis.connection_pool
         connection = await pool.get_connection()
         try:
-            await connection.send_command(*command)
-            return await connection.read_response()
+            await connection.send_packed_command(connection.pack_commands(commands))
+            return [await _answer(connection) for _ in commands]
         finally:
             await pool.release(connection)
 
@@ -154,6 +168,13 @@ class Client:
         """Close connections."""
         await self.redis.aclose()
         await self.blocking.aclose()
+
+
+async def _answer(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as refusal:
+        return refusal
 
 
 def _cancellations() -> int:

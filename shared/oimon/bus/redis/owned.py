@@ -41,7 +41,8 @@ class Owned:
         keys = [own_key(role, partition)]
         if reads is not None:
             keys.append(key(reads, partition))
-        reply = await self._client.run("acquire", keys, [self._me, LEASE_TTL_MS])
+        args = [self._me, LEASE_TTL_MS]
+        reply = await self._client.run("acquire", keys, args, together=True)
         if not reply[0]:
             return None
         epoch, cursor, in_n, taken = (text(item) for item in reply[1:5])
