@@ -8,6 +8,8 @@ from oimon.errors import ConfigError
 
 PACKAGES = ("oimon", "ingest", "analytics", "coach_minimal", "coach_rich", "notifier", "dashboard")
 PYTEST = ("-m", "pytest", "-rs")
+AT_ONCE = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+"""A process a core: tests with servers mostly wait. Those of whole systems measure time, so they run one after the other."""
 PARTS: dict[str, list[tuple[str, ...]]] = {
     "lint": [
         ("-m", "ruff", "check", "."),
@@ -15,8 +17,8 @@ PARTS: dict[str, list[tuple[str, ...]]] = {
         ("-m", "mypy", *(word for package in PACKAGES for word in ("-p", package))),
         ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"),
     ],
-    "unit": [(*PYTEST, "tests/unit")],
-    "integration": [(*PYTEST, "tests/integration")],
+    "unit": [(*PYTEST, *AT_ONCE, "tests/unit")],
+    "integration": [(*PYTEST, *AT_ONCE, "tests/integration")],
     "e2e": [(*PYTEST, "tests/e2e")],
 }
 
