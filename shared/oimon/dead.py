@@ -70,14 +70,14 @@ async def replay(log: Log, roles: Mapping[str, Role[Any]], of: Parked) -> Outcom
         return await _hand_out_again(log, of)
     kept = await log.entry(of.entry.stream, of.entry.partition, of.entry.id)
     if role.resume is None and kept is None:
-        await log.unpark(of.role, of.entry.partition, of.entry.id)
+        await log.unpark(of)
         return Outcome(
             is_usable=False,
             words="the log does not keep it any more, so nothing depends on it: taken off the list",
         )
     tried = await _work_again(log, role, replace(of, entry=kept or of.entry))
     if tried.is_usable and role.resume is not None:
-        await log.unpark(of.role, of.entry.partition, of.entry.id)
+        await log.unpark(of)
         return replace(tried, words=f"{tried.words}: taken off the list")
     if tried.is_usable:
         why = "the log went on without it, so whoever restores from the log passes over it as long as the log keeps it"
@@ -92,7 +92,7 @@ async def _hand_out_again(log: Log, of: Parked) -> Outcome:
             is_usable=False,
             words="the log does not keep it any more, so it cannot be handed out again; it stays on the list",
         )
-    await log.unpark(of.role, of.entry.partition, of.entry.id)
+    await log.unpark(of)
     return Outcome(is_usable=True, words=f"{of.role} is given it again within half a minute")
 
 

@@ -222,7 +222,7 @@ async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(l
     await screen.put_status("dashboard", "d", a_status("dashboard"))
     (parked,) = await people.parked("db", "TEST")
     again = await people.redeliver("db", parked.entry)
-    await people.unpark("db", "TEST", parked.entry.id)
+    await people.unpark(parked)
 
     for reader in (screen, people):
         assert {status["service"] for status in await reader.statuses()} == set(SERVICES)

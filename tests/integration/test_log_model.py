@@ -236,9 +236,8 @@ class Calls(RuleBasedStateMachine):
             parked = await side.logs[me].parked(GROUP, PARTITION)
             if place >= len(parked):
                 return None
-            entry = parked[place].entry
-            is_kept = await side.logs[me].redeliver(GROUP, entry)
-            await side.logs[me].unpark(GROUP, PARTITION, entry.id)
+            is_kept = await side.logs[me].redeliver(GROUP, parked[place].entry)
+            await side.logs[me].unpark(parked[place])
             found = await side.logs[me].group_claim(GROUP, [TICKS], PARTITION, 10)
             side.pending += [one for one, _ in found]
             return is_kept, [one for one, _ in found]

@@ -117,8 +117,10 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class Parked:
-    """An entry set aside by a role (or a group) that cannot use it. It bears the id of the entry."""
+    """An entry set aside by a role (or a group) that cannot use it."""
 
+    id: str
+    """Its own on the list: a group is given several streams, whose entries may share an id."""
     role: str
     why: str
     at_ms: int
@@ -235,8 +237,8 @@ class Log(Protocol):
         """Return what a role or a group has set aside, oldest first."""
         ...
 
-    async def unpark(self, role: str, partition: str, entry_id: str) -> None:
-        """Take a parked entry off the list."""
+    async def unpark(self, parked: Parked) -> None:
+        """Take a parked entry off the list, if it is still there."""
         ...
 
     async def redeliver(self, group: str, entry: Entry) -> bool:

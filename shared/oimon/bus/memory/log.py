@@ -229,7 +229,14 @@ class MemoryLog:
         return self._move(own, lease, entry)
 
     def _aside(self, role: str, entry: Entry, why: str, tries: int) -> Parked:
-        return Parked(role=role, why=why, at_ms=self._store.now_ms(), tries=tries, entry=entry)
+        return Parked(
+            id=f"{entry.stream}/{entry.id}",
+            role=role,
+            why=why,
+            at_ms=self._store.now_ms(),
+            tries=tries,
+            entry=entry,
+        )
 
     async def snapshot(self, role: str, partition: str) -> bytes | None:
         """Return the newest snapshot."""
@@ -348,9 +355,9 @@ class MemoryLog:
         found = self._store.parked.get((role, partition), {}).values()
         return sorted(found, key=lambda parked: stamp(parked.entry.id))
 
-    async def unpark(self, role: str, partition: str, entry_id: str) -> None:
+    async def unpark(self, parked: Parked) -> None:
         """Take a parked entry off the list."""
-        self._store.parked.get((role, partition), {}).pop(entry_id, None)
+        self._store.parked.get((parked.role, parked.entry.partition), {}).pop(parked.id, None)
 
     async def redeliver(self, group: str, entry: Entry) -> bool:
         """Make an entry pending once more."""

@@ -155,9 +155,7 @@ class MemoryStore:
 
     def park(self, role: str, parked: Parked) -> None:
         """Keep what was set aside, once."""
-        self.parked.setdefault((role, parked.entry.partition), {}).setdefault(
-            parked.entry.id, parked
-        )
+        self.parked.setdefault((role, parked.entry.partition), {}).setdefault(parked.id, parked)
 
     def wake(self, stream: str) -> None:
         """Let the sleeping readers of a stream look again."""

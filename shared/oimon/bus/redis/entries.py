@@ -40,6 +40,7 @@ def parked(role: str, partition: str, parked_id: Any, fields: Mapping[Any, Any])
     """Return what was set aside."""
     get = {text(name): value for name, value in fields.items()}
     return Parked(
+        id=text(parked_id),
         role=role,
         why=text(get["why"]),
         at_ms=int(get["at"]),

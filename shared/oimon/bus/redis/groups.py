@@ -1,7 +1,6 @@
 """What sinks ask of Redis: consumer groups, and what was set aside. Source: bus contract, sections 5 and 10."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -117,32 +116,21 @@ class Groups:
 
     async def parked(self, role: str, partition: str) -> Sequence[Parked]:
         """Return what was set aside, oldest first."""
-        rows = self._parked_rows(role, partition)
-        found = [parked(role, partition, *row) async for row in rows]
-        return sorted(found, key=lambda each: stamp(each.entry.id))  # a group parks in any order
-
-    async def unpark(self, role: str, partition: str, entry_id: str) -> None:
-        """Take a parked entry off the list."""
-        async with aclosing(self._parked_rows(role, partition)) as rows:
-            async for row in rows:
-                if parked(role, partition, *row).entry.id == entry_id:
-                    delete = self._client.redis.xdel(dead_key(role, partition), row[0])
-                    await self._client.ask(delete)
-                    return
-
-    async def _parked_rows(
-        self, role: str, partition: str
-    ) -> AsyncGenerator[tuple[Any, Any], None]:
-        client, after = self._client, "-"
+        client, found, after = self._client, list[Parked](), "-"
         while True:
             rows = await client.ask(
                 client.redis.xrange(dead_key(role, partition), min=after, count=PAGE)
             )
-            for row in rows:
-                yield row
+            found += [parked(role, partition, *row) for row in rows]
             if len(rows) < PAGE:
-                return
-            after = f"({text(rows[-1][0])}"
+                break
+            after = f"({found[-1].id}"
+        return sorted(found, key=lambda each: stamp(each.entry.id))  # a group parks in any order
+
+    async def unpark(self, parked: Parked) -> None:
+        """Take a parked entry off the list."""
+        client, listed = self._client, dead_key(parked.role, parked.entry.partition)
+        await client.ask(client.redis.xdel(listed, parked.id))
 
     async def redeliver(self, group: str, entry: Entry) -> bool:
         """Make an entry pending once more: idle for long already, so that it is taken over at the next look."""
