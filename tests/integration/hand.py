@@ -1,5 +1,7 @@
 """Does to a log what time and misfortune do."""
 
+from collections import Counter
+
 import redis as redis_py
 
 from oimon.bus import Entry
@@ -75,6 +77,14 @@ class Hand:
             self._client.xclaim(
                 f"{entry.stream}:{{NIFTY}}", group, "dead", 0, [entry.id], idle=LONG_AGO_MS, justid=True
             )  # fmt: skip
+
+    def members_of(self, group: str, stream: str) -> dict[str, int]:
+        """Return what each member of a group has pending; on lists there is nobody who has nothing."""
+        if self._store is not None:
+            pending = self._store.groups[group, stream, "NIFTY"].pending.values()
+            return Counter(owner for owner, _, _ in pending)
+        told = self._client.xinfo_consumers(f"{stream}:{{NIFTY}}", group)
+        return {each["name"].decode(): each["pending"] for each in told}
 
     def close(self) -> None:
         if self._store is None:

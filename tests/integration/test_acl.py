@@ -128,8 +128,8 @@ async def log_of(address):
     """Give each user's log."""
     made: list[RedisLog] = []
 
-    def of(user: str) -> RedisLog:
-        made.append(RedisLog(address(user), f"{user}-test"))
+    def of(user: str, which: str = "test") -> RedisLog:
+        made.append(RedisLog(address(user), f"{user}-{which}"))
         return made[-1]
 
     yield of
@@ -211,7 +211,11 @@ def a_status(service: str) -> dict:
     return {"service": service, "replica": "x", "state": "ready", "problems": [], "partitions": []}
 
 
-async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(log_of):
+async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(
+    log_of, client_of, monkeypatch
+):
+    monkeypatch.setattr("oimon.bus.redis.groups.CLAIM_IDLE_MS", 0)
+    await log_of("notifier", "dead").group_read("db", TO_DATABASE, "TEST", 1, 0)
     await publish(log_of("ingest"), "TEST")
     for role in OWNERS:
         await work(log_of(role), role, "TEST")
@@ -228,6 +232,8 @@ async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(l
         assert {status["service"] for status in await reader.statuses()} == set(SERVICES)
         assert await reader.newest(ADVICE_MINIMAL, "TEST") is not None
         assert (await reader.records("analytics", ["TEST"]))["TEST"].owner == ""
+    members = client_of("admin").xinfo_consumers("oi.ticks.v1:{TEST}", "db")
+    assert [each["name"] for each in members] == [b"notifier-test", b"redelivered"]
     assert again
     assert await people.parked("db", "TEST") == []
     assert [len(await people.parked(role, "TEST")) for role in OWNERS] == [1, 1, 1]

@@ -638,6 +638,26 @@ async def test_what_a_dead_member_left_is_taken_over_with_the_count_of_its_death
     assert second == [(entries[0], 2), (entries[2], 1)]
 
 
+async def test_who_joins_a_group_forgets_the_dead_who_left_nothing(new_log, hand, monkeypatch):
+    monkeypatch.setattr("oimon.bus.redis.groups.CLAIM_IDLE_MS", 20)
+    monkeypatch.setattr("oimon.bus.memory.log.CLAIM_IDLE_MS", 20)
+    done, busy, newcomer = new_log(), new_log(), new_log()
+    entries = await feed(done, 2)
+    await done.group_done("db", await done.group_read("db", [TICKS], "NIFTY", 1, 0))
+    await busy.group_read("db", [TICKS], "NIFTY", 1, 0)
+    before = hand.members_of("db", TICKS)
+
+    await asyncio.sleep(0.05)  # the dead are told from the living by the time alone
+    nothing = await newcomer.group_read("db", [TICKS], "NIFTY", 1, 0)
+    after = hand.members_of("db", TICKS)
+
+    assert nothing == []
+    assert before.keys() | {done._me} == {done._me, busy._me}  # on lists, who has nothing is nobody
+    assert after.keys() - {newcomer._me} == {busy._me}
+    assert after[busy._me] == 1
+    assert await newcomer.group_claim("db", [TICKS], "NIFTY", 10) == [(entries[1], 1)]
+
+
 async def test_what_a_group_has_parked_is_done_and_kept_once(new_log, hand):
     log, other = new_log(), new_log()
     entries = await feed(log, 2)

@@ -113,6 +113,18 @@ async def _published(log: RedisLog, lease: Lease, pseq: int) -> bool:
     return True
 
 
+async def test_who_joins_a_group_forgets_nobody_who_was_heard_of_lately(new_log, server):
+    log, other, people = new_log(), new_log(), new_log()
+    entries = await feed(log)
+    await log.group_done("db", await log.group_read("db", [TICKS], "NIFTY", 10, 0))
+
+    await other.group_read("db", [TICKS], "NIFTY", 10, 0)
+    await people.redeliver("db", entries[0])
+
+    members = server.xinfo_consumers(f"{TICKS}:{{NIFTY}}", "db")
+    assert {(each["name"], each["pending"]) for each in members} >= {(log._me, 0), ("redelivered", 1)}  # fmt: skip
+
+
 async def test_a_group_whose_log_was_emptied_begins_anew(new_log, url):
     log, other = new_log(), new_log()
     entries = await feed(log, 1)

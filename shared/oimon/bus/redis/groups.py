@@ -101,9 +101,10 @@ class Groups:
             self._forget(group, error)
 
     async def _join(self, group: str, keys: Iterable[str]) -> None:
+        """Become a member; who does forgets those who died and left nothing to take over."""
         for each in keys:
             if (group, each) not in self._groups:
-                await self._client.run("join", [each], [group])
+                await self._client.run("join", [each], [group, CLAIM_IDLE_MS])
                 self._groups.add((group, each))
 
     def _forget(self, group: str, error: ResponseError) -> None:
@@ -135,7 +136,7 @@ class Groups:
     async def redeliver(self, group: str, entry: Entry) -> bool:
         """Make an entry pending once more: idle for long already, so that it is taken over at the next look."""
         client, stream_key = self._client, key(entry.stream, entry.partition)
-        await self._join(group, [stream_key])
+        await self._client.run("join", [stream_key], [group])
         claim = client.redis.xclaim(
             stream_key,
             group,
