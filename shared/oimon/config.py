@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         1000,
         ge=0,
         le=60_000,
-        description="milliseconds from beat to beat, live; 0 makes every batch a beat",
+        description="milliseconds from beat to beat, live; 0 makes every batch a beat, once the beat before is answered",
     )
     ticks_keep_s: int = Field(2700, ge=90, description="seconds of ticks kept in the log")
     analysis_keep: int = Field(

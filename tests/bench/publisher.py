@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from ingest.feed import flush_s
+from ingest.feed import flush_s, held_back_s
 from oimon.bus import Pulse
 from oimon.bus.redis import RedisBus
 from oimon.codec import MAX_TICKS
@@ -94,6 +94,7 @@ class Ticks:
         self._job = job
         self._bus = bus
         self._flush_s = flush_s(job.flush_ms, len(job.partitions))
+        self._held_back_s = held_back_s(len(job.partitions))
         self._pulse = Pulse(run=job.run, market=MarketState.OPEN, feed=FeedState.OK, age_ms=0)
         self._pumps = [_Pump(job, place) for place in range(len(job.partitions))]
         self.sent = {pump.market.underlying: pump.sent for pump in self._pumps}
@@ -134,13 +135,14 @@ class Ticks:
     async def _flush(self, pump: "_Pump") -> None:
         """Publish all that is due, until there is nothing more to come; as ``ingest.pump`` does."""
         while (batch := pump.take()) is not None:
-            if not len(batch.records):
+            if not len(batch.records) and not pump.waits_for_a_beat:
                 await pump.wait()
                 continue
             started_s = time.monotonic()
-            await self._bus.publish(pump.market.underlying, [batch], self._pulse)
-            pump.published()
-            rest_s = started_s + self._flush_s - time.monotonic()
+            batches = [batch] if len(batch.records) else []
+            pump.published(await self._bus.publish(pump.market.underlying, batches, self._pulse))
+            pace_s = self._held_back_s if pump.waits_for_a_beat else self._flush_s
+            rest_s = started_s + pace_s - time.monotonic()
             if rest_s > 0:
                 await asyncio.sleep(rest_s)
 
@@ -166,6 +168,9 @@ class _Pump:
         self._records["received_after_us"] = 0
         self._taken = 0
         self._us_of_start = 0
+        self._is_beat_by_batch = job.beat_ms == 0
+        self.waits_for_a_beat = False
+        """The last batch had none, since the beat before was not answered yet."""
 
     def start(self, start_ns: int) -> None:
         """Say when the first burst is due."""
@@ -184,19 +189,21 @@ class _Pump:
     def take(self) -> TickBatch | None:
         """Return what is due and not gone yet, which may be nothing; ``None`` after the last."""
         first = self._taken
-        if first == len(self._due_ns):
+        if first == len(self._due_ns) and not self.waits_for_a_beat:
             return None
         due = int(np.searchsorted(self._due_ns, time.monotonic_ns(), side="right"))
         self._taken = min(due, first + MAX_TICKS)
         return TickBatch(
-            received_us=int(self._records["exchange_us"][first]),
+            received_us=self._us_of_start,
             table=self.market.session.table,
             records=self._records[first : self._taken],
         )
 
-    def published(self) -> None:
-        """Note that what was taken is in the log."""
-        self.sent.upto.append(self._taken)
+    def published(self, has_beat: bool) -> None:
+        """Note that what was taken is in the log, and told by a beat or still to be."""
+        self.waits_for_a_beat = self._is_beat_by_batch and not has_beat
+        if not self.waits_for_a_beat:
+            self.sent.upto.append(self._taken)
 
 
 async def _until(due_ns: int) -> None:

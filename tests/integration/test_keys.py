@@ -128,6 +128,7 @@ async def test_a_record_says_whose_it_is_and_how_far_it_got(bench):
         "out_n": "1",
         "run": "run-1",
         "beat": str(EVENT_US),
+        "beat_n": "1",
     }
 
 

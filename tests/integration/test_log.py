@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import itertools
 from dataclasses import replace
 
 import pytest
 
 from oimon.bus import Entry, Pulse
-from oimon.bus.log import LEASE_TTL_MS, NEVER, Draft, Lease, Taken, stamp
+from oimon.bus.log import HELD_BACK_US, LEASE_TTL_MS, NEVER, Draft, Lease, Taken, stamp
 from oimon.errors import BusDown, LostOwnership
 from oimon.messages import ADVICE_RICH, ANALYSIS, OUTBOX, TICKS
 from oimon.terms import FeedState, MarketState
@@ -736,3 +737,40 @@ async def test_who_has_left_the_members_still_tells_its_status(new_log):
     await log.put_status("ingest", "one", {"service": "ingest", "state": "stopping"})
 
     assert await other.statuses() == [{"service": "ingest", "state": "stopping"}]
+
+
+# --- a beat by batch -----------------------------------------------------------------------------------------------
+
+LIVE = replace(PULSE, event_us=None)
+
+
+async def test_where_each_batch_is_a_beat_none_comes_before_the_last_is_answered(new_log):
+    log = new_log(beat_ms=0)
+    producer = await take(log, "ingest", None)
+    analyst = await take(log)
+    assert await log.publish(producer, TICKS, 1, [], LIVE)
+    [beat] = await log.read(TICKS, "NIFTY", NEVER, 9, 0)
+
+    assert not await log.publish(producer, TICKS, 2, [("gap", b"1")], LIVE)
+    await answer(log, analyst, beat)
+    assert await log.publish(producer, TICKS, 3, [("gap", b"2")], LIVE)
+
+    kinds = [entry.kind for entry in await log.read(TICKS, "NIFTY", NEVER, 9, 0)]
+    assert kinds == ["beat", "gap", "gap", "beat"]
+
+
+async def test_a_beat_is_held_back_for_a_second_at_most(new_log):
+    log = new_log(beat_ms=0)
+    producer = await take(log, "ingest", None)
+    await take(log)
+    pseqs = itertools.count(1)
+
+    def publish():
+        return log.publish(producer, TICKS, next(pseqs), [], LIVE)
+
+    assert await publish()
+    assert not await publish()
+    await eventually(publish)
+
+    first, second = (e.message.ts_us for e in await log.read(TICKS, "NIFTY", NEVER, 9, 0))
+    assert second - first >= HELD_BACK_US

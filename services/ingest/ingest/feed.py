@@ -22,6 +22,7 @@ WS_LOCK = threading.Lock()
 MAX_WAITING = 16_384
 """Frames that may wait unread; then only the newest of each instrument is kept."""
 _CALL_S = 0.0005  # the bus makes about 2,000 calls a second
+_ANALYSIS_S = 0.004  # and a beat is answered within about so long
 
 
 class Feed(Protocol):
@@ -46,6 +47,11 @@ def flush_s(flush_ms: float, partitions: int) -> float:
     ``FLUSH_MS`` = 0 switches the rule off: a flush as soon as the one before is answered.
     """
     return max(flush_ms / 1000, _CALL_S * partitions) if flush_ms else 0.0
+
+
+def held_back_s(partitions: int) -> float:
+    """Return the time to the next call while a beat is not answered, where each batch is one: about when it will be."""
+    return _ANALYSIS_S * partitions
 
 
 class CachedTick(NamedTuple):

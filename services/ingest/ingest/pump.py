@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from ingest.feed import TICKS_CACHE, FrameBuffer, flush_s
+from ingest.feed import TICKS_CACHE, FrameBuffer, flush_s, held_back_s
 from ingest.frames import Ticks, decode
 from ingest.tokens import TokenTable
 from oimon import metrics
@@ -54,8 +54,9 @@ class Pump:
         self._session = session
         self._tokens = tokens
         self._flush_s = flush_s(flush_ms, partitions=1)
+        self._held_back_s = held_back_s(partitions=1)
+        self._is_beat_by_batch = beat_ms == 0
         self._beat_us = beat_ms * 1000 or 1_000_000
-        self._second = 0
         self._conflated = 0
         self._data_us: int | None = None
 
@@ -64,7 +65,9 @@ class Pump:
         await self._publish([self._session])
         while True:
             started_s = self._clock.monotonic_s()
-            await self.flush()
+            if not await self.flush() and self._is_beat_by_batch:
+                await asyncio.sleep(self._held_back_s)
+                continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._beat_us / 1e6 * _BEATS_A_CALL):
                     await self._arrived.wait()
@@ -73,8 +76,8 @@ class Pump:
             if rest_s > 0:
                 await asyncio.sleep(rest_s)
 
-    async def flush(self) -> None:
-        """Publish all that has arrived, or nothing but what the next beat says."""
+    async def flush(self) -> bool:
+        """Publish all that has arrived, or nothing but what the next beat says; return whether there was a beat."""
         frames, times, conflated = self.buffer.take()
         ticks, drops = decode(frames, times, self._tokens)
         for why, count in drops.items():
@@ -84,10 +87,11 @@ class Pump:
         batches = self._batches(ticks, times)
         for batch in batches:
             TICKS_CACHE.apply(batch)
-        await self._publish(batches)
+        has_beat = await self._publish(batches)
         if batches and self._data_us is not None:
             metrics.TICKS.labels(self._session.underlying).inc(len(ticks))
             metrics.TICK_AGE.labels("ingest").observe((self._clock.now_us() - self._data_us) / 1e6)
+        return has_beat
 
     def _batches(self, ticks: Ticks, times: Sequence[int]) -> list[TickBatch]:
         if not len(ticks):
@@ -102,7 +106,7 @@ class Pump:
             for start in range(0, len(ticks), MAX_TICKS)
         ]
 
-    async def _publish(self, messages: Sequence[Session | TickBatch]) -> None:
+    async def _publish(self, messages: Sequence[Session | TickBatch]) -> bool:
         now_us = self._clock.now_us()
         age_ms = None if self._data_us is None else max(0, now_us - self._data_us) // 1000
         pulse = Pulse(
@@ -112,6 +116,7 @@ class Pump:
             age_ms=age_ms,
             conflated=self._conflated,
         )
-        await self._bus.publish(self._session.underlying, messages, pulse)
-        if now_us // self._beat_us != self._second:  # a beat has told it
-            self._second, self._conflated = now_us // self._beat_us, 0
+        has_beat = await self._bus.publish(self._session.underlying, messages, pulse)
+        if has_beat:
+            self._conflated = 0
+        return has_beat

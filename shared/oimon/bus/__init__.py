@@ -151,8 +151,14 @@ Sink = Callable[[Sequence[Entry]], Awaitable[None]]
 class Bus(Protocol):
     """What a service may ask of the bus."""
 
-    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> None:
+    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> bool:
         """Append messages to the partition's ticks and, when the clock entered a new second, a beat after them.
+
+        Where each batch is a beat (``BEAT_MS=0``), one whose forerunner is not answered yet adds none, for a second at most:
+        beats would queue up, and each answer be older than the one before.
+
+        Returns:
+            Whether there was a beat.
 
         Waits while Redis is away, and at first while another replica still has the partition.
 

@@ -28,9 +28,9 @@ class Engine:
         self._sharer = Sharer(log, self._patience)
         self._producer = Producer(log, self._patience, me)
 
-    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> None:
-        """Append messages to the partition's ticks, and the beat that is due."""
-        await self._producer.publish(partition, messages, pulse)
+    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> bool:
+        """Append messages to the partition's ticks, and the beat that is due; return whether one was."""
+        return await self._producer.publish(partition, messages, pulse)
 
     async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do ``work`` whenever this replica is the one that publishes."""

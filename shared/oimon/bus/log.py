@@ -19,6 +19,10 @@ BELT = 200_000
 """No stream is ever longer."""
 PARKED_KEPT = 10_000
 """Parked entries kept of each role and partition."""
+ANSWERS = "analytics"
+"""The role whose reading paces beats where each batch is one."""
+HELD_BACK_US = 1_000_000
+"""Such a beat waits no longer than this, whether or not the one before is answered."""
 NEVER = "0-0"
 """The cursor of one who has read nothing."""
 

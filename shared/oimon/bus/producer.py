@@ -127,8 +127,8 @@ class Producer:
         """Return how far a partition was published."""
         return (await self._patience.until_done(lambda: self._desk(partition))).place
 
-    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> None:
-        """Append messages and the beat that is due; with the same number again as long as nobody knows whether they are in.
+    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> bool:
+        """Append messages and the beat that is due, and return whether one was; with the same number again as long as nobody knows whether they are in.
 
         Raises:
             LostOwnership: another replica publishes now.
@@ -147,6 +147,7 @@ class Producer:
         if beat:
             metrics.BEATS.labels(partition).inc()
         metrics.BEAT_DUE.labels(partition).set(_next_beat_s(pulse))
+        return beat
 
     async def _desk(self, partition: str) -> _Desk:
         """Return the partition's desk; take it over, however long another has it."""

@@ -6,6 +6,8 @@ from typing import Any
 from oimon import codec
 from oimon.bus import Entry, Pulse
 from oimon.bus.log import (
+    ANSWERS,
+    HELD_BACK_US,
     LEASE_TTL_MS,
     MEMBER_TTL_MS,
     NEVER,
@@ -163,7 +165,8 @@ class MemoryLog:
             store.append(stream, partition, own, Draft("", kind, data))
         last = own.beat_us if own.run == pulse.run else 0
         due = self._due(pulse, now_us)
-        if due > last:
+        is_beat = due > last and not self._is_held_back(own, pulse, due - last, partition)
+        if is_beat:
             beat = Beat(
                 ts_us=due,
                 market=pulse.market,
@@ -172,11 +175,19 @@ class MemoryLog:
                 conflated=pulse.conflated,
             )
             store.append(stream, partition, own, Draft("", "beat", codec.encode(beat)), beat)
+            last, own.beat_n = due, own.out_n
         store.stream(stream, partition).trim(self._retention.of(stream), now_us // 1000)
-        own.pseq, own.run, own.beat_us = pseq, pulse.run, max(due, last)
+        own.pseq, own.run, own.beat_us = pseq, pulse.run, last
         own.until_ms = now_us // 1000 + LEASE_TTL_MS
         store.wake(stream)
-        return due > last
+        return is_beat
+
+    def _is_held_back(self, own: Own, pulse: Pulse, since_us: int, partition: str) -> bool:
+        """Say whether a beat waits until the one before is answered, where each batch is a beat."""
+        if pulse.event_us is not None or self._beat_ms or since_us >= HELD_BACK_US:
+            return False
+        answering = self._store.owns.get((ANSWERS, partition))
+        return answering is not None and answering.in_n < own.beat_n
 
     def _due(self, pulse: Pulse, now_us: int) -> int:
         if pulse.event_us is not None:

@@ -69,6 +69,7 @@ class Own:
     pseq: int = 0
     run: str = ""
     beat_us: int = 0
+    beat_n: int = 0
     stuck: int = 0
     stuck_at: str = ""
     trying: str = ""

@@ -8,6 +8,7 @@ from typing import Any
 from oimon import codec
 from oimon.bus import Entry, Pulse
 from oimon.bus.log import (
+    ANSWERS,
     LEASE_TTL_MS,
     MEMBER_TTL_MS,
     NEVER,
@@ -114,7 +115,12 @@ class Owned:
         ]
         for draft in drafts:
             args += draft
-        keys = [key(stream, lease.partition), own_key(lease.role, lease.partition)]
+        partition = lease.partition
+        keys = [
+            key(stream, partition),
+            own_key(lease.role, partition),
+            own_key(ANSWERS, partition),
+        ]
         reply = await self._client.run("publish", keys, args)
         return len(reply) > 1 and reply[1] > 0
 
