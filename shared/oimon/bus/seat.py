@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from oimon import codec, metrics
 from oimon.bus import Entry, Held, Output, Role
-from oimon.bus.log import NEVER, Draft, Grant, Log, Taken, stamp
+from oimon.bus.log import LEASE_TTL_MS, NEVER, Draft, Grant, Log, Taken, stamp
 from oimon.bus.patience import BATCH, BLOCK_MS
 from oimon.bus.snapshot import Snapshot, pack, unpack
 from oimon.errors import LostOwnership, PoisonMessage
@@ -20,6 +20,8 @@ S = TypeVar("S")
 logger = logging.getLogger(__name__)
 
 MAX_LAG_S = 5.0
+MOVE_S = LEASE_TTL_MS / 3000
+"""Entries without an answer move the cursor this often, and extend the lease by that."""
 SNAPSHOT_BEATS = 60
 MAX_TRIES = 3  # at an entry that may have killed its owner; then it is parked
 _MINE = (Taken.HELD, Taken.RENEWED)
@@ -35,6 +37,8 @@ class Seat(Generic[S]):
         self._lease = grant.lease
         self._partition = grant.lease.partition
         self._grant = grant
+        self._ahead: Entry | None = None  # the last one taken in, while the cursor stands before it
+        self._moved_s = float("-inf")
         self._state: S = role.start(self._partition)
         self._is_leaving = False
         self._waiting: asyncio.Timeout | None = None
@@ -73,6 +77,7 @@ class Seat(Generic[S]):
             if entries:
                 await self._answer(entries)
             entries = await self._read()
+        await self._catch_up()
         await self._log.release(self._lease, self._last_snapshot())
 
     def leave(self) -> None:
@@ -92,7 +97,7 @@ class Seat(Generic[S]):
             try:
                 async with asyncio.timeout(None) as self._waiting:
                     entries = await self._log.read(
-                        self._role.reads, self._partition, self._lease.cursor, self._count, BLOCK_MS
+                        self._role.reads, self._partition, self._position[0], self._count, BLOCK_MS
                     )
             except TimeoutError:
                 return ()
@@ -101,7 +106,8 @@ class Seat(Generic[S]):
             if entries:
                 return entries
             self._lag, self._lag_s = 0, 0.0
-            await self._renew()
+            if not await self._catch_up():
+                await self._renew()
         return ()
 
     async def _renew(self) -> None:
@@ -231,14 +237,14 @@ class Seat(Generic[S]):
                 outputs = self._handle(entry)
             except _Unusable as problem:
                 if done is not None:
-                    await self._commit(done, drafts)
+                    await self._move(done, drafts)
                 drafts, done = [], None
                 await self._park(entry, problem)
                 continue
             drafts += self._drafts(entry, outputs)
             done = entry
         if done is not None:
-            await self._commit(done, drafts)
+            await self._move(done, drafts)
         await self._measure_lag(last, full=len(entries) == BATCH)
 
     def _handle(self, entry: Entry) -> Sequence[Output]:
@@ -290,6 +296,27 @@ class Seat(Generic[S]):
             self._last_error = f"{newest.key} was passed over: {problem}"
             logger.warning("consulted entry passed over", extra={"entry": newest.key})
 
+    @property
+    def _position(self) -> tuple[str, int]:
+        """Id and number of the last entry that the state holds."""
+        last = self._ahead
+        return (self._lease.cursor, self._lease.in_n) if last is None else (last.id, last.n)
+
+    async def _catch_up(self) -> bool:
+        """Bring the cursor to where the state stands; return whether it was behind."""
+        last = self._ahead
+        if last is not None:
+            await self._commit(last, ())
+        return last is not None
+
+    async def _move(self, last: Entry, drafts: Sequence[Draft]) -> None:
+        """Note that the state holds ``last``; what nobody answers is taken in again by a successor, which changes nothing."""
+        is_due = asyncio.get_running_loop().time() - self._moved_s >= MOVE_S
+        if drafts or is_due or self._careful_until is not None:
+            await self._commit(last, drafts)
+        else:
+            self._ahead = last
+
     async def _commit(self, last: Entry, drafts: Sequence[Draft]) -> None:
         role = self._role
         snapshot = self._due_snapshot(last, len(drafts))
@@ -297,6 +324,7 @@ class Seat(Generic[S]):
             self._lease, refused = await self._log.commit(
                 self._lease, role.reads, role.writes, last, drafts, snapshot
             )
+        self._ahead, self._moved_s = None, asyncio.get_running_loop().time()
         self._has_answered = True
         if refused:
             metrics.DUPLICATES.inc(refused)
@@ -327,6 +355,7 @@ class Seat(Generic[S]):
             StateDropped: the role failed on it midway, so what it made of the state until then must go.
         """
         self._lease = await self._log.park(self._lease, entry, str(problem), tries)
+        self._ahead = None
         metrics.PARKED.labels(problem.kind).inc()
         self._parked += 1
         self._last_error = f"{entry.key} was parked: {problem}"
@@ -344,7 +373,7 @@ class Seat(Generic[S]):
         Raises:
             LostOwnership: the log is an older one than what was worked here.
         """
-        known = self._lease.in_n
+        _, known = self._position
         if not known or first.n == known + 1:
             return
         if first.n <= known:
@@ -388,7 +417,7 @@ class Seat(Generic[S]):
             role=self._role.name,
             partition=self._partition,
             epoch=int(self._lease.epoch),
-            cursor=self._lease.cursor,
+            cursor=self._position[0],
             lag=self._lag,
             lag_s=self._lag_s,
             restored=self._is_restored,
