@@ -29,6 +29,8 @@ _BEFORE = (
 _SCALE = _POWERS[np.clip(DIGITS - _BEFORE, 0, 22)]
 _UNIT = _POWERS[np.clip(_BEFORE - DIGITS, 0, 22)]
 
+Column = npt.NDArray[np.float64]
+"""One column: shape (n,), NaN where unknown."""
 Columns = npt.NDArray[np.float64]
 """Columns of one length: shape (columns, n), NaN where unknown."""
 Way = Callable[[Any], Any]
@@ -98,13 +100,30 @@ def _rows(columns: Columns) -> list[bytes]:
 
 
 class _Remembered:
-    """Writes columns, and remembers what it wrote: most columns of a beat are those of the beat before."""
+    """Writes columns, and remembers what it wrote: most columns of a beat are those of the beat before.
+
+    A column that is the same array is not looked at again, for nobody changes what a message holds.
+    """
 
     def __init__(self, write: Callable[[Columns], list[bytes]]) -> None:
         self._write = write
         self._known: dict[bytes, orjson.Fragment] = {}
+        self._seen: dict[int, tuple[Column, orjson.Fragment]] = {}
+        """By id, which stays the array's own as long as the array is kept here."""
 
-    def __call__(self, columns: list[npt.NDArray[np.float64]]) -> list[orjson.Fragment]:
+    def __call__(self, columns: list[Column]) -> list[orjson.Fragment]:
+        if len(self._seen) > ROWS_KEPT:
+            self._seen.clear()
+        seen = self._seen
+        unseen = [column for column in columns if id(column) not in seen]
+        if unseen:
+            texts = self._texts(unseen)
+            seen.update(
+                (id(column), (column, text)) for column, text in zip(unseen, texts, strict=True)
+            )
+        return [seen[id(column)][1] for column in columns]
+
+    def _texts(self, columns: list[Column]) -> list[orjson.Fragment]:
         if len(self._known) > ROWS_KEPT:
             self._known.clear()
         known, keys = self._known, [column.tobytes() for column in columns]

@@ -137,6 +137,18 @@ def test_counts_are_whole_numbers_and_an_unknown_one_is_null():
     assert isinstance(read["chain"]["ce"]["oi"][1], int)
 
 
+def test_an_array_that_takes_the_place_of_a_dead_one_is_written_as_it_is(monkeypatch):
+    monkeypatch.setattr(plain, "ROWS_KEPT", 3)
+    analysis = make_analysis()
+    count = len(analysis.chain.strike)
+
+    for value in range(40):
+        legs = dataclasses.replace(analysis.chain.ce, mark=np.full(count, value + 0.5))
+        chain = dataclasses.replace(analysis.chain, ce=legs)
+        read = orjson.loads(codec.encode(dataclasses.replace(analysis, chain=chain)))
+        assert read["chain"]["ce"]["mark"] == [value + 0.5] * count
+
+
 def test_a_field_that_a_newer_writer_added_is_ignored():
     data = codec.encode(BEAT)[:-1] + b',"z_new":1}'
 
