@@ -1,12 +1,12 @@
 """Chains in, everything that they say out, by way of ``oimon.core`` (pure)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from analytics import levels
 from analytics.cells import Cell, known
-from analytics.findings import Findings, Judgement, Reference, Volatility
-from analytics.flow import flow_of
+from analytics.findings import Findings, Flow, Judgement, Reference, Volatility
+from analytics.flow import Position, flows_of
 from analytics.judge import judge
 from analytics.reference import reference_of, spot_carry
 from analytics.situation import Before, ChainNow, Interest, MarketNow, sampled
@@ -40,10 +40,25 @@ def analyse(
     """
     references = [reference_of(c, market, b) for c, b in zip(chains, before, strict=True)]
     curves = _curves(chains, references)
-    return [
-        _findings(chain, market, memory, reference, curve)
+    stands = [
+        _stand(chain, market, memory, reference, curve)
         for chain, memory, reference, curve in zip(chains, before, references, curves, strict=True)
     ]
+    flows = flows_of(market, [stand.position for stand in stands])
+    return [
+        _findings(market, stand, flow, memory)
+        for stand, flow, memory in zip(stands, flows, before, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Stand:
+    """What one chain says before its flow is asked."""
+
+    position: Position
+    interest: Interest
+    quality: ChainQuality
+    events: list[Event]
 
 
 def _curves(chains: Sequence[ChainNow], references: Sequence[Reference]) -> list[Smile | None]:
@@ -57,12 +72,11 @@ def _curves(chains: Sequence[ChainNow], references: Sequence[Reference]) -> list
     return [None if ref.atm is None else next(solved) for ref in references]
 
 
-def _findings(
+def _stand(
     chain: ChainNow, market: MarketNow, before: Before, reference: Reference, curve: Smile | None
-) -> Findings:
-    """Return what one chain says, given where the market stands and its smile."""
+) -> _Stand:
+    """Return what one chain says, given where the market stands and its smile, and what is remembered of it now."""
     interest = _interest(chain, reference, before)
-    quality = _quality(interest.shares, market, reference.forward)
     volatility = _volatility(chain, reference, curve)
     memory = sampled(
         before,
@@ -72,9 +86,20 @@ def _findings(
         rr25=None if volatility.curve is None else volatility.curve.rr25,
     )
     memory, happened = _watch_levels(chain, market, reference, interest.levels, memory)
-    flow = flow_of(chain, market, reference, volatility, memory)
+    return _Stand(
+        position=Position(chain=chain, reference=reference, volatility=volatility, before=memory),
+        interest=interest,
+        quality=_quality(interest.shares, market, reference.forward),
+        events=happened,
+    )
+
+
+def _findings(market: MarketNow, stand: _Stand, flow: Flow, before: Before) -> Findings:
+    """Return everything that one chain says, given its flow."""
+    position, interest, quality = stand.position, stand.interest, stand.quality
+    chain, reference, volatility = position.chain, position.reference, position.volatility
+    memory = position.before
     judgement = judge(chain, market, reference, quality, volatility, interest, flow, memory)
-    happened += _label_change(before, judgement, market.ts_us)
     return Findings(
         chain=chain,
         market=market,
@@ -84,7 +109,7 @@ def _findings(
         interest=interest,
         flow=flow,
         judgement=judgement,
-        events=happened,
+        events=stand.events + _label_change(before, judgement, market.ts_us),
         after=replace(memory, direction=judgement.state, interest=interest, classes=flow.classes),
     )
 

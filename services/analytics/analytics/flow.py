@@ -1,54 +1,106 @@
 """Whose flow it is: build-up of every leg and of the future, verdicts, basis (pure)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from analytics.cells import Cell
+from analytics.abreast import Abreast, abreast
 from analytics.findings import Flow, Reference, Volatility
 from analytics.situation import Before, ChainNow, Classes, FutureNow, MarketNow
-from oimon.core.build_up import build_up, future_bands, one_build_up, option_bands
-from oimon.core.chain import IntArray
+from oimon.core.build_up import classes, future_bands, one_build_up, price_noise
+from oimon.core.chain import FloatArray, IndexArray, IntArray
 from oimon.core.forward import ForwardSource
-from oimon.core.net_build_up import NetBuildUp, net_build_up
+from oimon.core.net_build_up import ChainMarket, NetBuildUp, net_build_ups
 from oimon.core.oi import MIN_WINDOW_S, WINDOW_S
 from oimon.terms import BuildUp
 
 
-def flow_of(
-    chain: ChainNow,
-    market: MarketNow,
-    reference: Reference,
-    volatility: Volatility,
-    before: Before,
-) -> Flow:
-    """Return the class of every leg and of the future, the verdicts, and their sum.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Position:
+    """Where one chain stands before its flow is known: levels, smile, and what is remembered of it."""
+
+    chain: ChainNow
+    reference: Reference
+    volatility: Volatility
+    before: Before
+
+
+def flows_of(market: MarketNow, positions: Sequence[Position]) -> list[Flow]:
+    """Return, of each chain, the class of every leg and of the future, the verdicts, and their sum.
 
     Args:
-        chain: one expiry.
         market: what all expiries share.
-        reference: where the market stands.
-        volatility: smile and expected move, for the noise of prices.
-        before: what is remembered of this expiry.
+        positions: one a chain.
 
     Source: analytics specification, 5 and 6.1 (basis).
     """
-    cells, em_w = chain.cells, volatility.em_window
-    moved, flowed = cells[Cell.PRICE_CHANGE_15M], cells[Cell.OI_CHANGE_15M]
-    bands = option_bands(
-        cells[Cell.MARK] - moved,
-        cells[Cell.OI] - flowed,
-        lot=chain.lot or 1,
-        tick=chain.tick,
-        delta=None if volatility.curve is None else volatility.curve.delta,
-        em_w=em_w,
-    )
-    codes = build_up(moved, flowed, bands)
-    basis, basis_then = _basis(market, reference, before)
+    side = abreast([each.chain for each in positions])
+    noise = [_noise(each) for each in positions]
+    codes = classes(side.moves, np.concatenate(noise, axis=1))
+    nets = _nets(market, positions, side, codes)
+    return [
+        _flow(market, each, codes[:, part], net)
+        for each, part, net in zip(positions, side.parts, nets, strict=True)
+    ]
+
+
+def _flow(market: MarketNow, position: Position, codes: IntArray, net: NetBuildUp | None) -> Flow:
+    basis, basis_then = _basis(market, position.reference, position.before)
+    em_w = position.volatility.em_window
     return Flow(
-        classes=_classes(chain, codes, before.classes),
-        net=_net(chain, market, reference, codes, em_w),
+        classes=_classes(position.chain, codes, position.before.classes),
+        net=net,
         future=None if market.future is None else _future_class(market.future, em_w),
         basis=basis,
         basis_then=basis_then,
+    )
+
+
+def _noise(position: Position) -> FloatArray:
+    """Return what noise does to each premium of a chain, shape (2, n), NaN where there is no volatility."""
+    curve, em_w = position.volatility.curve, position.volatility.em_window
+    if curve is None or em_w is None:
+        return np.full((2, len(position.chain.strike)), np.nan)
+    return price_noise(curve.delta, em_w)
+
+
+def _nets(
+    market: MarketNow, positions: Sequence[Position], side: Abreast, codes: IntArray
+) -> list[NetBuildUp | None]:
+    """Return the net build-up of each chain, None while no leg's change is known or there is no forward."""
+    told = [
+        _told(each, market) if flows else None
+        for each, flows in zip(positions, side.has_flow, strict=True)
+    ]
+    asked = [one for one in told if one is not None]
+    if not asked:
+        return [None] * len(told)
+    places: slice | IndexArray = slice(None)
+    if len(asked) < len(told):
+        is_asked = np.repeat(
+            [one is not None for one in told], [part.stop - part.start for part in side.parts]
+        )
+        places = is_asked.nonzero()[0]
+    found = iter(
+        net_build_ups(
+            side.strike[places], codes[:, places], side.size[:, places], side.held[:, places], asked
+        )
+    )
+    return [None if one is None else next(found) for one in told]
+
+
+def _told(position: Position, market: MarketNow) -> ChainMarket | None:
+    """Return what the net build-up needs to know of a chain's market, None without a forward."""
+    reference, then = position.reference, market.level_then
+    if reference.forward is None:
+        return None
+    level = reference.level
+    return ChainMarket(
+        strikes=len(position.chain.strike),
+        forward=reference.forward.price,
+        level_change=None if level is None or then is None else level - then,
+        em_w=position.volatility.em_window,
     )
 
 
@@ -57,25 +109,6 @@ def _classes(chain: ChainNow, codes: IntArray, before: Classes | None) -> Classe
     if before is not None and before.rows is rows and before.codes.tobytes() == codes.tobytes():
         return before
     return Classes(rows, codes)
-
-
-def _net(
-    chain: ChainNow, market: MarketNow, reference: Reference, codes: IntArray, em_w: float | None
-) -> NetBuildUp | None:
-    """Return the net build-up, None while no leg's change is known or there is no forward."""
-    flowed = chain.cells[Cell.OI_CHANGE_15M]
-    if reference.forward is None or np.count_nonzero(np.isnan(flowed)) == flowed.size:
-        return None
-    level, then = reference.level, market.level_then
-    return net_build_up(
-        chain.strike,
-        codes,
-        flowed,
-        chain.cells[Cell.OI],
-        forward=reference.forward.price,
-        level_change=None if level is None or then is None else level - then,
-        em_w=em_w,
-    )
 
 
 def _future_class(future: FutureNow, em_w: float | None) -> BuildUp | None:

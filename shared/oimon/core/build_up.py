@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oimon.core.chain import FloatArray, IntArray
+from oimon.core.chain import FloatArray, IntArray, Terms
 from oimon.core.compare import SLACK
 from oimon.terms import BuildUp
 
@@ -62,8 +62,8 @@ def option_bands(
     price_then: FloatArray,
     oi_then: FloatArray,
     *,
-    lot: int,
-    tick: float,
+    lot: Terms,
+    tick: Terms,
     delta: FloatArray | None = None,
     em_w: float | None = None,
 ) -> DeadBands:
@@ -72,8 +72,8 @@ def option_bands(
     Args:
         price_then: mark at the window's start, in rupees, NaN where missing.
         oi_then: open interest at the window's start, in quantity.
-        lot: quantity of one lot.
-        tick: smallest step of the price, in rupees.
+        lot: quantity of one lot: one for all, or one a strike.
+        tick: smallest step of the price, in rupees: one for all, or one a strike.
         delta: of each leg, NaN where unknown: then the volatility term is 0; None where all are.
         em_w: expected move of the underlying in the window, in rupees; None counts as 0.
 
@@ -83,8 +83,20 @@ def option_bands(
     price, oi = price_then * _PERCENT, oi_then * _PERCENT
     np.fmax(price, 2 * tick, out=price)
     if delta is not None and em_w is not None:
-        np.fmax(price, np.abs(delta) * (MOVE_SHARE * em_w), out=price)
+        np.fmax(price, price_noise(delta, em_w), out=price)
     return DeadBands(price, np.fmax(oi, 25.0 * lot, out=oi))
+
+
+class Moves(NamedTuple):
+    """Changes held against their dead-bands, all but the noise of prices, which changes as time passes; shapes as the legs.
+
+    ``size`` of the price's change with the slack, and the ``band`` that it must reach at least, in rupees; ``code`` is the
+    class by the signs alone, 0 where the change of open interest does not count.
+    """
+
+    size: FloatArray
+    band: FloatArray
+    code: IntArray
 
 
 def build_up(price_change: FloatArray, oi_change: FloatArray, bands: DeadBands) -> IntArray:
@@ -97,18 +109,47 @@ def build_up(price_change: FloatArray, oi_change: FloatArray, bands: DeadBands) 
 
     Source: analytics specification, 5.1.
     """
-    moved, flowed = np.abs(price_change), np.abs(oi_change)
-    moved += _SLACK
-    flowed += _SLACK
-    is_classed = moved >= bands.price
-    is_classed &= flowed >= bands.oi
+    found = moves(price_change, oi_change, bands)
+    return classes(found, found.band)
+
+
+def moves(price_change: FloatArray, oi_change: FloatArray, bands: DeadBands) -> Moves:
+    """Return what :func:`classes` needs besides the noise; arguments as of :func:`build_up`."""
+    size, flow = np.abs(price_change), np.abs(oi_change)
+    size += _SLACK
+    flow += _SLACK
     # 1 up/up, 2 down/up, 3 up/down, 4 down/down: the order of CLASSES
     code = (oi_change < _ZERO).view(np.int8)
     code += code
     code += (price_change < _ZERO).view(np.int8)
     code += _ONE
-    code *= is_classed.view(np.int8)
-    return code
+    code *= (flow >= bands.oi).view(np.int8)
+    return Moves(size, bands.price, code)
+
+
+def classes(found: Moves, noise: FloatArray) -> IntArray:
+    """Return the class of each leg whose price moved beyond its dead-band and the noise.
+
+    Args:
+        found: the changes.
+        noise: of :func:`price_noise`, in rupees, shape as the legs.
+
+    Source: analytics specification, 5.1.
+    """
+    return found.code * (found.size >= np.fmax(found.band, noise)).view(np.int8)
+
+
+def price_noise(delta: FloatArray, em_w: Terms) -> FloatArray:
+    """Return what ordinary noise of the underlying does to each premium, in rupees, NaN where that is unknown.
+
+    Args:
+        delta: of each leg, NaN where unknown.
+        em_w: expected move of the underlying in the window, in rupees.
+
+    Source: analytics specification, 5.1.
+    """
+    noise: FloatArray = np.abs(delta) * (MOVE_SHARE * em_w)
+    return noise
 
 
 def future_bands(

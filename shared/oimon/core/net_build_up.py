@@ -1,6 +1,9 @@
 """Net build-up of the chain: the flow of all strikes, nearest the money first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +21,15 @@ class NetBuildUp:
     participation: float
     significance: float
     score: float
+
+
+class ChainMarket(NamedTuple):
+    """How many strikes a chain has, its forward, and how the market moved in the window, in rupees; None where unknown."""
+
+    strikes: int
+    forward: float
+    level_change: float | None
+    em_w: float | None
 
 
 def net_build_up(
@@ -43,22 +55,54 @@ def net_build_up(
 
     Source: analytics specification, 5.4.
     """
+    size, held = np.abs(without_gaps(oi_change)), without_gaps(oi)
+    market = ChainMarket(len(strike), forward, level_change, em_w)
+    return net_build_ups(strike, build_up, size, held, [market])[0]
+
+
+def net_build_ups(
+    strike: FloatArray,
+    build_up: IntArray,
+    size: FloatArray,
+    held: FloatArray,
+    markets: Sequence[ChainMarket],
+) -> list[NetBuildUp]:
+    """Return the net build-up of each of several chains that lie side by side: it costs little more than of one.
+
+    Args:
+        strike: strikes in rupees of one chain after the other, shape (N,).
+        build_up: class of each leg as an index into ``build_up.CLASSES``, shape (2, N).
+        size: of the change of open interest over the short-term window, in quantity, shape (2, N), 0 where unknown.
+        held: open interest in quantity, shape (2, N), 0 where missing.
+        markets: what is told of each chain; none is empty.
+
+    Source: analytics specification, 5.4.
+    """
+    sizes = [market.strikes for market in markets]
+    forward = np.array([market.forward for market in markets]).repeat(sizes)
     nearness = np.exp(((strike - forward) * (1.0 / (0.01 * forward))) ** 2 * -0.5)
-    moved = np.abs(without_gaps(oi_change)) * nearness
-    classed = _total(moved * (build_up != 0))
-    net = _total(moved * class_says(build_up)) / classed if classed else 0.0
-    near_oi = _total(without_gaps(oi) * nearness)
+    moved = size * nearness
+    by_strike = np.add.reduce(
+        np.array((moved * (build_up != 0), moved * class_says(build_up), held * nearness)), axis=1
+    )
+    starts = list(accumulate(sizes, initial=0))[:-1]
+    totals = np.add.reduceat(by_strike, starts, axis=1).T.tolist()
+    return [
+        _net(classed, said, near_oi, market)
+        for (classed, said, near_oi), market in zip(totals, markets, strict=True)
+    ]
+
+
+def _net(classed: float, said: float, near_oi: float, market: ChainMarket) -> NetBuildUp:
+    """Return the net build-up of one chain from its flow that has a class, what that says, and its interest, all weighed."""
+    net = said / classed if classed else 0.0
     participation = min(1.0, classed / (FULL_PARTICIPATION * near_oi)) if near_oi else 0.0
     significance = 1.0
-    if level_change is not None and em_w:
-        significance = min(1.0, abs(level_change) / em_w)
+    if market.level_change is not None and market.em_w:
+        significance = min(1.0, abs(market.level_change) / market.em_w)
     return NetBuildUp(
         net=net,
         participation=participation,
         significance=significance,
         score=net * participation * significance,
     )
-
-
-def _total(column: FloatArray) -> float:
-    return float(np.add.reduce(column, axis=None))

@@ -1,12 +1,14 @@
+import dataclasses
 import itertools
 
 import msgspec
 import numpy as np
+import orjson
 import pytest
 
 from oimon import codec
 from oimon.errors import PoisonMessage
-from oimon.messages import ChainAnalysis, Gap, QuoteBoard, TickFlag
+from oimon.messages import ChainAnalysis, ExpiryAnalysis, Gap, QuoteBoard, TickFlag
 from oimon.terms import FeedState, MarketState, Quality, Segment
 from tests.unit.analytics.days import (
     START_US,
@@ -28,6 +30,12 @@ def started(session, second=0, **ticks):
     tape.put(session)
     tape.put(make_batch(session, market_ticks(session, second, **ticks), at(second)))
     return tape
+
+
+def expiry_part(answer):
+    """Return what a message says of its headline expiry, as JSON."""
+    read = orjson.loads(codec.encode(answer))
+    return {field.name: read[field.name] for field in dataclasses.fields(ExpiryAnalysis)}
 
 
 def at(second):
@@ -316,6 +324,24 @@ def test_other_expiries_stand_in_more():
 
     assert answer.expiry == "2026-08-18"
     assert [other.expiry for other in answer.more] == ["2026-08-25"]
+
+
+def test_an_expiry_says_the_same_alone_and_beside_another_that_is_younger():
+    session, alone, beside = make_session(), Tape(), Tape()
+    last_of_headline = 2 + 2 * 11
+    for tape in (alone, beside):
+        tape.put(session)
+
+    for second in range(0, 1200, 60):
+        ticks = market_ticks(session, second, oi_step=second // 60)
+        headline, joins_s = ticks[ticks["row"] < last_of_headline], 600
+        alone.put(make_batch(session, headline, at(second)))
+        beside.put(make_batch(session, ticks if second >= joins_s else headline, at(second)))
+        one, other = alone.beat(second + 2), beside.beat(second + 2)
+        assert expiry_part(one) == expiry_part(other)
+
+    assert other.more[0].components["net_buildup"].status == "ok"
+    assert one.components["net_buildup"].score != 0
 
 
 def test_after_the_close_of_the_expiry_day_the_next_one_leads():
