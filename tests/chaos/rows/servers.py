@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import subprocess
+from functools import partial
 from pathlib import Path
 
 from redis.exceptions import ResponseError
 
 from oimon.messages import ANALYSIS
 from tests.chaos.case import CannotRun, Case, Row
+from tests.chaos.replica import Replica
 from tests.chaos.server import UNSET_MAXMEMORY, Server, has_faked_clocks
 from tests.chaos.waiting import until
 from tests.chaos.world import World
@@ -72,6 +74,8 @@ async def _start_parts(case: Case, parts: list[str]) -> None:
     world = case.world
     for part in parts:
         if part == "redis":
+            for replica in world.alive():
+                await until(partial(_is_up, replica), f"start {replica.service}", within_s=20)
             await world.server.start()
         elif part == "feed":
             feeder = world.feed()
@@ -81,6 +85,11 @@ async def _start_parts(case: Case, parts: list[str]) -> None:
     with case.timed():
         await world.ready(within_s=20)
     await world.feeding(feeder)
+
+
+async def _is_up(replica: Replica) -> bool:
+    """Say whether it has come far enough to miss Redis, or has ended over that."""
+    return not replica.is_alive or bool((await replica.get("/healthz"))[0])
 
 
 async def freeze_redis(case: Case) -> None:
