@@ -137,6 +137,20 @@ def test_counts_are_whole_numbers_and_an_unknown_one_is_null():
     assert isinstance(read["chain"]["ce"]["oi"][1], int)
 
 
+@pytest.mark.parametrize("name", ["mark", "oi"])
+def test_a_column_that_was_written_is_kept_as_reading_its_text_gives_it(name):
+    analysis = make_analysis()
+    column = np.resize([-np.nan, np.inf, -0.0, -0.4, 1 / 3, 2e17], len(analysis.chain.strike))
+    legs = dataclasses.replace(analysis.chain.ce, **{name: column})
+    chain = dataclasses.replace(analysis.chain, ce=legs)
+
+    text = plain.plain(dataclasses.replace(analysis, chain=chain))["chain"]["ce"][name]
+
+    read = [np.nan if value is None else value for value in orjson.loads(orjson.dumps(text))]
+    assert plain.column_of(text).tobytes() == np.array(read, np.float64).tobytes()
+    assert not plain.column_of(text).flags.writeable
+
+
 def test_an_array_that_takes_the_place_of_a_dead_one_is_written_as_it_is(monkeypatch):
     monkeypatch.setattr(plain, "ROWS_KEPT", 3)
     analysis = make_analysis()
