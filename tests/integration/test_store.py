@@ -5,6 +5,7 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import tempfile
 
 import orjson
 import pytest
@@ -18,7 +19,7 @@ from oimon import codec
 from oimon.bus.log import Draft
 from oimon.bus.memory import MemoryBus
 from oimon.errors import ConfigError, PoisonMessage, TransientError
-from oimon.messages import ADVICE_MINIMAL
+from oimon.messages import ADVICE_MINIMAL, TICKS
 from tests.unit.notifier.samples import (
     NOW_US,
     make_advice,
@@ -36,26 +37,31 @@ KINDS = ["sqlite", "postgres"] if HAS_POSTGRES else ["sqlite"]
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory):
-    """A Postgres of the test run's own; the server refuses root, so root starts it as another user."""
-    home = tmp_path_factory.mktemp("postgres")
+def postgres_url():
+    """A Postgres of the test run's own; the server refuses root, so root starts it as another user.
+
+    Its folder is none of pytest's: each run of pytest shuts the others out of those. It has a socket in it and no port, so that
+    nobody can have taken that.
+    """
     user = "postgres" if os.geteuid() == 0 else None
-    if user is not None:
-        shutil.chown(home, user)
-        for folder in (home, *home.parents[:2]):
-            folder.chmod(0o755)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    data = home / "data"
-    quiet = {"user": user, "stdout": subprocess.DEVNULL, "cwd": home}
-    subprocess.run(["initdb", "-D", data, "-U", "oim", "-A", "trust", "-N"], check=True, **quiet)
-    options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 -c fsync=off"
-    subprocess.run(["pg_ctl", "-D", data, "-w", "-o", options, "start"], check=True, **quiet)
-    try:
-        yield f"postgresql://oim@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run(["pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **quiet)
+    with tempfile.TemporaryDirectory(prefix="oi-postgres-") as home:
+        if user is not None:
+            shutil.chown(home, user)
+        data, log = f"{home}/data", f"{home}/log"
+
+        def run(*command: str) -> None:
+            done = subprocess.run(
+                command, user=user, cwd=home, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
+
+        run("initdb", "-D", data, "-U", "oim", "-A", "trust", "-N")
+        options = f"-k {home} -c listen_addresses= -c fsync=off"
+        run("pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start")
+        try:
+            yield f"postgresql://oim@/postgres?host={home}"
+        finally:
+            run("pg_ctl", "-D", data, "-m", "immediate", "stop")
 
 
 @pytest.fixture(params=KINDS)
@@ -152,6 +158,21 @@ async def test_a_session_that_is_said_again_stays_one_row(url):
     assert hashes == ["00112233aabbccdd", "ffffffffffffffff"]
 
 
+async def test_the_rows_of_a_stream_are_named_from_an_entry_on_with_the_entry_of_each(url):
+    before, at, after = (f"{NOW_US // 1000 + n}-0" for n in (-1, 0, 1))
+    advice = [make_entry(make_advice(), entry_id) for entry_id in (before, at, after)]
+    other = make_entry(make_advice(), at, partition="NIFTY_")  # LIKE's own signs must not match
+    said = [make_entry(make_session(), entry_id) for entry_id in (before, after)]
+    async with opened(url) as store:
+        await store.write([*advice, other, *said, make_entry(make_gap(), at)])
+
+        minimal = await store.row_names(ADVICE_MINIMAL, "NIFTY", at)
+        ticks = await store.row_names(TICKS, "NIFTY", at)
+
+    assert minimal == {advice[1].key: at, advice[2].key: after}
+    assert ticks == {store.row_name(said[0]): before, f"{TICKS}:NIFTY/{at}": at}
+
+
 async def test_ticks_and_beats_are_no_rows_and_are_not_even_decoded(url):
     entry = make_entry(make_gap())
     noise = [make_entry(make_gap(), kind=kind, data=b"?") for kind in ("ticks", "beat")]
@@ -245,6 +266,30 @@ async def test_two_services_may_make_the_tables_at_once(url):
         await other.write([make_entry(make_advice())])
 
     assert len(await rows_of(url, "advice")) == 1
+
+
+async def test_another_that_makes_the_same_new_file_is_waited_for(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "oimon.db", isolation_level=None)) as other:
+        other.executescript("BEGIN IMMEDIATE; CREATE TABLE a (x);")
+        async with opened(address(None, tmp_path)) as store:
+            preparing = asyncio.ensure_future(store.prepare())
+            done, _ = await asyncio.wait({preparing}, timeout=0.3)
+            assert not done  # SQLite itself would have given up at once
+
+            other.execute("COMMIT")
+            await preparing
+
+
+async def test_a_database_that_is_locked_from_the_start_is_a_passing_trouble(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "BUSY_MS", 50)
+    with contextlib.closing(sqlite3.connect(tmp_path / "oimon.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        async with opened(address(None, tmp_path)) as store:
+            with pytest.raises(TransientError, match="database is locked"):
+                await store.prepare()
+            other.execute("ROLLBACK")
+
+            await store.prepare()
 
 
 async def test_sqlite_can_be_read_while_it_is_written(tmp_path):

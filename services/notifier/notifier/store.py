@@ -6,6 +6,7 @@ lead there; until then any other number is refused, and nothing is written.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import AdaptedConnection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -24,6 +26,7 @@ from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, TICKS, TRADES
 
 SCHEMA = 1
 BUSY_MS = 5_000
+WAL_AGAIN_S = 0.02
 POSTGRES_LIMITS_S = {"timeout": 5, "command_timeout": 20}
 _LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(65793)"}
 _BAD_ROW = ("22", "23")
@@ -312,11 +315,30 @@ def _sqlite_engine(url: sa.URL) -> AsyncEngine:
     engine = create_async_engine(url, pool_size=1, max_overflow=0)
 
     @sa.event.listens_for(engine.sync_engine, "connect")
-    def set_up(connection: Any, _record: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}"):
-            connection.execute(f"PRAGMA {pragma}")
+    def set_up(connection: AdaptedConnection, _record: object) -> None:
+        connection.run_async(_set_up_sqlite)
 
     return engine
+
+
+async def _set_up_sqlite(connection: Any) -> None:
+    """Let readers and the writer not wait for each other, and writers wait for each other.
+
+    A new file's switch to WAL is the one thing that ``busy_timeout`` does not cover: where another process makes the same
+    database, it fails at once, so it is tried again as long as SQLite would wait. Source: SQLite documentation, "WAL", section 2.
+    """
+    for pragma in (f"busy_timeout={BUSY_MS}", "synchronous=NORMAL"):
+        await connection.execute(f"PRAGMA {pragma}")
+    until_s = asyncio.get_running_loop().time() + BUSY_MS / 1000
+    while True:
+        try:
+            await connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if asyncio.get_running_loop().time() > until_s:
+                raise
+        else:
+            return
+        await asyncio.sleep(WAL_AGAIN_S)
 
 
 def _postgres_engine(url: sa.URL) -> AsyncEngine:
