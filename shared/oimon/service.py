@@ -28,6 +28,9 @@ from oimon.watchdog import Watchdog
 
 C = TypeVar("C", bound=Settings)
 logger = logging.getLogger(__name__)
+
+VERSION = version("oimon")
+"""Read once: asking for it opens a file, which a process that has run out of descriptors cannot."""
 GROUP = "oimon.services"
 STOP_WITHIN_S = 6.0
 LAST_STATUS_S = 0.5
@@ -60,7 +63,7 @@ class Running(Generic[C]):
             "service": self.name,
             "replica": self.replica,
             "pid": os.getpid(),
-            "version": version("oimon"),
+            "version": VERSION,
             "state": "stopping" if self.stop.is_set() else "ready" if not problems else "not ready",
             "problems": problems,
             "partitions": [self._shown(each) for each in held],

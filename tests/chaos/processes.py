@@ -92,6 +92,10 @@ class Process:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    def descriptors(self) -> int:
+        """Return the limit of descriptors at which it can keep all it has."""
+        return 1 + max(int(each.name) for each in Path(f"/proc/{self.pid}/fd").iterdir())
+
     def kill(self) -> None:
         """End it at once and collect it."""
         self.send(signal.SIGKILL)
