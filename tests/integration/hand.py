@@ -1,5 +1,6 @@
 """Does to a log what time and misfortune do."""
 
+import contextlib
 from collections import Counter
 
 import redis as redis_py
@@ -7,7 +8,9 @@ import redis as redis_py
 from oimon.bus import Entry
 from oimon.bus.log import stamp
 from oimon.bus.memory import MemoryStore
+from oimon.errors import BusDown
 from oimon.messages import TICKS
+from tests.eventually import eventually
 
 ROLE = "analytics"
 LONG_AGO_MS = 60_000
@@ -89,3 +92,22 @@ class Hand:
     def close(self) -> None:
         if self._store is None:
             self._client.close()
+
+
+async def in_spite_of_hanging_up(call):
+    """Return what a log answers: the stand-in hangs up after an error, so that the next call may find nobody there."""
+
+    async def answered():
+        with contextlib.suppress(BusDown):
+            return [await call()]
+        return None
+
+    return (await eventually(answered))[0]
+
+
+def shorten(monkeypatch, *, leases_ms: int | None = None, members_ms: int | None = None) -> None:
+    """Let leases and memberships run out sooner than they do, on every log."""
+    for name, ms in (("LEASE_TTL_MS", leases_ms), ("MEMBER_TTL_MS", members_ms)):
+        if ms is not None:
+            for log in ("memory.log", "redis.owned"):
+                monkeypatch.setattr(f"oimon.bus.{log}.{name}", ms)

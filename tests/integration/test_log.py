@@ -9,11 +9,11 @@ import pytest
 
 from oimon.bus import Entry, Pulse
 from oimon.bus.log import HELD_BACK_US, LEASE_TTL_MS, NEVER, Draft, Lease, Taken, stamp
-from oimon.errors import BusDown, LostOwnership
+from oimon.errors import LostOwnership
 from oimon.messages import ADVICE_RICH, ANALYSIS, OUTBOX, TICKS
 from oimon.terms import FeedState, MarketState
 from tests.eventually import eventually
-from tests.integration.hand import Hand
+from tests.integration.hand import Hand, in_spite_of_hanging_up, shorten
 
 PULSE = Pulse(run="run-1", market=MarketState.OPEN, feed=FeedState.OK, age_ms=0, event_us=0)
 ROLE = "analytics"
@@ -45,17 +45,6 @@ async def feed(log, count: int = 3) -> list[Entry]:
 
 def draft(entry: Entry, data: bytes = b"out") -> Draft:
     return Draft(entry.id, "text", data)
-
-
-async def in_spite_of_hanging_up(call):
-    """Return what a log answers: the stand-in hangs up after an error, so that the next call may find nobody there."""
-
-    async def answered():
-        with contextlib.suppress(BusDown):
-            return [await call()]
-        return None
-
-    return (await eventually(answered))[0]
 
 
 async def answer(log, lease: Lease, entry: Entry, snapshot: bytes | None = None) -> Lease:
@@ -110,12 +99,15 @@ async def test_many_partitions_taken_in_one_moment_are_each_whose_they_are(new_l
     assert [grant and grant.lease for grant in again] == [grant and grant.lease for grant in grants]
 
 
-async def test_a_lease_runs_out_by_itself(new_log):
+async def test_a_lease_runs_out_by_itself(new_log, monkeypatch):
+    shorten(monkeypatch, leases_ms=300)
     log, other = new_log(), new_log()
     await take(log)
 
-    grant = await eventually(lambda: other.acquire(ROLE, "NIFTY"), within_s=LEASE_TTL_MS / 1000 + 5)
+    too_early = await other.acquire(ROLE, "NIFTY")
+    grant = await eventually(lambda: other.acquire(ROLE, "NIFTY"))
 
+    assert too_early is None
     assert grant.taken is Taken.EXPIRED
 
 
@@ -280,7 +272,8 @@ async def test_records_say_who_owns_what_and_since_when_nobody_does(new_log, han
     assert await other.records(ROLE, []) == {}
 
 
-async def test_members_are_those_who_were_heard_of_lately(new_log):
+async def test_members_are_those_who_were_heard_of_lately(new_log, monkeypatch):
+    shorten(monkeypatch, members_ms=300)
     log, other = new_log(), new_log()
 
     alone = await log.members(ROLE)
@@ -555,8 +548,8 @@ async def test_a_log_goes_on_after_a_wait_that_was_cancelled(new_log):
     log, other = new_log(), new_log()
     for _ in range(20):
         waiting = [
-            asyncio.create_task(log.read(TICKS, "NIFTY", NEVER, 10, 200)),
-            asyncio.create_task(log.group_read("db", [ADVICE_RICH], "NIFTY", 10, 200)),
+            asyncio.create_task(log.read(TICKS, "NIFTY", NEVER, 10, 60)),
+            asyncio.create_task(log.group_read("db", [ADVICE_RICH], "NIFTY", 10, 60)),
         ]
         await log.newest(TICKS, "NIFTY")  # they are on their way when this has been answered
         cancelled = [each for each in waiting if each.cancel()]  # the stand-in may not have waited
