@@ -15,7 +15,7 @@ from oimon.errors import TransientError
 from oimon.messages import ADVICE_RICH, ANALYSIS, TICKS, Beat, Gap, Text
 from oimon.terms import FeedState, MarketState
 from tests.eventually import eventually
-from tests.integration.hand import Hand
+from tests.integration.hand import Hand, shorten
 
 PULSE = Pulse(run="run-1", market=MarketState.OPEN, feed=FeedState.OK, age_ms=0, event_us=0)
 
@@ -179,30 +179,31 @@ async def test_nothing_is_restored_for_an_entry_that_begins_anew(replicas):
     assert outputs[-1].message.text == "2: 1"
 
 
-async def test_a_long_restore_keeps_its_lease_and_ends_when_told(replicas):
+async def test_a_long_restore_keeps_its_lease_and_ends_when_told(replicas, monkeypatch):
     bus, successor, other, feeder = replicas(), replicas(), replicas(), replicas()
     await bus.declare(["NIFTY"])
     async with running(bus.own(SUMS)) as first:
-        for second in range(1, 400):
-            await feeder.publish("NIFTY", [], pulse(second))
-        await eventually(lambda: _at_least(bus, 399))
+        for second in range(1, 61):
+            await feeder.publish("NIFTY", [gap(1)] * 15, pulse(second))
+        await eventually(lambda: _at_least(bus, 60))
         await bus.stop()
         await first
-    await feeder.publish("NIFTY", [], pulse(400))
+    await feeder.publish("NIFTY", [], pulse(61))
     worked = []
 
     def slowly(total, entry):
         worked.append(entry.id)
-        time.sleep(0.01)  # a handler that computes
+        time.sleep(0.003)  # a handler that computes
         return total, []
 
+    shorten(monkeypatch, leases_ms=500)  # less than 192 entries take, more than a batch does
     async with running(successor.own(replace(SUMS, handle=slowly))) as second:
-        await eventually(lambda: len(worked) > 64)
+        await eventually(lambda: len(worked) >= 192)
         assert await other._log.acquire("analytics", "NIFTY") is None
         await successor.stop()
         await second
 
-    assert len(worked) < 399
+    assert len(worked) < 60 * 16
     assert await other._log.acquire("analytics", "NIFTY") is not None
 
 
@@ -464,8 +465,7 @@ class Killed(BaseException):
 
 
 async def test_an_entry_that_kills_is_parked_and_the_rest_goes_on(replicas, monkeypatch):
-    monkeypatch.setattr("oimon.bus.memory.log.LEASE_TTL_MS", 150)
-    monkeypatch.setattr("oimon.bus.redis.owned.LEASE_TTL_MS", 150)
+    shorten(monkeypatch, leases_ms=150, members_ms=400)
     feeder = replicas()
     await feeder.declare(["NIFTY"])
     await feeder.publish("NIFTY", [gap(1), gap(13), gap(2)], pulse(1))
@@ -613,8 +613,7 @@ async def test_who_publishes_leads_and_the_other_stands_by_until_it_leaves(repli
 @pytest.fixture
 def hasty(monkeypatch):
     """Leases that have run out at each renewal."""
-    monkeypatch.setattr("oimon.bus.memory.log.LEASE_TTL_MS", 100)
-    monkeypatch.setattr("oimon.bus.redis.owned.LEASE_TTL_MS", 100)
+    shorten(monkeypatch, leases_ms=100)
     monkeypatch.setattr("oimon.bus.seat.BLOCK_MS", 250)
 
 
