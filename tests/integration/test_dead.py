@@ -141,7 +141,8 @@ def test_an_owner_s_entry_that_can_be_used_now_is_answered_in_words_only(day):
     assert day.xlen(ANALYSES) == length
     code = CliRunner().invoke(app, ["audit", "--json", "--no-database"])
     [nifty] = orjson.loads(code.stdout)["underlyings"]
-    assert [each["what"] for each in nifty["differences"]] == ["stray"]  # the advice that was on it
+    found = [each["what"] for each in nifty["differences"]]
+    assert found == ["passed over", "stray"]  # the beat, and the advice that was on its answer
 
 
 def test_an_owner_s_entry_that_still_cannot_be_used_says_why(day):
