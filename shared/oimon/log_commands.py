@@ -210,7 +210,7 @@ def _check_role(role: str | None) -> None:
 def _table(found: Sequence[Parked]) -> Table:
     shown = Table(title="Set aside", title_justify="left")
     for column in ("underlying", "role", "id", "entry", "tries", "when (IST)", "why"):
-        shown.add_column(column, overflow="fold")
+        shown.add_column(column, overflow="fold", no_wrap=column == "id")  # it is copied whole
     for each in found:
         entry = each.entry
         shown.add_row(
