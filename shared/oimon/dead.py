@@ -10,9 +10,10 @@ from oimon.audit.recomputing import Recomputation, kept_snapshot
 from oimon.bus import Entry, Role
 from oimon.bus.log import Log, Parked
 from oimon.errors import ConfigError, PoisonMessage
+from oimon.terms import Group
 
-GROUPS = ("db", "file")
-"""Who shares streams: the notifier's sinks."""
+GROUPS = tuple(group.value for group in Group)
+"""Who sets entries aside and owns nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,6 +137,13 @@ class OiUnit(StrEnum):
     LOTS = "lots"
 
 
+class Group(StrEnum):
+    """Who shares streams: the notifier's sinks (bus contract, section 5)."""
+
+    DATABASE = "db"
+    FILES = "file"
+
+
 SERVICES = {
     "ingest": 8701,
     "analytics": 8702,

@@ -13,6 +13,7 @@ from oimon.bus import Entry, Sink
 from oimon.errors import TransientError
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, TICKS, TRADES
 from oimon.service import Running, Service
+from oimon.terms import Group
 
 TO_DATABASE = (TICKS, ANALYSIS, ADVICE_MINIMAL, ADVICE_RICH, TRADES)
 TO_FILES = (ADVICE_MINIMAL, ADVICE_RICH)
@@ -42,8 +43,11 @@ async def run(running: Running[NotifierSettings]) -> None:
         await _try_first(to_database)
         async with asyncio.TaskGroup() as tasks:
             sinks = [
-                tasks.create_task(running.bus.share("db", TO_DATABASE, to_database), name="db"),
-                tasks.create_task(running.bus.share("file", TO_FILES, to_files), name="file"),
+                tasks.create_task(running.bus.share(group, streams, sink), name=group)
+                for group, streams, sink in (
+                    (Group.DATABASE, TO_DATABASE, to_database),
+                    (Group.FILES, TO_FILES, to_files),
+                )
             ]
             beside = []
             if isinstance(sender, str):

@@ -13,11 +13,10 @@ from oimon.bus import Entry, Output, Role
 from oimon.bus.log import NEVER, Log, Parked, stamp
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, TRADES
 from oimon.service import Archive
+from oimon.terms import Group
 
 ADVICE = (ADVICE_MINIMAL, ADVICE_RICH)
 OTHERS = (*ADVICE, TRADES)
-DATABASE = "db"
-"""The group that writes rows."""
 ROWS_WITHIN_S = 5.0  # so long an entry may wait for its row
 LOOK_AGAIN_S = 0.25
 
@@ -92,7 +91,7 @@ class Audit:
                 wanted=again.wanted,
                 covered=again.covered,
                 failed=recomputation.failed,
-                rows=await self._rows(underlying, streams, parked.get(DATABASE, ())),
+                rows=await self._rows(underlying, streams, parked.get(Group.DATABASE, ())),
                 parked={name: len(found) for name, found in parked.items()},
             )
         )
