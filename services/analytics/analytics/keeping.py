@@ -72,7 +72,7 @@ def _plain(value: object) -> object:
         case deque():
             return list(value)
         case _:
-            raise NotImplementedError(f"a state has no value of type {type(value).__name__}")
+            raise TypeError(f"a state has no value of type {type(value).__name__}")
 
 
 def _made(hint: Any, told: Any) -> Any:
@@ -92,7 +92,7 @@ def _made(hint: Any, told: Any) -> Any:
         return RollingTicks.of(kept.symbols, samples, kept.oldest)
     if origin is deque:
         return deque(msgspec.convert(told, list[get_args(hint)[0]]), maxlen=MINUTES)  # type: ignore[misc]  # a type made here
-    raise NotImplementedError(f"a state has no value of type {hint}")
+    raise TypeError(f"a state has no value of type {hint}")
 
 
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)

@@ -200,6 +200,16 @@ def test_a_state_that_does_not_fit_itself_is_refused(frozen):
         thaw("NIFTY", freeze(desk))
 
 
+def test_a_value_that_it_does_not_know_how_to_keep_is_a_mistake_and_not_left_out(frozen):
+    desk = thaw("NIFTY", frozen)
+    desk.run.history.symbols = object()
+
+    with pytest.raises(TypeError):
+        freeze(desk)
+    with pytest.raises(TypeError, match="no value of type object"):
+        keeping._ENCODER.encode(object())
+
+
 def test_another_partitions_state_is_refused(frozen):
     with pytest.raises(ValueError, match="of NIFTY, not of BANKNIFTY"):
         thaw("BANKNIFTY", frozen)
