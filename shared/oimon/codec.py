@@ -156,22 +156,9 @@ def _closed_record(cls: Any) -> _Closed | None:
 _NUMBERS = msgspec.json.Decoder(list[float | None])
 
 
-_KNOWN: dict[bytes, npt.NDArray[np.float64]] = {}
-"""Columns by their text; shared by all messages that hold the same, so they are read-only."""
-
-
-def _array(text: bytes, column: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
-    """Return the column of a text; ``column`` is what reading it gives, where that is known already."""
-    known = _KNOWN.get(text)
-    if known is None:
-        if len(_KNOWN) >= plain.ROWS_KEPT:
-            _KNOWN.clear()
-        known = _KNOWN[text] = _read(text) if column is None else column
-    return known
-
-
-def _read(text: bytes) -> npt.NDArray[np.float64]:
-    """Return a column from its text, null become NaN."""
+@lru_cache(maxsize=plain.ROWS_KEPT)
+def _array(text: bytes) -> npt.NDArray[np.float64]:
+    """Return a column, null become NaN; shared by all messages that hold the same, so it is read-only."""
     column = np.array(_NUMBERS.decode(text), dtype=np.float64)
     column.flags.writeable = False
     return column
@@ -179,7 +166,7 @@ def _read(text: bytes) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=plain.ROWS_KEPT)
 def _told(column: orjson.Fragment) -> npt.NDArray[np.float64]:
-    return _array(orjson.dumps(column), plain.column_of(column))
+    return _array(orjson.dumps(column))
 
 
 def _column(_: object, told: Any) -> npt.NDArray[np.float64]:

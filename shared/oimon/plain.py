@@ -29,8 +29,6 @@ _BEFORE = (
 _SCALE = _POWERS[np.clip(DIGITS - _BEFORE, 0, 22)]
 _UNIT = _POWERS[np.clip(_BEFORE - DIGITS, 0, 22)]
 
-Column = npt.NDArray[np.float64]
-"""One column: shape (n,), NaN where unknown."""
 Columns = npt.NDArray[np.float64]
 """Columns of one length: shape (columns, n), NaN where unknown."""
 Way = Callable[[Any], Any]
@@ -82,81 +80,43 @@ def round9_array(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return rounded
 
 
-def whole_array(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return ``values`` of any shape rounded to whole numbers, NaN where not finite."""
-    rounded = np.rint(values)
-    rounded[~np.isfinite(values)] = np.nan
-    return rounded
+def floats_json(columns: Columns) -> list[bytes]:
+    """Return each column as JSON, floats of nine significant digits, null for NaN."""
+    return _rows(round9_array(columns) + 0.0)
 
 
-def _floats(rounded: Columns) -> list[bytes]:
-    """Return each column as JSON, null for NaN."""
-    text = orjson.dumps(rounded, option=orjson.OPT_SERIALIZE_NUMPY)
+def counts_json(columns: Columns) -> list[bytes]:
+    """Return each column of whole numbers as JSON, null for NaN."""
+    return [row.replace(b".0", b"") for row in _rows(np.rint(columns) + 0.0)]
+
+
+def _rows(columns: Columns) -> list[bytes]:
+    text = orjson.dumps(
+        columns, option=orjson.OPT_SERIALIZE_NUMPY
+    )  # NaN is null there; + 0.0 made −0 plain
     return [b"[" + row + b"]" for row in text[2:-2].split(b"],[")]
 
 
-def _counts(rounded: Columns) -> list[bytes]:
-    """Return each column of whole numbers as JSON, null for NaN."""
-    return [row.replace(b".0", b"") for row in _floats(rounded)]
-
-
 class _Remembered:
-    """Writes columns, and remembers what it wrote: most columns of a beat are those of the beat before.
+    """Writes columns, and remembers what it wrote: most columns of a beat are those of the beat before."""
 
-    A column that is the same array is not looked at again, for nobody changes what a message holds.
-    """
-
-    def __init__(
-        self, rounded: Callable[[Columns], Columns], write: Callable[[Columns], list[bytes]]
-    ) -> None:
-        self._rounded = rounded
+    def __init__(self, write: Callable[[Columns], list[bytes]]) -> None:
         self._write = write
         self._known: dict[bytes, orjson.Fragment] = {}
-        self.values: dict[orjson.Fragment, Column] = {}
-        """What reading each text gives."""
-        self._seen: dict[int, tuple[Column, orjson.Fragment]] = {}
-        """By id, which stays the array's own as long as the array is kept here."""
 
-    def __call__(self, columns: list[Column]) -> list[orjson.Fragment]:
-        if len(self._seen) > ROWS_KEPT:
-            self._seen.clear()
-        seen = self._seen
-        unseen = [column for column in columns if id(column) not in seen]
-        if unseen:
-            texts = self._texts(unseen)
-            seen.update(
-                (id(column), (column, text)) for column, text in zip(unseen, texts, strict=True)
-            )
-        return [seen[id(column)][1] for column in columns]
-
-    def _texts(self, columns: list[Column]) -> list[orjson.Fragment]:
+    def __call__(self, columns: list[npt.NDArray[np.float64]]) -> list[orjson.Fragment]:
         if len(self._known) > ROWS_KEPT:
             self._known.clear()
-            self.values.clear()
         known, keys = self._known, [column.tobytes() for column in columns]
         new = {key: column for key, column in zip(keys, columns, strict=True) if key not in known}
         for size in {len(key) for key in new}:
             alike = [key for key in new if len(key) == size]
-            rounded = self._rounded(np.array([new[key] for key in alike])) + 0.0  # no −0
-            rounded.flags.writeable = False
-            texts = [orjson.Fragment(text) for text in self._write(rounded)]
-            known.update(zip(alike, texts, strict=True))
-            self.values.update(zip(texts, rounded, strict=True))
+            texts = self._write(np.array([new[key] for key in alike]))
+            known.update(zip(alike, map(orjson.Fragment, texts), strict=True))
         return [known[key] for key in keys]
 
 
-_WRITERS = {
-    "float": _Remembered(round9_array, _floats),
-    "count": _Remembered(whole_array, _counts),
-}
-
-
-def column_of(text: orjson.Fragment) -> Column | None:
-    """Return what reading a column's text gives, read-only; None for one that was written long ago."""
-    found = (writer.values.get(text) for writer in _WRITERS.values())
-    return next((column for column in found if column is not None), None)
-
-
+_WRITERS = {"float": _Remembered(floats_json), "count": _Remembered(counts_json)}
 Sheets = dict[str, list[tuple[dict[str, Any], list[str]]]]
 """Of each kind of column, the records that have some and the columns' names."""
 

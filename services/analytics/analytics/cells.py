@@ -6,7 +6,7 @@ from types import MappingProxyType
 import numpy as np
 
 from analytics.history import Then
-from oimon.core.chain import FloatArray
+from oimon.core.chain import BoolArray, FloatArray
 from oimon.core.compare import SLACK, age_limit
 from oimon.core.mark import MAX_AGE_S, mark_price
 from oimon.core.oi import window_base
@@ -80,20 +80,18 @@ def ages(kept: FloatArray, now_us: int) -> FloatArray:
     return (now_us - kept[_SEEN]) * 1e-6
 
 
-def fresh_for_s(ages_s: FloatArray, cadence_s: float) -> float:
-    """Return for how many seconds ages change nothing: until the first passes a limit that anything here asks of it.
+def is_fresh(ages_s: FloatArray, cadence_s: float) -> BoolArray:
+    """Return which ages are within the limits that anything here asks of them, shape (4, instruments).
+
+    Between two beats of which it is the same, ages change nothing.
 
     Args:
         ages_s: of :func:`ages`.
         cadence_s: usual time between two prices of one instrument.
-
-    Returns:
-        Infinity where all are too old or unknown already.
     """
     price_s = age_limit(MAX_AGE_S, cadence_s) + SLACK
     limits = np.array([[price_s], [price_s], [OI_STALE_S], [OI_STALE_S + SLACK]])
-    left_s = limits - ages_s
-    return float(np.min(left_s, where=left_s >= 0, initial=np.inf))
+    return ages_s <= limits
 
 
 def marked(kept: FloatArray, tick: FloatArray, ages_s: FloatArray, cadence_s: float) -> FloatArray:

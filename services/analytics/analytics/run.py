@@ -6,7 +6,7 @@ from datetime import date
 from functools import lru_cache
 
 from analytics.book import ChainBook
-from analytics.cells import WINDOWS, Cell, ages, fill_changes, fresh_for_s, known, marked
+from analytics.cells import WINDOWS, Cell, ages, fill_changes, is_fresh, known, marked
 from analytics.history import RollingTicks
 from analytics.layout import ExpiryLayout
 from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow
@@ -18,7 +18,6 @@ from oimon.messages import Beat, Minute
 from oimon.terms import FeedState, MarketState, Segment
 
 MINUTES = 30
-ROUNDING_US = 1e-4  # more than ages err by, less than the slack of their limits
 HALT_S = 60.0  # without a tick of any symbol while the market should be open
 
 
@@ -30,14 +29,8 @@ class Standing:
     """
 
     made_from: tuple[object, ...]
-    made_us: int  # the beat
-    fresh_for_us: float  # as long as ages change nothing
     cells: FloatArray
     chains: dict[str, ChainCells] = field(default_factory=dict)
-
-    def stands_at(self, ts_us: int) -> bool:
-        """Say whether every age is on the same side of its limits as when this was made."""
-        return 0 <= ts_us - self.made_us <= self.fresh_for_us
 
 
 @dataclass(kw_only=True, eq=False)
@@ -63,21 +56,18 @@ def without_memories(run: Run) -> Run:
 def standing_now(run: Run, beat: Beat) -> Standing:
     """Return the whole matrix at a beat: that of the beat before, where nothing that it is made from has changed."""
     book, now_s, cadence_s = run.book, beat.ts_us / 1e6, run.book.session.cadence_s
-    made_from = (book.version, *run.history.anchors(now_s, WINDOWS.values()))
-    before = run.standing
-    if before is None or before.made_from != made_from or not before.stands_at(beat.ts_us):
-        ages_s = ages(book.cells(), beat.ts_us)
+    ages_s = ages(book.cells(), beat.ts_us)
+    made_from = (
+        book.version,
+        is_fresh(ages_s, cadence_s).tobytes(),
+        *run.history.anchors(now_s, WINDOWS.values()),
+    )
+    if run.standing is None or run.standing.made_from != made_from:
         cells = marked(book.cells(), book.layout.tick, ages_s, cadence_s)
         then = {window_s: run.history.at_window(now_s, window_s) for window_s in WINDOWS.values()}
         fill_changes(cells, then)
-        run.standing = Standing(
-            made_from=made_from,
-            made_us=beat.ts_us,
-            fresh_for_us=fresh_for_s(ages_s, cadence_s) * 1e6 - ROUNDING_US,
-            cells=cells,
-        )
-        return run.standing
-    return before
+        run.standing = Standing(made_from=made_from, cells=cells)
+    return run.standing
 
 
 def tracked(run: Run, ts_us: int) -> list[ExpiryLayout]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oimon.core.chain import CE, PE, FloatArray, IndexArray, without_gaps
+from oimon.core.chain import CE, PE, FloatArray, without_gaps
 from oimon.core.greeks import gammas
 from oimon.core.smile import Smile
 
@@ -42,11 +42,9 @@ def gex(
 
     Source: analytics specification, 9.4.
     """
-    places = (curve.status == 0).nonzero()[0]
-    if not len(places):
+    has_iv = (curve.status == 0).nonzero()[0]
+    if not len(has_iv):
         return None
-    # mostly all have one: then nothing is picked out
-    has_iv: slice | IndexArray = slice(None) if len(places) == len(strike) else places
     sigma, at = curve.iv[has_iv], strike[has_iv]
     held = without_gaps(oi[:, has_iv])
     discount = math.exp(-rate * years)

@@ -1,6 +1,5 @@
 """The smile of one expiry: one volatility a strike, and what is read off it."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -109,9 +108,10 @@ def _measured(
     """Return one expiry's smile with what is read off it; ``above`` is N(d1)."""
     iv, status = found.sigma[part], found.status[part]
     has_iv = (status == 0).nonzero()[0]
-    strikes, found_iv = quotes.strike[has_iv].tolist(), iv[has_iv].tolist()
-    points = list(zip(above[has_iv].tolist(), found_iv, strict=True))
-    at_money = _between(strikes, found_iv, quotes.forward) if points else None
+    points = list(zip(above[has_iv].tolist(), iv[has_iv].tolist(), strict=True))
+    at_money = None
+    if points:
+        at_money = float(np.interp(quotes.forward, quotes.strike[has_iv], iv[has_iv]))
     return Smile(
         iv=iv,
         status=status,
@@ -122,15 +122,6 @@ def _measured(
         call25=_at(points, 0.25),
         put25=_at(points, 0.75),
     )
-
-
-def _between(x: list[float], y: list[float], at: float) -> float:
-    """Return the value at a place by lines between points, ``x`` ascending; beyond the ends that of the end."""
-    above = bisect_right(x, at)
-    if above in (0, len(x)):
-        return y[min(above, len(x) - 1)]
-    slope = (y[above] - y[above - 1]) / (x[above] - x[above - 1])
-    return slope * (at - x[above - 1]) + y[above - 1]
 
 
 def _at(points: list[tuple[float, float]], target: float) -> float | None:
