@@ -5,9 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from oimon.bus import Entry
 from oimon.bus.log import NEVER, Retention
@@ -15,7 +13,7 @@ from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.clock import ManualClock
 from oimon.errors import ConfigError
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS
-from oimon.service import Recorded, Service, Step, calm_garbage, find, names, new_loop
+from oimon.service import Recorded, Step, calm_garbage, find, names, new_loop
 
 OUTPUTS = (ANALYSIS, ADVICE_RICH, ADVICE_MINIMAL)
 EPOCH_US = 1_000_000_000_000_000  # ids are counted from here: the store's clock stands still, ids still grow
@@ -29,16 +27,11 @@ def open_recording(path: Path) -> Recorded:
         InputError: it cannot be used.
         ConfigError: no installed service can open recordings.
     """
-    for service in _installed():
-        if service.replay is not None:
-            return service.replay(path)
+    for name in names():
+        opens = find(name).replay
+        if opens is not None:
+            return opens(path)
     raise ConfigError("no installed service opens recordings; install oimon-ingest")
-
-
-@cache
-def _installed() -> tuple[Service[Any], ...]:
-    """Return all installed services; to look for one takes as long as some beats, for all packages are gone through."""
-    return tuple(find(name) for name in names())
 
 
 async def play(
@@ -52,7 +45,7 @@ async def play(
         frames_at_a_time: hand over at most so many frames at a time; the answers are the same.
     """
     calm_garbage()
-    makers = [service.offline_role for service in _installed()]
+    makers = [find(name).offline_role for name in names()]
     roles = [
         replace(make(), keeping=None) for make in makers if make is not None
     ]  # nobody restores

@@ -9,7 +9,8 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points, version
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -146,7 +147,7 @@ class Service(Generic[C]):
 
 def names() -> Sequence[str]:
     """Return the names of the installed services, without loading them."""
-    return sorted(point.name for point in entry_points(group=GROUP))
+    return sorted(_points())
 
 
 def find(name: str) -> Service[Any]:
@@ -155,10 +156,17 @@ def find(name: str) -> Service[Any]:
     Raises:
         ConfigError: there is none of that name.
     """
-    for point in entry_points(group=GROUP, name=name):
-        service: Service[Any] = point.load()
-        return service
-    raise ConfigError(f"no service is called {name!r}; installed are {', '.join(names())}")
+    point = _points().get(name)
+    if point is None:
+        raise ConfigError(f"no service is called {name!r}; installed are {', '.join(names())}")
+    service: Service[Any] = point.load()
+    return service
+
+
+@cache
+def _points() -> Mapping[str, EntryPoint]:
+    """Return where each service is found; looked up once, since all installed packages are gone through for it."""
+    return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def run_services(wanted: Sequence[str], *, attached: bool = False) -> None:
