@@ -333,8 +333,11 @@ async def _set_up_sqlite(connection: Any) -> None:
     while True:
         try:
             await connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if asyncio.get_running_loop().time() > until_s:
+        except sqlite3.OperationalError as error:
+            is_busy = (
+                error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            )  # or an extended code of it
+            if not is_busy or asyncio.get_running_loop().time() > until_s:
                 raise
         else:
             return
