@@ -183,7 +183,7 @@ def _services(system: System) -> Table:
     """Return a row for each replica, and one for each service that has none."""
     shown = Table(title="Services", title_justify="left")
     for column in ("service", "replica", "state", "owns", "feed, model, database", "last error"):
-        shown.add_column(column)
+        shown.add_column(column, overflow="fold")
     for item in sorted(system.services, key=lambda s: (s["service"], s["replica"])):
         errors = [
             *item["problems"],
