@@ -1,6 +1,5 @@
 """Whose flow it is: build-up of every leg and of the future, verdicts, basis (pure)."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from analytics.abreast import Abreast, abreast
 from analytics.findings import Flow, Reference, Volatility
 from analytics.situation import Before, ChainNow, Classes, FutureNow, MarketNow
 from oimon.core.build_up import classes, future_bands, one_build_up, price_noise
-from oimon.core.chain import FloatArray, IntArray
+from oimon.core.chain import FloatArray, IndexArray, IntArray
 from oimon.core.forward import ForwardSource
 from oimon.core.net_build_up import ChainMarket, NetBuildUp, net_build_ups
 from oimon.core.oi import MIN_WINDOW_S, WINDOW_S
@@ -70,21 +69,36 @@ def _nets(
     market: MarketNow, positions: Sequence[Position], side: Abreast, codes: IntArray
 ) -> list[NetBuildUp | None]:
     """Return the net build-up of each chain, None while no leg's change is known or there is no forward."""
-    markets = [_chain_market(each, market) for each in positions]
-    found = net_build_ups(side.strike, codes, side.size, side.held, markets)
-    return [
-        net if flows and not math.isnan(told.forward) else None
-        for net, flows, told in zip(found, side.has_flow, markets, strict=True)
+    told = [
+        _told(each, market) if flows else None
+        for each, flows in zip(positions, side.has_flow, strict=True)
     ]
+    asked = [one for one in told if one is not None]
+    if not asked:
+        return [None] * len(told)
+    places: slice | IndexArray = slice(None)
+    if len(asked) < len(told):
+        is_asked = np.repeat(
+            [one is not None for one in told], [part.stop - part.start for part in side.parts]
+        )
+        places = is_asked.nonzero()[0]
+    found = iter(
+        net_build_ups(
+            side.strike[places], codes[:, places], side.size[:, places], side.held[:, places], asked
+        )
+    )
+    return [None if one is None else next(found) for one in told]
 
 
-def _chain_market(position: Position, market: MarketNow) -> ChainMarket:
-    """Return what the net build-up needs to know of a chain's market, its forward NaN where there is none."""
+def _told(position: Position, market: MarketNow) -> ChainMarket | None:
+    """Return what the net build-up needs to know of a chain's market, None without a forward."""
     reference, then = position.reference, market.level_then
-    level, forward = reference.level, reference.forward
+    if reference.forward is None:
+        return None
+    level = reference.level
     return ChainMarket(
         strikes=len(position.chain.strike),
-        forward=math.nan if forward is None else forward.price,
+        forward=reference.forward.price,
         level_change=None if level is None or then is None else level - then,
         em_w=position.volatility.em_window,
     )
