@@ -1,16 +1,17 @@
 import asyncio
 import threading
+from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
 
-from ingest.feed import TICKS_CACHE
+from ingest.feed import MAX_WAITING, TICKS_CACHE
 from ingest.pump import Pump
 from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
 from oimon.codec import MAX_TICKS
-from oimon.messages import TICKS, Beat, TickBatch
+from oimon.messages import TICKS, Beat, Session, TickBatch
 from tests.builders import make_frame, make_session, make_tokens
 from tests.eventually import eventually
 
@@ -25,20 +26,35 @@ async def bus():
 @pytest.fixture
 async def pump(bus):
     """A pump that runs."""
+    async with running(make_pump(bus)) as pump:
+        yield pump
+
+
+def make_pump(bus, *, beat_ms=100):
     TICKS_CACHE.start(SESSION)
-    pump = Pump(
-        bus,
-        SystemClock(),
-        SESSION,
-        make_tokens(["99926000", "40637"]),
-        flush_ms=5,
-        beat_ms=100,
-    )
-    running = asyncio.ensure_future(pump.run())
+    tokens = make_tokens(["99926000", "40637"])
+    return Pump(bus, SystemClock(), SESSION, tokens, flush_ms=5, beat_ms=beat_ms)
+
+
+@asynccontextmanager
+async def running(pump):
+    task = asyncio.ensure_future(pump.run())
     yield pump
-    running.cancel()
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await running
+        await task
+
+
+class HoldingBack:
+    """A bus that has a beat for the session, then none for so many calls; says what it was called with."""
+
+    def __init__(self, calls_without):
+        self.without = range(2, 2 + calls_without)
+        self.calls = []
+
+    async def publish(self, underlying, messages, pulse):
+        self.calls.append(([type(each) for each in messages], pulse.conflated))
+        return len(self.calls) not in self.without
 
 
 async def messages(bus):
@@ -108,3 +124,19 @@ async def test_a_beat_says_how_many_ticks_gave_way_to_newer_ones(bus, pump):
     conflated = await eventually(told)
     assert conflated + len(await sequences(bus)) == 20_000
     assert (await sequences(bus))[-1] == 19_999
+
+
+async def test_a_beat_that_was_held_back_is_asked_for_until_it_is_there():
+    held_back = 40  # calls: 160 ms at the pace of asking again, 10 s at that of a quiet feed
+    bus = HoldingBack(held_back)
+    pump = make_pump(bus, beat_ms=0)
+    for n in range(MAX_WAITING + 1):  # one more than may wait: the older ones of a token give way
+        pump.buffer.put(make_frame(sequence=n), n)
+
+    async with running(pump):
+        await eventually(lambda: len(bus.calls) >= held_back + 2, within_s=5.0)
+
+    assert bus.calls[0] == ([Session], 0)
+    assert bus.calls[1] == ([TickBatch], MAX_WAITING)
+    assert set(map(repr, bus.calls[2 : held_back + 2])) == {repr(([], MAX_WAITING))}
+    assert all(call == ([], 0) for call in bus.calls[held_back + 2 :])
