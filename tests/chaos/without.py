@@ -164,7 +164,7 @@ def _refusal() -> None:
         head = orjson.loads(line)
         return Snapshot(cursor=head["cursor"], n=head["n"], state=state)
 
-    _put("oimon.bus.seat", "unpack", believe)
+    _put("oimon.bus.restore", "unpack", believe)
 
 
 def _unknown_fields() -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from oimon.bus import seat
+from oimon.bus import restore
 from tests.simulation.removed import without
 from tests.simulation.world import ODDS, Findings, World
 
@@ -21,7 +21,7 @@ def lived(
 ) -> list[tuple[int, Findings]]:
     """Live through seeds, one after the other; return what was left of each."""
     logging.disable(logging.CRITICAL)
-    seat.SNAPSHOT_BEATS = SNAPSHOT_BEATS
+    restore.SNAPSHOT_BEATS = SNAPSHOT_BEATS
     with without(removed):
         return [(seed, World(seed, odds).run()) for seed in seeds]
 

@@ -5,16 +5,16 @@ Source: bus contract, sections 4, 8, 9 and 10.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from oimon import codec, metrics
+from oimon import metrics
 from oimon.bus import Entry, Held, Output, Role
+from oimon.bus.answers import UnusableEntry, drafted, handled
 from oimon.bus.log import LEASE_TTL_MS, NEVER, Draft, Grant, Log, Taken, stamp
 from oimon.bus.patience import BATCH, BLOCK_MS
-from oimon.bus.snapshot import Snapshot, pack, unpack
-from oimon.errors import LostOwnership, PoisonMessage
-from oimon.messages import Message
+from oimon.bus.restore import Restoring, Snapshots
+from oimon.errors import LostOwnership
 
 S = TypeVar("S")
 logger = logging.getLogger(__name__)
@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 MAX_LAG_S = 5.0
 MOVE_S = LEASE_TTL_MS / 3000
 """Entries without an answer move the cursor this often, and extend the lease by that."""
-SNAPSHOT_BEATS = 60
 MAX_TRIES = 3  # at an entry that may have killed its owner; then it is parked
 _MINE = (Taken.HELD, Taken.RENEWED)
 """Nobody else has had it since."""
@@ -43,7 +42,7 @@ class Seat(Generic[S]):
         self._is_leaving = False
         self._waiting: asyncio.Timeout | None = None
         self._careful_until: tuple[int, int] | None = None
-        self._answers = 0  # since the last snapshot
+        self._snapshots = Snapshots(role)
         self._has_answered = False
         self._lag = 0
         self._lag_s = 0.0
@@ -78,7 +77,7 @@ class Seat(Generic[S]):
                 await self._answer(entries)
             entries = await self._read()
         await self._catch_up()
-        await self._log.release(self._lease, self._last_snapshot())
+        await self._log.release(self._lease, self._snapshots.last(self._lease, self._state))
 
     def leave(self) -> None:
         """Finish the batch in hand and give back; whoever waits for entries waits no longer."""
@@ -131,91 +130,17 @@ class Seat(Generic[S]):
             epoch = metrics.OWNER_EPOCH.labels(role.name, self._partition)
             epoch.set(int(grant.lease.epoch))
 
-    # --- restoring -------------------------------------------------------------------------------------------------
-
     async def _restore(self, first: Entry | None) -> None:
         """Bring the state to where the cursor stands; ``first`` is the first unread entry, if there is one."""
-        role = self._role
-        if self._lease.cursor == NEVER:
-            return
-        last = await self._log.newest(role.writes, self._partition)
-        if first is not None and role.begins is not None and _begins(role.begins, first, last):
-            return
-        if role.resume is None:
-            await self._replay()
-        elif last is not None:
-            answered = await self._log.entry(role.reads, self._partition, last.id)
-            self._state = role.resume(self._partition, last, answered)
+        restoring = Restoring(self._log, self._role, self._lease, self._state)
+        await restoring.run(first, self._goes_on)
+        self._state = restoring.state
+        self._last_error = restoring.refused or self._last_error
 
-    async def _replay(self) -> None:
-        """Work the input up to the cursor again, output off, from the newest snapshot on."""
-        role, cursor = self._role, stamp(self._lease.cursor)
-        parked = {each.entry.id for each in await self._log.parked(role.name, self._partition)}
-        after = await self._thaw()
-        while not self._is_leaving and stamp(after) < cursor:
-            entries = await self._log.read(role.reads, self._partition, after, BATCH, 0)
-            for entry in entries:
-                if stamp(entry.id) > cursor:
-                    return
-                if entry.id not in parked:
-                    self._work_again(entry)
-                after = entry.id
-            if not entries:
-                return
-            await self._renew()  # a long restore must keep its lease
-            await asyncio.sleep(0)  # and the loop turning
-
-    def _work_again(self, entry: Entry) -> None:
-        try:
-            if self._role.replay is not None:
-                self._state = self._role.replay(self._state, entry)
-            else:
-                self._state, _ = self._role.handle(self._state, entry)
-        except PoisonMessage as error:  # parked long ago, and taken off that list since
-            logger.warning("entry passed over", extra={"entry": entry.key, "error": str(error)})
-
-    async def _thaw(self) -> str:
-        """Set the state from the newest snapshot, if there is one that fits; return the cursor it stands at."""
-        role = self._role
-        data = (
-            None if role.keeping is None else await self._log.snapshot(role.name, self._partition)
-        )
-        if role.keeping is None or data is None:
-            return NEVER
-        try:
-            kept = unpack(role.keeping.schema, data, at_most=self._lease.cursor)
-            self._state = role.keeping.thaw(self._partition, kept.state)
-        except ValueError as error:
-            metrics.SNAPSHOTS.labels("refused").inc()
-            self._last_error = (
-                f"a snapshot of {role.name} of {self._partition} was not used: {error}"
-            )
-            logger.warning("snapshot not used", extra={"role": role.name, "error": str(error)})
-            return NEVER
-        metrics.SNAPSHOTS.labels("used").inc()
-        return kept.cursor
-
-    def _due_snapshot(self, last: Entry, answers: int) -> bytes | None:
-        """Return the state after ``last`` when another minute of beats has been answered, where the role keeps any."""
-        self._answers += answers
-        return self._snapshot(last.id, last.n) if self._answers >= SNAPSHOT_BEATS else None
-
-    def _last_snapshot(self) -> bytes | None:
-        """Return the state at the cursor, when the newest snapshot is not of just that."""
-        lease = self._lease
-        return (
-            self._snapshot(lease.cursor, lease.in_n)
-            if self._is_restored and self._answers
-            else None
-        )
-
-    def _snapshot(self, cursor: str, n: int) -> bytes | None:
-        if self._role.keeping is None:
-            return None
-        self._answers = 0
-        state = self._role.keeping.freeze(self._state)
-        metrics.SNAPSHOTS.labels("written").inc()
-        return pack(self._role.keeping.schema, Snapshot(cursor=cursor, n=n, state=state))
+    async def _goes_on(self) -> bool:
+        """Keep the lease while a long restore runs, unless it need not go on."""
+        await self._renew()
+        return not self._is_leaving
 
     # --- answering -------------------------------------------------------------------------------------------------
 
@@ -235,7 +160,7 @@ class Seat(Generic[S]):
                 await self._consult(role.consults, entry)
             try:
                 outputs = self._handle(entry)
-            except _Unusable as problem:
+            except UnusableEntry as problem:
                 if done is not None:
                     await self._move(done, drafts)
                 drafts, done = [], None
@@ -248,42 +173,18 @@ class Seat(Generic[S]):
         await self._measure_lag(last, full=len(entries) == BATCH)
 
     def _handle(self, entry: Entry) -> Sequence[Output]:
-        """Hand an entry to the role; one that is undecodable never reaches it.
+        """Hand an entry to the role.
 
         Raises:
-            _Unusable: it cannot be decoded, or the role failed on it.
+            UnusableEntry: it cannot be decoded, or the role failed on it.
         """
-        try:
-            entry.message  # noqa: B018 - decoded here
-        except PoisonMessage as error:
-            raise _Unusable("undecodable", str(error)) from error
-        try:
-            self._state, outputs = self._role.handle(self._state, entry)
-        except MemoryError:
-            raise  # the process', not the entry's: another goes on
-        except Exception as error:  # a bug that one entry brings out must not stop the others
-            raise _Unusable("failed", f"{type(error).__name__}: {error}") from error
+        self._state, outputs = handled(self._role, self._state, entry)
         return outputs
 
     def _drafts(self, entry: Entry, outputs: Sequence[Output]) -> list[Draft]:
-        """Return the outputs encoded; one that is too large for an entry is left out, and told."""
-        drafts = []
-        for output in outputs:
-            try:
-                data, message = self._encoded(output.message)
-            except ValueError as error:
-                metrics.PARKED.labels("oversized").inc()
-                self._last_error = f"no answer to {entry.key}: {error}"
-                logger.exception("answer left out", extra={"entry": entry.key})
-            else:
-                kind = codec.kind_of(output.message)
-                drafts.append(Draft(output.id or entry.id, kind, data, message))
+        drafts, problem = drafted(entry, outputs, is_in_process=self._log.is_in_process)
+        self._last_error = problem or self._last_error
         return drafts
-
-    def _encoded(self, message: Message) -> tuple[bytes, Message | None]:
-        if self._log.is_in_process:
-            return codec.encode_and_decode(message)
-        return codec.encode(message), None
 
     async def _consult(self, stream: str, entry: Entry) -> None:
         newest = await self._log.newest(stream, self._partition, entry.id)
@@ -292,7 +193,7 @@ class Seat(Generic[S]):
         self._consulted = newest.id
         try:
             self._handle(newest)
-        except _Unusable as problem:  # it is not of the input: whoever reads it there parks it
+        except UnusableEntry as problem:  # it is not of the input: whoever reads it there parks it
             self._last_error = f"{newest.key} was passed over: {problem}"
             logger.warning("consulted entry passed over", extra={"entry": newest.key})
 
@@ -319,7 +220,7 @@ class Seat(Generic[S]):
 
     async def _commit(self, last: Entry, drafts: Sequence[Draft]) -> None:
         role = self._role
-        snapshot = self._due_snapshot(last, len(drafts))
+        snapshot = self._snapshots.due(last.id, last.n, self._state, len(drafts))
         with metrics.COMMIT_SECONDS.time():
             self._lease, refused = await self._log.commit(
                 self._lease, role.reads, role.writes, last, drafts, snapshot
@@ -345,10 +246,12 @@ class Seat(Generic[S]):
         tries = await self._log.attempt(self._lease, entry.id)
         if tries < MAX_TRIES:
             return False
-        await self._park(entry, _Unusable("kills", "whoever worked it died, twice in a row"), tries)
+        await self._park(
+            entry, UnusableEntry("kills", "whoever worked it died, twice in a row"), tries
+        )
         return True
 
-    async def _park(self, entry: Entry, problem: "_Unusable", tries: int = 1) -> None:
+    async def _park(self, entry: Entry, problem: UnusableEntry, tries: int = 1) -> None:
         """Set an entry aside and go on after it.
 
         Raises:
@@ -437,21 +340,3 @@ class Seat(Generic[S]):
 
 class StateDropped(LostOwnership):
     """The state cannot be trusted and is made anew; the partition is still owned here."""
-
-
-class _Unusable(Exception):  # noqa: N818 - carried from handling to parking within this module
-    """An entry cannot be used."""
-
-    def __init__(self, kind: str, why: str) -> None:
-        super().__init__(why)
-        self.kind = kind
-
-
-def _begins(
-    begins: Callable[[Entry, Entry | None], bool], first: Entry, last: Entry | None
-) -> bool:
-    """Ask the role; what cannot be decoded begins nothing."""
-    try:
-        return begins(first, last)
-    except PoisonMessage:
-        return False

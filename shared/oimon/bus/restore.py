@@ -1,0 +1,137 @@
+"""A state brought to where a partition's cursor stands, and kept now and then so that this is short.
+
+Source: bus contract, section 8.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from oimon import metrics
+from oimon.bus import Entry, Role
+from oimon.bus.log import NEVER, Lease, Log, stamp
+from oimon.bus.patience import BATCH
+from oimon.bus.snapshot import Snapshot, pack, unpack
+from oimon.errors import PoisonMessage
+
+S = TypeVar("S")
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_BEATS = 60
+
+
+class Restoring(Generic[S]):
+    """A partition's state on its way to where the cursor stands."""
+
+    def __init__(self, log: Log, role: Role[S], lease: Lease, state: S) -> None:
+        """Begin with the state that the role starts with."""
+        self.state = state
+        self.refused: str | None = None
+        """Why a snapshot was not used, if so."""
+        self._log = log
+        self._role = role
+        self._lease = lease
+
+    async def run(self, first: Entry | None, goes_on: Callable[[], Awaitable[bool]]) -> None:
+        """Bring the state to the cursor.
+
+        Args:
+            first: the first unread entry, if there is one.
+            goes_on: called between batches; it keeps the lease and says whether there should be more.
+
+        Raises:
+            LostOwnership: another has the partition now.
+            BusDown: the log is away.
+        """
+        role, partition = self._role, self._lease.partition
+        if self._lease.cursor == NEVER:
+            return
+        last = await self._log.newest(role.writes, partition)
+        if first is not None and role.begins is not None and _begins(role.begins, first, last):
+            return
+        if role.resume is None:
+            await self._replay(goes_on)
+        elif last is not None:
+            answered = await self._log.entry(role.reads, partition, last.id)
+            self.state = role.resume(partition, last, answered)
+
+    async def _replay(self, goes_on: Callable[[], Awaitable[bool]]) -> None:
+        """Work the input up to the cursor again, output off, from the newest snapshot on."""
+        role, partition, cursor = self._role, self._lease.partition, stamp(self._lease.cursor)
+        parked = {each.entry.id for each in await self._log.parked(role.name, partition)}
+        after = await self._thaw()
+        while stamp(after) < cursor:
+            entries = await self._log.read(role.reads, partition, after, BATCH, 0)
+            for entry in entries:
+                if stamp(entry.id) > cursor:
+                    return
+                if entry.id not in parked:
+                    self._work_again(entry)
+                after = entry.id
+            if not entries or not await goes_on():
+                return
+            await asyncio.sleep(0)  # others of this loop have their turn
+
+    def _work_again(self, entry: Entry) -> None:
+        try:
+            if self._role.replay is not None:
+                self.state = self._role.replay(self.state, entry)
+            else:
+                self.state, _ = self._role.handle(self.state, entry)
+        except PoisonMessage as error:  # parked long ago, and taken off that list since
+            logger.warning("entry passed over", extra={"entry": entry.key, "error": str(error)})
+
+    async def _thaw(self) -> str:
+        """Set the state from the newest snapshot, if there is one that fits; return the cursor it stands at."""
+        role, lease = self._role, self._lease
+        data = (
+            None if role.keeping is None else await self._log.snapshot(role.name, lease.partition)
+        )
+        if role.keeping is None or data is None:
+            return NEVER
+        try:
+            kept = unpack(role.keeping.schema, data, at_most=lease.cursor)
+            self.state = role.keeping.thaw(lease.partition, kept.state)
+        except ValueError as error:
+            metrics.SNAPSHOTS.labels("refused").inc()
+            self.refused = f"a snapshot of {role.name} of {lease.partition} was not used: {error}"
+            logger.warning("snapshot not used", extra={"role": role.name, "error": str(error)})
+            return NEVER
+        metrics.SNAPSHOTS.labels("used").inc()
+        return kept.cursor
+
+
+def _begins(
+    begins: Callable[[Entry, Entry | None], bool], first: Entry, last: Entry | None
+) -> bool:
+    """Ask the role; what cannot be decoded begins nothing."""
+    try:
+        return begins(first, last)
+    except PoisonMessage:
+        return False
+
+
+class Snapshots(Generic[S]):
+    """When the state of one partition is kept: after each minute of beats, and when it is given back."""
+
+    def __init__(self, role: Role[S]) -> None:
+        self._keeping = role.keeping
+        self._answers = 0  # since the last one
+
+    def due(self, cursor: str, n: int, state: S, answers: int) -> bytes | None:
+        """Return the state after ``answers`` more when another minute of beats has been answered."""
+        self._answers += answers
+        return self._packed(cursor, n, state) if self._answers >= SNAPSHOT_BEATS else None
+
+    def last(self, lease: Lease, state: S) -> bytes | None:
+        """Return the state at the cursor, when the newest snapshot is not of just that."""
+        return self._packed(lease.cursor, lease.in_n, state) if self._answers else None
+
+    def _packed(self, cursor: str, n: int, state: S) -> bytes | None:
+        if self._keeping is None:
+            return None
+        self._answers = 0
+        metrics.SNAPSHOTS.labels("written").inc()
+        kept = Snapshot(cursor=cursor, n=n, state=self._keeping.freeze(state))
+        return pack(self._keeping.schema, kept)
