@@ -14,6 +14,7 @@ import redis as redis_py
 from oimon import embedded
 from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.bus.redis import RedisBus
+from tests.integration.hand import Hand
 from tests.integration.servers import cluster, free_port, redis_binary, server, valkey_binary
 
 
@@ -123,3 +124,16 @@ async def replicas(request):
     yield made
     await made.close()
     await asyncio.sleep(0)
+
+
+@pytest.fixture
+def hand(replicas):
+    """Do to the log what time and misfortune do."""
+    with contextlib.closing(Hand(replicas.behind)) as made:
+        yield made
+
+
+@pytest.fixture
+def new_log(replicas):
+    """Give one more replica's log; the name of the replica is ``log._me``."""
+    return lambda **options: replicas(**options)._log

@@ -1,4 +1,4 @@
-"""What the scripts leave in Redis, key by key, and what they leave alone; what they promise is asked in ``test_log``."""
+"""What the scripts leave in Redis, key by key, and what they leave alone; what they promise is asked in ``bus``."""
 
 import contextlib
 from collections.abc import Mapping
