@@ -39,19 +39,28 @@ async def parked(log: Log, names: Sequence[str], underlyings: Sequence[str]) -> 
 
 
 async def find(log: Log, name: str, underlying: str, entry_id: str) -> Parked:
-    """Return the entry of that id that the role or group has set aside.
+    """Return the entry that the role or group has set aside.
+
+    Args:
+        log: where it was set aside.
+        name: the role or group.
+        underlying: the entry's partition.
+        entry_id: its id, or its whole key, since an answer bears the id of what it answers.
 
     Raises:
-        ConfigError: it has set none such aside.
+        ConfigError: it has set none such aside, or more than one.
         BusDown: the log cannot be reached.
     """
-    found = await log.parked(name, underlying)
-    for each in found:
-        if each.entry.id == entry_id:
-            return each
-    there = ", ".join(each.entry.id for each in found[:5]) or "nothing"
+    there = await log.parked(name, underlying)
+    found = [each for each in there if entry_id in (each.entry.id, each.entry.key)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        keys = ", ".join(each.entry.key for each in found)
+        raise ConfigError(f"{name} has set several entries {entry_id} aside: name one of {keys}")
+    ids = ", ".join(each.entry.id for each in there[:5]) or "nothing"
     raise ConfigError(
-        f"{name} has set no entry {entry_id!r} of {underlying} aside; there is {there}. `oi dead list` shows all"
+        f"{name} has set no entry {entry_id!r} of {underlying} aside; there is {ids}. `oi dead list` shows all"
     )
 
 

@@ -144,7 +144,7 @@ def dead_list(
 def dead_show(
     underlying: Underlying,
     role: Setter,
-    entry_id: Annotated[str, typer.Argument(metavar="ID", help="of the entry")],
+    entry_id: Annotated[str, typer.Argument(metavar="ID", help="of the entry, or its whole key")],
 ) -> None:
     """Show an entry that was set aside: what it says and why it could not be used.
 
@@ -160,7 +160,8 @@ def dead_replay(
     underlying: Underlying,
     role: Setter,
     entry_id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="of the entry, unless --all")
+        str | None,
+        typer.Argument(metavar="ID", help="of the entry, or its whole key; not with --all"),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="all that it has set aside")] = False,
 ) -> None:

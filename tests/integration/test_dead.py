@@ -100,6 +100,21 @@ def test_ticks_are_shown_by_their_number(day):
     assert "ticks of table" in told("show", "NIFTY", "analytics", entry_id.decode())[1]
 
 
+def test_of_an_entry_and_its_answer_which_bear_one_id_the_one_that_is_named_is_shown(day):
+    entry_id, fields = newest(day, ANALYSES)
+    for stream in (TICKS, ANALYSES):
+        set_aside(day, stream, entry_id, fields, "db")
+
+    keys = [
+        f"{stream.replace('{', '').replace('}', '')}/{entry_id}" for stream in (TICKS, ANALYSES)
+    ]
+    refusal = refused("show", "NIFTY", "db", entry_id)
+    code, words = told("show", "NIFTY", "db", keys[1])
+
+    assert all(key in refusal for key in keys)
+    assert (code, keys[1] in words) == (0, True)
+
+
 def test_an_entry_that_a_sink_could_not_use_is_handed_to_it_again(day, redis_url):
     entry_id, fields = newest(day, ANALYSES)
     set_aside(day, ANALYSES, entry_id, fields, "db")
