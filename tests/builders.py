@@ -167,3 +167,11 @@ def make_session(**fields: Any) -> Session:
         "table": table_hash(columns),
     }
     return Session(**given | fields)
+
+
+def make_status(service: str, **fields: Any) -> dict[str, Any]:
+    """Return what a replica that is ready says of itself."""
+    return {
+        "service": service, "replica": f"{service}-1", "state": "ready", "problems": [], "partitions": [],
+        "last_error": None, "at_us": 0, **fields,
+    }  # fmt: skip

@@ -140,7 +140,7 @@ def status(
         sys.stdout.buffer.write(orjson.dumps(found.plain()) + b"\n")
     else:
         out.print(statuses.tables(found))
-    raise typer.Exit(0 if found.is_ready else 1)
+    raise typer.Exit(0 if found.system.is_ready else 1)
 
 
 @app.command()

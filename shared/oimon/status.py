@@ -1,9 +1,8 @@
 """How every service is and how old what they know, read from the bus: what ``oi status`` prints."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Group
 from rich.table import Table
@@ -14,7 +13,7 @@ from oimon.bus.redis import RedisBus
 from oimon.clock import Clock
 from oimon.errors import BusDown, ConfigError, PoisonMessage
 from oimon.messages import ANALYSIS, ChainAnalysis, QuoteBoard
-from oimon.terms import SERVICES
+from oimon.system import System
 
 SHOWN = 12
 """Partitions of one replica that a person is shown; machines are given all."""
@@ -34,50 +33,24 @@ class Ages:
 
 
 @dataclass(frozen=True, kw_only=True)
-class System:
+class Status:
     """What the bus knows of the whole."""
 
-    services: Sequence[Mapping[str, Any]]
+    system: System
     ages: Sequence[Ages]
-    contested: Sequence[str] = ()
-    """Which partitions more than one replica says that it owns, in plain words."""
-
-    @property
-    def staying(self) -> list[Mapping[str, Any]]:
-        """The statuses of those that are not being stopped."""
-        return [item for item in self.services if item["state"] != "stopping"]
-
-    @property
-    def missing(self) -> list[str]:
-        """Services without a live replica; one that is being stopped is none."""
-        return [name for name in SERVICES if name not in {s["service"] for s in self.staying}]
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether every service is there and ready, and nothing is owned twice."""
-        are_ready = all(item["state"] == "ready" for item in self.staying)
-        return are_ready and not self.missing and not self.contested
 
     def plain(self) -> dict[str, Any]:
         """Return the same for machines."""
         return {
-            "ready": self.is_ready,
-            "missing": self.missing,
-            "contested": list(self.contested),
+            "ready": self.system.is_ready,
+            "missing": self.system.missing,
+            "contested": self.system.contested,
             "ages": [asdict(ages) for ages in self.ages],
-            "services": list(self.services),
+            "services": list(self.system.services),
         }
 
 
-class _Claim(NamedTuple):
-    """A replica says that it owns a partition."""
-
-    epoch: int
-    replica: str
-    said_ms: int
-
-
-async def read(url: str, clock: Clock) -> System:
+async def read(url: str, clock: Clock) -> Status:
     """Return what the bus knows of the whole.
 
     Raises:
@@ -89,64 +62,13 @@ async def read(url: str, clock: Clock) -> System:
             _ages(underlying, await bus.latest(ANALYSIS, underlying), clock)
             for underlying in await bus.partitions()
         ]
-        services = await bus.statuses()
-        return System(services=services, ages=found, contested=contested(services))
+        return Status(system=System(services=await bus.statuses()), ages=found)
     except BusDown as error:
         raise ConfigError(
             f"{error}. Start everything with `oi up`, or set REDIS_URL to where it runs"
         ) from error
     finally:
         await bus.close()
-
-
-def not_ready(services: Sequence[Mapping[str, Any]], wanted: Mapping[str, int]) -> list[str]:
-    """Return, in plain words, what is not ready of the services that should run.
-
-    Args:
-        services: the statuses of the replicas; one that is being stopped counts neither way.
-        wanted: how many replicas of each service should run.
-    """
-    found = []
-    for name, count in wanted.items():
-        mine = [s for s in System(services=services, ages=()).staying if s["service"] == name]
-        if len(mine) < count:
-            of_all = "" if count == 1 else f" ({len(mine)} of {count} replicas have)"
-            found.append(f"{name} has not answered{of_all}")
-        found += [
-            f"{s['replica']}: {'; '.join(s['problems'])}" for s in mine if s["state"] != "ready"
-        ]
-    return found
-
-
-def contested(services: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return, in plain words, which partitions more than one replica says that it owns.
-
-    An epoch is the instant, in ms, at which it was granted. What a replica said before somebody else was granted a newer one
-    contradicts nothing: it has handed over since, or died.
-
-    Args:
-        services: the statuses of the replicas.
-    """
-    claims = defaultdict(list)
-    for item in services:
-        for held in item["partitions"]:
-            claim = _Claim(held["epoch"], item["replica"], item["at_us"] // 1000)
-            claims[held["role"], held["partition"]].append(claim)
-    found = []
-    for (role, partition), claimed in sorted(claims.items()):
-        newest = max(claimed)
-        still = sorted(each for each in claimed if each is newest or each.said_ms > newest.epoch)
-        if len(still) > 1:
-            found.append(_dispute(role, partition, still))
-    return found
-
-
-def _dispute(role: str, partition: str, claims: Sequence[_Claim]) -> str:
-    names = " and ".join(f"{each.replica} (epoch {each.epoch})" for each in claims)
-    return (
-        f"{role} of {partition} is claimed by {names}: the log takes only the writes of {claims[-1].replica}; "
-        f"should this stay for more than some seconds, restart {claims[0].replica}"
-    )
 
 
 def _ages(underlying: str, entry: Entry | None, clock: Clock) -> Ages:
@@ -173,10 +95,10 @@ def _ages(underlying: str, entry: Entry | None, clock: Clock) -> Ages:
     return Ages(underlying=underlying, analysis_s=analysis_s)
 
 
-def tables(system: System) -> Group:
+def tables(status: Status) -> Group:
     """Return the same for people."""
-    disputes = [Text(words, style="bold red") for words in system.contested]
-    return Group(_services(system), *disputes, _underlyings(system.ages))
+    disputes = [Text(words, style="bold red") for words in status.system.contested]
+    return Group(_services(status.system), *disputes, _underlyings(status.ages))
 
 
 def _services(system: System) -> Table:

@@ -19,8 +19,8 @@ from oimon.errors import BusDown, ConfigError
 from oimon.http import bound_socket
 from oimon.replicas import names_of
 from oimon.service import find, names
-from oimon.status import not_ready
 from oimon.supervisor import Child, Supervisor
+from oimon.system import System
 from oimon.terms import Segment
 
 REDIS_PORT = 6390
@@ -282,7 +282,7 @@ async def _wait_ready(
     try:
         while time.monotonic() < until:
             with contextlib.suppress(BusDown):
-                missing = not_ready(await bus.statuses(), wanted)
+                missing = System(services=await bus.statuses()).waits_for(wanted)
                 if not missing:
                     return
             await asyncio.sleep(0.3)

@@ -21,6 +21,7 @@ from oimon.bus.redis import RedisBus, RedisLog
 from oimon.errors import ConfigError
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, TICKS, Gap
 from oimon.terms import SERVICES, FeedState, MarketState
+from tests.builders import make_status
 from tests.documents import ROOT
 from tests.eventually import eventually
 from tests.integration.conftest import free_port
@@ -165,7 +166,7 @@ async def publish(log: RedisLog, partition: str) -> None:
     for second in range(1, 6):
         pulse = replace(PULSE, event_us=second * 1_000_000)
         assert await log.publish(grant.lease, TICKS, second, [gap], pulse)
-    await log.put_status("ingest", "i", a_status("ingest"))
+    await log.put_status("ingest", "i", make_status("ingest"))
     await log.release(grant.lease)
     await log.release(lead.lease)
     await log.members("ingest", leave=True)
@@ -190,7 +191,7 @@ async def work(log: RedisLog, role: str, partition: str) -> None:
             lease, _ = await log.commit(lease, reads, writes, entry, [draft], b"state")
     assert await log.snapshot(role, partition) == b"state"
     assert await log.newest(writes, partition) is not None
-    await log.put_status(role, "o", a_status(role))
+    await log.put_status(role, "o", make_status(role))
     await log.release(lease, b"last state")
     await log.members(role, leave=True)
 
@@ -204,11 +205,7 @@ async def take(log: RedisLog, partition: str) -> None:
     await log.group_claim("db", TO_DATABASE, partition, 10)
     await log.group_park("db", entries[0], "test")
     await log.group_done("db", entries[1:])
-    await log.put_status("notifier", "n", a_status("notifier"))
-
-
-def a_status(service: str) -> dict:
-    return {"service": service, "replica": "x", "state": "ready", "problems": [], "partitions": []}
+    await log.put_status("notifier", "n", make_status("notifier"))
 
 
 async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(
@@ -223,7 +220,7 @@ async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(
     await take(log_of("notifier"), "TEST")
     screen, people = log_of("dashboard"), log_of("admin")
 
-    await screen.put_status("dashboard", "d", a_status("dashboard"))
+    await screen.put_status("dashboard", "d", make_status("dashboard"))
     (parked,) = await people.parked("db", "TEST")
     again = await people.redeliver("db", parked.entry)
     await people.unpark(parked)

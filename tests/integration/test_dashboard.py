@@ -13,6 +13,7 @@ from oimon.errors import BusDown
 from oimon.messages import ADVICE_MINIMAL, ANALYSIS
 from oimon.service import Running
 from oimon.terms import SERVICES
+from tests.builders import make_status
 from tests.eventually import eventually
 from tests.unit.notifier.samples import (
     PULSE,
@@ -86,7 +87,7 @@ async def test_both_coaches_are_answered(client):
 
 async def test_the_whole_systems_state_is_read_from_the_bus(client, bus):
     for name in SERVICES:
-        await bus.put_status(name, f"{name}-1", {"service": name, "state": "ready"})
+        await bus.put_status(name, f"{name}-1", make_status(name))
 
     answer = (await client.get("/status")).json()
 

@@ -12,16 +12,10 @@ from oimon.bus.redis import RedisBus
 from oimon.clock import ManualClock
 from oimon.messages import ANALYSIS, TICKS
 from oimon.terms import SERVICES, FeedState, MarketState
+from tests.builders import make_status
 from tests.eventually import eventually
-from tests.integration.test_bus import running
+from tests.summing import running
 from tests.unit.notifier.samples import make_analysis
-
-
-def a_status(service: str, **fields) -> dict:
-    return {
-        "service": service, "replica": f"{service}-1", "state": "ready", "problems": [], "partitions": [],
-        "last_error": None, "at_us": 0, **fields,
-    }  # fmt: skip
 
 
 def text_of(system) -> str:
@@ -35,20 +29,22 @@ async def test_all_services_ready_is_ready_and_a_missing_one_is_named(redis_url)
         client.flushall()
     bus = RedisBus(redis_url, "test")
     for name in list(SERVICES)[:-1]:
-        await bus.put_status(name, f"{name}-1", a_status(name))
+        await bus.put_status(name, f"{name}-1", make_status(name))
 
     one_missing = await status.read(redis_url, ManualClock())
-    await bus.put_status("dashboard", "dashboard-1", a_status("dashboard"))
+    await bus.put_status("dashboard", "dashboard-1", make_status("dashboard"))
     all_there = await status.read(redis_url, ManualClock())
     await bus.put_status(
-        "ingest", "ingest-1", a_status("ingest", state="not ready", problems=["the feed is silent"])
+        "ingest",
+        "ingest-1",
+        make_status("ingest", state="not ready", problems=["the feed is silent"]),
     )
     one_not_ready = await status.read(redis_url, ManualClock())
     await bus.close()
 
-    assert (one_missing.is_ready, one_missing.missing) == (False, ["dashboard"])
-    assert all_there.is_ready
-    assert not one_not_ready.is_ready
+    assert one_missing.system.troubles == ["not running: dashboard"]
+    assert all_there.system.is_ready
+    assert one_not_ready.system.troubles == ["ingest-1: the feed is silent"]
     assert "not running" in text_of(one_missing)
     assert "the feed is silent" in text_of(one_not_ready)
 

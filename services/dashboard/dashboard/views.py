@@ -11,7 +11,8 @@ import orjson
 
 from oimon.bus import Entry
 from oimon.errors import OimonError
-from oimon.terms import SERVICES, FeedState, MarketState
+from oimon.system import System
+from oimon.terms import FeedState, MarketState
 
 STALE_MS = 5_000
 """An analysis written longer ago than this is stale, whatever it says."""
@@ -133,16 +134,10 @@ def system(
         newest: the newest analysis of each declared underlying.
         now_us: the present instant.
     """
-    missing = [name for name in SERVICES if name not in {s.get("service") for s in statuses}]
-    waiting = [
-        f"{s.get('service')}: {'; '.join(s.get('problems') or [str(s.get('state'))])}"
-        for s in statuses
-        if s.get("state") != "ready"
-    ]
+    found = System(services=statuses)
     underlyings = {name: _underlying(entry, now_us) for name, entry in newest.items()}
     troubles = [
-        *([f"not running: {', '.join(missing)}"] if missing else []),
-        *waiting,
+        *found.troubles,
         *(
             f"{name}: {trouble}"
             for name, about in underlyings.items()
@@ -153,7 +148,7 @@ def system(
         "state": "degraded" if troubles else "ready",
         "says": "; ".join(troubles) or _in_words(underlyings),
         "at_us": now_us,
-        "missing": missing,
+        "missing": found.missing,
         "off": _off(statuses),
         "underlyings": underlyings,
         "services": list(statuses),

@@ -3,6 +3,7 @@ import pytest
 from dashboard import views
 from dashboard.views import NotThereError
 from oimon.terms import SERVICES, FeedState, MarketState
+from tests.builders import make_status
 from tests.unit.notifier.samples import (
     NOW_US,
     make_advice,
@@ -12,12 +13,7 @@ from tests.unit.notifier.samples import (
     make_rich_advice,
 )
 
-
-def status(service, **given):
-    return {"service": service, "state": "ready", "problems": [], **given}
-
-
-ALL = [status(name) for name in SERVICES]
+ALL = [make_status(name) for name in SERVICES]
 
 
 def analysed(**given):
@@ -126,9 +122,9 @@ def test_a_system_of_which_every_service_is_ready_is_ready():
 
 def test_missing_and_unready_services_and_bad_feeds_are_named():
     statuses = [
-        status(name) for name in SERVICES if name not in ("notifier", "coach-rich", "ingest")
+        make_status(name) for name in SERVICES if name not in ("notifier", "coach-rich", "ingest")
     ]
-    statuses.append(status("ingest", state="not ready", problems=["login failed"]))
+    statuses.append(make_status("ingest", state="not ready", problems=["login failed"]))
     newest = {
         "NIFTY": analysed(feed=FeedState.DOWN),
         "SENSEX": analysed(is_stale=True),
@@ -139,15 +135,32 @@ def test_missing_and_unready_services_and_bad_feeds_are_named():
 
     assert answer["state"] == "degraded"
     assert answer["says"] == (
-        "not running: coach-rich, notifier; ingest: login failed; NIFTY: feed down; SENSEX: stale"
+        "not running: coach-rich, notifier; ingest-1: login failed; NIFTY: feed down; SENSEX: stale"
     )
     assert answer["underlyings"]["BANKNIFTY"]["says"] == "no analysis yet"
 
 
+def test_who_is_being_stopped_troubles_nobody_and_what_is_owned_twice_does():
+    leaving = make_status(
+        "analytics", replica="analytics-2", state="stopping", problems=["it stops"]
+    )
+    held = {"role": "analytics", "partition": "NIFTY", "epoch": 5_000}
+    owners = [
+        make_status("ingest", replica=name, partitions=[held], at_us=9_000_000) for name in "ab"
+    ]
+
+    with_a_successor = views.system([*ALL, leaving], {}, NOW_US)
+    owned_twice = views.system([*ALL, *owners], {}, NOW_US)
+
+    assert with_a_successor["state"] == "ready"
+    assert owned_twice["state"] == "degraded"
+    assert owned_twice["says"].startswith("analytics of NIFTY is claimed by a (epoch 5000) and b")
+
+
 def test_what_a_service_says_is_off_is_listed_with_its_reason():
     statuses = [
-        status("notifier", telegram={"off": "TELEGRAM_BOT_TOKEN is not set"}),
-        status("coach-rich", model={"off": None, "calls": 3}),
+        make_status("notifier", telegram={"off": "TELEGRAM_BOT_TOKEN is not set"}),
+        make_status("coach-rich", model={"off": None, "calls": 3}),
     ]
 
     answer = views.system(statuses, {"SILVERMIC": make_entry(make_board())}, NOW_US)
