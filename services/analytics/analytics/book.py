@@ -16,6 +16,7 @@ from oimon.messages import Session, TickBatch, TickFlag
 
 PAISE = 100.0  # in a rupee; divided by, so that 14235 becomes 142.35 and not its neighbour
 MOST = 10**12  # quantity of open interest or volume; a thousand times the largest ever seen
+MOST_WAITING = 16_384  # ticks, 1 MB
 _PRICES = ("ltp", "bid", "ask")
 _QUANTITIES = ("volume", "oi")
 _DAY = (
@@ -51,9 +52,14 @@ class ChainBook:
         self.version = 0
         """Grows with everything that may have changed a cell or a place."""
         self.dropped: Counter[str] = Counter()
-        """Ticks that changed nothing: ``old`` (repeated or out of order) and ``absurd`` (beyond any sane value)."""
+        """Ticks that changed nothing, of those that were looked at for somebody: ``old`` (repeated or out of order) and
+        ``absurd`` (beyond any sane value)."""
         self._cells = _static(session)
         self._delivered = np.zeros(self._cells.shape[1], np.bool_)
+        self._waiting: list[
+            TickBatch
+        ] = []  # until somebody asks: many small batches cost one large one
+        self._ticks_waiting = 0
 
     @classmethod
     def of(cls, state: BookState) -> Self:
@@ -72,6 +78,7 @@ class ChainBook:
 
     def state(self) -> BookState:
         """Return all that was taken in, to be read only, and until the next batch."""
+        self._settle()
         return BookState(
             session=self.session,
             version=self.version,
@@ -82,14 +89,16 @@ class ChainBook:
 
     def copy(self) -> FloatArray:
         """Return all cells kept, shape (KEPT, instruments + 1); nothing is known of the last column."""
-        return self._cells.copy()
+        return self.cells().copy()
 
     def cells(self) -> FloatArray:
         """Return what :meth:`copy` returns, but to be read only, and until the next batch."""
+        self._settle()
         return self._cells
 
     def delivered(self) -> BoolArray:
         """Return which instruments the feed has delivered in this run, shape (instruments + 1,): to be read only."""
+        self._settle()
         return self._delivered
 
     def adopt(self, session: Session) -> int:
@@ -106,6 +115,7 @@ class ChainBook:
                 f"found {len(tokens)} others in table {session.table}"
             )
         if len(tokens) > known:
+            self._settle()
             cells = _static(session)
             cells[:, :known] = self._cells[:, :known]
             self._cells, self.layout = cells, layout_of(session.instruments)
@@ -125,32 +135,49 @@ class ChainBook:
             )
         if not len(batch.records):
             return
-        rows = batch.records["row"].astype(np.intp)
-        if rows.max() >= len(self.session.instruments.token):
+        row = batch.records["row"].max()
+        if row >= len(self.session.instruments.token):
             raise PoisonMessage(
-                f"tick of row {rows.max()}, but the session has {len(self.session.instruments.token)}"
+                f"tick of row {row}, but the session has {len(self.session.instruments.token)}"
             )
         self.version += 1
-        day = _day_records(batch)
+        self._waiting.append(batch)
+        self._ticks_waiting += len(batch.records)
+        if self._ticks_waiting >= MOST_WAITING:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Bring the cells to where the batches stand."""
+        if not self._waiting:
+            return
+        batches, self._waiting, self._ticks_waiting = self._waiting, [], 0
+        ticks = np.concatenate([batch.records for batch in batches])
+        received = np.repeat(
+            [batch.received_us for batch in batches], [len(batch.records) for batch in batches]
+        ) + ticks["received_after_us"].astype(np.float64)
+        day = np.concatenate([_day_records(batch) for batch in batches])
+        is_sane = _is_sane(ticks)
+        if not is_sane.all():
+            self.dropped["absurd"] += int((~is_sane).sum())
+            ticks, received, day = ticks[is_sane], received[is_sane], day[is_sane]
+        rows = ticks["row"].astype(np.intp)
         for part in _rounds(rows):
-            self._apply(batch.records[part], rows[part], batch.received_us, day[part])
+            self._apply(ticks[part], rows[part], received[part], day[part])
 
     def _apply(
-        self, ticks: npt.NDArray[np.void], rows: Rows, received_us: int, day: FloatArray
+        self, ticks: npt.NDArray[np.void], rows: Rows, received: FloatArray, day: FloatArray
     ) -> None:
-        """Take in ticks of different instruments; ``day`` holds their day records in rupees, shape (n, 4)."""
+        """Take in sane ticks of different instruments; ``day`` holds their day records in rupees, shape (n, 4)."""
         cells = self._cells
         exchange, seq = ticks["exchange_us"].astype(np.float64), ticks["seq"].astype(np.float64)
-        last, is_first = cells[Cell.EXCHANGE_US, rows], np.isnan(cells[Cell.EXCHANGE_US, rows])
-        is_new = is_first | (exchange > last)
+        last = cells[Cell.EXCHANGE_US, rows]
+        is_new = np.isnan(last) | (exchange > last)
         is_new |= (exchange == last) & (seq > cells[Cell.SEQ, rows])
-        is_sane = _is_sane(ticks)
-        self.dropped["absurd"] += int((~is_sane).sum())
-        self.dropped["old"] += int((is_sane & ~is_new).sum())
-        kept = (is_new & is_sane).nonzero()[0]
-        ticks, rows, day = ticks[kept], rows[kept], day[kept]
-        received = received_us + ticks["received_after_us"].astype(np.float64)
-        cells[Cell.EXCHANGE_US, rows], cells[Cell.SEQ, rows] = exchange[kept], seq[kept]
+        if not is_new.all():
+            self.dropped["old"] += int((~is_new).sum())
+            ticks, rows, received, day = ticks[is_new], rows[is_new], received[is_new], day[is_new]
+            exchange, seq = exchange[is_new], seq[is_new]
+        cells[Cell.EXCHANGE_US, rows], cells[Cell.SEQ, rows] = exchange, seq
         cells[Cell.RECEIVED_US, rows] = received
         flags = ticks["flags"]
         self._delivered[rows] = True
@@ -160,8 +187,9 @@ class ChainBook:
         cells[Cell.VOLUME, rows[has]] = ticks["volume"][has]
         self._interest(ticks["oi"], rows, flags & TickFlag.OI > 0, received)
         has = flags & TickFlag.DAY > 0
-        for i, (cell, _) in enumerate(_DAY):
-            cells[cell, rows[has]] = day[has, i]
+        if has.any():
+            for i, (cell, _) in enumerate(_DAY):
+                cells[cell, rows[has]] = day[has, i]
 
     def _trade(self, ticks: npt.NDArray[np.void], rows: Rows, has: BoolArray) -> None:
         has = has & (ticks["ltp"] > 0)  # a contract that never traded has a last price of 0
@@ -209,6 +237,8 @@ def _static(session: Session) -> FloatArray:
 
 def _rounds(rows: Rows) -> Iterator[Rows | slice]:
     """Yield the places of each instrument's first tick, then of each one's second, and so on."""
+    if not len(rows):
+        return
     if np.bincount(rows).max() == 1:
         yield slice(None)
         return

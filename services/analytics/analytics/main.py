@@ -39,7 +39,7 @@ def _measured(desk: Desk, entry: Entry) -> tuple[Desk, Sequence[Output]]:
         answer = outputs[0].message
         if isinstance(answer, ChainAnalysis) and answer.tick_age_ms is not None:
             metrics.TICK_AGE.labels("analytics").observe(answer.tick_age_ms / 1e3)
-    elif book is not None:
+    if book is not None:
         for why, count in book.dropped.items():
             metrics.TICKS_DROPPED.labels(why).inc(count - before.get(why, 0))
     return desk, outputs

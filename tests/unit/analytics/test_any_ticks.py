@@ -5,6 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics.book import ChainBook
 from oimon import codec
 from oimon.messages import TickFlag
 from tests.unit.analytics.days import (
@@ -53,6 +54,26 @@ def test_any_ticks_are_answered(batches, step_s):
     assert plain["ts_us"] == at_us + 1_000_000
     assert 0 <= plain["confidence_factor"] <= 1
     assert len(plain["verdicts"]) == len(plain["chain"]["strike"])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.lists(tick, min_size=1, max_size=8), min_size=1, max_size=12))
+def test_looking_at_a_book_between_batches_changes_nothing(batches):
+    looked_at, left_alone = ChainBook(SESSION), ChainBook(SESSION)
+
+    for i, ticks in enumerate(batches):
+        at_us = START_US + i * 1_000
+        made = [
+            make_ticks(SESSION, fields["rows"], at_us, **_without_rows(fields)) for fields in ticks
+        ]
+        for book in (looked_at, left_alone):
+            book.apply(make_batch(SESSION, np.concatenate(made), at_us))
+        looked_at.cells()
+
+    ours, theirs = looked_at.state(), left_alone.state()
+    assert ours.cells.tobytes() == theirs.cells.tobytes()
+    assert ours.delivered.tobytes() == theirs.delivered.tobytes()
+    assert (ours.version, ours.dropped) == (theirs.version, theirs.dropped)
 
 
 def _without_rows(fields):

@@ -180,7 +180,7 @@ def test_a_negative_value_rejects_its_tick(field):
     tape.put(make_batch(session, bad, at(5)))
 
     assert np.array_equal(tape.desk.run.book.copy(), before, equal_nan=True)
-    assert tape.desk.run.book.dropped == {"old": 0, "absurd": 1}
+    assert tape.desk.run.book.dropped == {"absurd": 1}
 
 
 def test_a_batch_of_another_table_or_an_unknown_row_is_poison():
