@@ -1,7 +1,6 @@
 """The chain as it stands: ticks go in, a copy comes out. The only mutable state of market data here."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -160,19 +159,17 @@ class ChainBook:
         if not is_sane.all():
             self.dropped["absurd"] += int((~is_sane).sum())
             ticks, received, day = ticks[is_sane], received[is_sane], day[is_sane]
-        rows = ticks["row"].astype(np.intp)
-        for part in _rounds(rows):
-            self._apply(ticks[part], rows[part], received[part], day[part])
+        order = ticks["row"].argsort(kind="stable")
+        self._take_in(ticks[order], received[order], day[order])
 
-    def _apply(
-        self, ticks: npt.NDArray[np.void], rows: Rows, received: FloatArray, day: FloatArray
-    ) -> None:
-        """Take in sane ticks of different instruments; ``day`` holds their day records in rupees, shape (n, 4)."""
-        cells = self._cells
+    def _take_in(self, ticks: npt.NDArray[np.void], received: FloatArray, day: FloatArray) -> None:
+        """Take in sane ticks by instrument, each one's in their order; ``day`` holds their day records in rupees, shape (n, 4).
+
+        Where an instrument has several, the last assignment of a cell stays.
+        """
+        cells, rows = self._cells, ticks["row"].astype(np.intp)
         exchange, seq = ticks["exchange_us"].astype(np.float64), ticks["seq"].astype(np.float64)
-        last = cells[Cell.EXCHANGE_US, rows]
-        is_new = np.isnan(last) | (exchange > last)
-        is_new |= (exchange == last) & (seq > cells[Cell.SEQ, rows])
+        is_new = _is_new(rows, exchange, seq, cells[Cell.EXCHANGE_US, rows], cells[Cell.SEQ, rows])
         if not is_new.all():
             self.dropped["old"] += int((~is_new).sum())
             ticks, rows, received, day = ticks[is_new], rows[is_new], received[is_new], day[is_new]
@@ -213,12 +210,13 @@ class ChainBook:
     ) -> None:
         """Keep open interest, when it was last told, and when it last changed; a change is an event of its own."""
         cells, at, now, seen = self._cells, rows[has], oi[has].astype(np.float64), received[has]
-        before = cells[Cell.OI, at]
+        is_first = _is_first(at)
+        before = _before(is_first, cells[Cell.OI, at], now)
         moved = (before != now) & ~np.isnan(before)  # the first value seen is no change
         cells[Cell.OI_CHANGED_US, at[moved]] = seen[moved]
         cells[Cell.OI, at] = now
         cells[Cell.OI_SEEN_US, at] = seen
-        opened = np.isnan(cells[Cell.OI_OPEN, at])
+        opened = is_first & np.isnan(cells[Cell.OI_OPEN, at])
         cells[Cell.OI_OPEN, at[opened]] = now[opened]
 
 
@@ -235,19 +233,47 @@ def _static(session: Session) -> FloatArray:
     return cells
 
 
-def _rounds(rows: Rows) -> Iterator[Rows | slice]:
-    """Yield the places of each instrument's first tick, then of each one's second, and so on."""
-    if not len(rows):
-        return
-    if np.bincount(rows).max() == 1:
-        yield slice(None)
-        return
-    order = rows.argsort(kind="stable")
-    grouped = rows[order]
-    starts = np.concatenate(([0], (grouped[1:] != grouped[:-1]).nonzero()[0] + 1))
-    turn = np.arange(len(rows)) - np.repeat(starts, np.diff([*starts, len(rows)]))
-    for k in range(int(turn.max()) + 1):
-        yield order[turn == k]
+def _is_first(rows: Rows) -> BoolArray:
+    """Return which ticks are their instrument's first, where each one's stand together."""
+    is_first = np.ones(len(rows), np.bool_)
+    is_first[1:] = rows[1:] != rows[:-1]
+    return is_first
+
+
+def _before(is_first: BoolArray, known: FloatArray, told: FloatArray) -> FloatArray:
+    """Return what stood before each tick: what its instrument's tick before it told, or for the first what is known."""
+    before: FloatArray = known.copy()
+    before[1:] = np.where(is_first[1:], known[1:], told[:-1])
+    return before
+
+
+def _is_new(
+    rows: Rows, exchange: FloatArray, seq: FloatArray, last: FloatArray, last_seq: FloatArray
+) -> BoolArray:
+    """Return which ticks are newer than all of their instrument before them, by the exchange's time, then by number.
+
+    Args:
+        rows: instrument of each tick, each one's together, shape (n,).
+        exchange: when it was sent, shape (n,).
+        seq: its number, shape (n,).
+        last: when the newest tick that the instrument has was sent, NaN where there is none, shape (n,).
+        last_seq: that one's number, shape (n,).
+    """
+    is_first = _is_first(rows)
+    before, before_seq = _before(is_first, last, exchange), _before(is_first, last_seq, seq)
+    is_new: BoolArray = (
+        np.isnan(before) | (exchange > before) | ((exchange == before) & (seq > before_seq))
+    )
+    if is_new.all():
+        return is_new
+    newest = (-np.inf, -np.inf)  # what follows an old tick is compared with the one before that
+    told = zip(is_first, exchange, seq, last, last_seq, strict=True)
+    for i, (first, at, number, known, known_number) in enumerate(told):
+        if first:
+            newest = (-np.inf, -np.inf) if np.isnan(known) else (known, known_number)
+        is_new[i] = (at, number) > newest
+        newest = max(newest, (at, number))
+    return is_new
 
 
 def _is_sane(ticks: npt.NDArray[np.void]) -> BoolArray:
