@@ -58,7 +58,7 @@ class Monitor:
 
     def __init__(self, folder: Path, cwd: Path, *arguments: str) -> None:
         self.folder = folder
-        self.output = folder.parent / "up.out"
+        self.output = folder.parent / f"up-{time.monotonic_ns()}.out"
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "oimon.cli", "up", *arguments],

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 import urllib.request
@@ -15,7 +16,7 @@ import redis
 
 from oimon import offline
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS
-from tests.e2e.conftest import DAY, log_of, processes_of
+from tests.e2e.conftest import DAY, Monitor, clean_environment, log_of, processes_of
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -36,7 +37,7 @@ def without_run(data: bytes) -> bytes:
 
 
 def test_a_minute_of_it_leaves_every_message_a_row_and_nothing_running(monitor):
-    up = monitor("--for", "25", "--speed", "60")
+    up = monitor("--for", "15", "--speed", "60")
 
     assert up.wait(60) == 0, up.said()
 
@@ -78,12 +79,50 @@ def _assert_same_as_offline(analyses: list[bytes]) -> None:
     assert [without_run(a) for a in analyses] == [without_run(e) for e in expected]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_everything_within_ten_seconds(monitor, number):
+def test_a_second_one_does_not_start_and_ctrl_c_stops_the_first_within_ten_seconds(monitor):
     up = monitor("--no-table", "--speed", "60")
-    dashboard = up.run_file()["dashboard"]
-    _wait_for_analysis(dashboard)
+    _wait_for_analysis(up.run_file()["dashboard"])
 
+    second = monitor("--no-table")
+
+    assert second.wait(30) == 2
+    assert "OI Monitor already runs in" in second.said()
+    assert up.process.poll() is None
+    _assert_stops(up, signal.SIGINT)
+
+
+def test_replicas_share_the_work_and_are_all_stopped(monitor):
+    up = monitor("--no-table", "--speed", "60", "--replicas", "analytics=2,coach-minimal=2")
+    _wait_for_analysis(up.run_file()["dashboard"])
+
+    until = time.monotonic() + 30
+    while not (told := _status(up))["ready"] and time.monotonic() < until:
+        time.sleep(0.2)
+
+    assert told["ready"], told
+    for service in ("analytics", "coach-minimal"):
+        mine = [each for each in told["services"] if each["service"] == service]
+        owned = [held for each in mine for held in each["partitions"]]
+        assert [each["state"] for each in mine] == ["ready", "ready"]
+        assert [(held["role"], held["partition"]) for held in owned] == [(service, "NIFTY")]
+        assert owned[0]["epoch"] > 0
+        assert owned[0]["lag"] >= 0
+    _assert_stops(up, signal.SIGTERM)
+
+
+def _status(up: Monitor) -> dict:
+    """Return what ``oi status`` says from another terminal."""
+    told = subprocess.run(
+        [sys.executable, "-m", "oimon.cli", "status", "--json"],
+        env=clean_environment(up.folder),
+        cwd=up.folder.parent,
+        capture_output=True,
+        check=False,
+    )
+    return json.loads(told.stdout)
+
+
+def _assert_stops(up: Monitor, number: int) -> None:
     start = time.monotonic()
     up.process.send_signal(number)
     code = up.wait(15)
@@ -104,20 +143,7 @@ def _wait_for_analysis(dashboard: str) -> dict:
     raise AssertionError("no analysis within 60 s")
 
 
-def test_a_killed_supervisor_leaves_nothing_running(monitor):
-    up = monitor("--no-table", "--speed", "60")
-    _wait_for_analysis(up.run_file()["dashboard"])
-
-    up.process.kill()
-    up.wait()
-
-    until = time.monotonic() + 20
-    while processes_of(up.folder) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert processes_of(up.folder) == []
-
-
-def test_a_killed_service_is_started_again_and_goes_on(monitor):
+def test_a_killed_service_is_started_again_and_none_outlives_a_killed_supervisor(monitor):
     up = monitor("--no-table", "--speed", "60")
     dashboard = up.run_file()["dashboard"]
     before = _wait_for_analysis(dashboard)["ts_us"]
@@ -137,6 +163,17 @@ def test_a_killed_service_is_started_again_and_goes_on(monitor):
     else:
         raise AssertionError(up.said())
     assert "analytics ended with code -9, starting it again" in up.said()
+    _assert_leaves_nothing_running_when_killed(up)
+
+
+def _assert_leaves_nothing_running_when_killed(up: Monitor) -> None:
+    up.process.kill()
+    up.wait()
+
+    until = time.monotonic() + 20
+    while processes_of(up.folder) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert processes_of(up.folder) == []
 
 
 def _runs(pid: int, name: str) -> bool:
@@ -145,14 +182,3 @@ def _runs(pid: int, name: str) -> bool:
             return file.read().split(b"\0")[-4:-1][:2] == [b"run", name.encode()]
     except OSError:
         return False
-
-
-def test_a_second_one_in_the_same_folder_says_so_and_does_not_start(monitor):
-    first = monitor("--no-table")
-    first.run_file()
-
-    second = monitor("--no-table")
-
-    assert second.wait(30) == 2
-    assert "OI Monitor already runs in" in second.said()
-    assert first.process.poll() is None
