@@ -54,7 +54,7 @@ mend() { # mend DIR
 }
 
 serve() {
-  acl=/tmp/users.acl
+  acl=${TMPDIR:-/tmp}/users.acl
   (umask 077 && users >"$acl")
   if [ "$(id -u)" = 0 ]; then chown redis "$acl"; fi
   mend "$(pwd)/appendonlydir"

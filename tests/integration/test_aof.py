@@ -1,5 +1,6 @@
 """A crash in the middle of writing a script's effects: nothing that was written after it is lost, at any later restart."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.eventually import eventually
 from tests.integration.conftest import free_port
 
 SCRIPT = ROOT / "deploy" / "redis" / "redis.sh"
+ACL = SCRIPT.with_name("users.acl")
 LIST = "file"
 """A word of manifests, and the name of a group of ours: Redis' tool must not take a file that has it for a manifest."""
 HALF_A_SCRIPT = 40  # bytes: less than the last of its three commands and EXEC
@@ -77,11 +79,12 @@ def server(tmp_path):
 
 
 def mend(folder: Path) -> subprocess.CompletedProcess:
+    return run_script("mend", folder / "appendonlydir")
+
+
+def run_script(*words: str | Path, **options) -> subprocess.CompletedProcess:
     return subprocess.run(
-        ["sh", SCRIPT, "mend", folder / "appendonlydir"],
-        capture_output=True,
-        text=True,
-        check=False,
+        ["sh", SCRIPT, *words], capture_output=True, text=True, check=False, **options
     )
 
 
@@ -137,3 +140,33 @@ async def test_what_is_cut_off_is_kept_for_people(server, tmp_path):
     assert str(kept) in said.stdout
     assert kept.read_bytes() == damaged
     assert found == [b"old"]
+
+
+async def test_what_the_container_runs_mends_before_it_serves(server, tmp_path):
+    client = await server.start()
+    client.rpush(LIST, "old")
+    await server.has_written(b"old")
+    server.kill()
+    whole = server.file.read_bytes()
+    server.file.write_bytes(whole + b"*3\r\n$5\r\nRPUSH\r\n$4\r\nli\0\0garbage\r\n")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, does in (
+        ("docker-entrypoint.sh", f'cp "{server.file}" found; echo "$@"'),
+        ("chown", ""),
+    ):
+        program = programs / name
+        program.write_text(f"#!/bin/sh\n{does}\n")
+        program.chmod(0o700)
+    users = [
+        words[1] for line in ACL.read_text().splitlines() if (words := line.split())[:1] == ["user"]
+    ]
+    passwords = {f"REDIS_{user.upper().replace('-', '_')}_PASSWORD": "secret" for user in users}
+    paths = {"PATH": f"{programs}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+
+    served = run_script("serve", cwd=tmp_path, env=passwords | paths)
+
+    assert served.returncode == 0, served.stderr
+    assert (tmp_path / "found").read_bytes() == whole
+    assert f"redis-server --aclfile {tmp_path / 'users.acl'} --appendonly yes" in served.stdout
+    assert "secret" not in (tmp_path / "users.acl").read_text()
