@@ -48,7 +48,8 @@ class Consumer:
     """Sees analyses as they come; it does not look into them."""
 
     def __init__(self, url: str, partitions: Sequence[str]) -> None:
-        self._client = Redis.from_url(url, protocol=2)
+        # Without a time-out: with one, on Python 3.11, the client can lose the cancellation that ends watching.
+        self._client = Redis.from_url(url, protocol=2, socket_timeout=None)
         self._names = {key(ANALYSIS, name).encode(): name for name in partitions}
         self._after: dict[Any, Any] = dict.fromkeys(self._names, "0-0")
         self.seen: dict[str, list[tuple[bytes, int]]] = {name: [] for name in partitions}
