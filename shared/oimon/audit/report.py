@@ -13,17 +13,8 @@ from oimon.audit.judging import Findings, Wrong
 NAMED = 5
 """Places of a difference that a person is shown; machines are given ``LISTED``."""
 LISTED = 100
-_HEADINGS = {
-    Wrong.MISSING: "missing",
-    Wrong.PASSED_OVER: "passed\nover",
-    Wrong.DUPLICATE: "twice",
-    Wrong.OUT_OF_ORDER: "out of\norder",
-    Wrong.HOLE: "holes",
-    Wrong.UNEQUAL: "unequal",
-    Wrong.STRAY: "stray",
-    Wrong.NO_ROW: "no\nrow",
-    Wrong.NO_ENTRY: "no\nentry",
-}
+ABREAST = 6
+"""Underlyings side by side, so that a terminal of 80 columns has room."""
 _MEANS = {
     Wrong.MISSING: "beats without an analysis",
     Wrong.PASSED_OVER: "beats without an analysis, or entries without a row, because they were set aside",
@@ -70,28 +61,30 @@ def _count(found: Findings, what: Wrong) -> int | None:
 
 
 def tables(found: Sequence[Findings]) -> Group:
-    """Return all of it for people: a row an underlying, and below in words what is wrong and what else matters."""
-    shown = Table(title="Audit", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    shown.add_column("underlying")
-    for heading in (
-        "beats", "analyses", *_HEADINGS.values(), "advice", "set\naside", "longest\nsilence",
-    ):  # fmt: skip
-        shown.add_column(heading, justify="right", overflow="fold")
-    for each in found:
-        silence = "--" if each.silence_ms is None else f"{each.silence_ms / 1e3:.3f} s"
-        shown.add_row(
-            each.underlying,
-            str(each.beats),
-            str(each.analyses),
-            *(_cell(_count(each, what)) for what in _HEADINGS),
-            str(sum(each.advice.values())),
-            str(sum(each.parked.values())),
-            silence,
-        )
+    """Return all of it for people: a column an underlying, and below in words what is wrong and what else matters."""
+    shown = [_table(found[start : start + ABREAST]) for start in range(0, len(found), ABREAST)]
     words = [Text(sentence) for each in found for sentence in _sentences(each)]
     is_clean = not any(each.differences for each in found)
     verdict = Text("Clean" if is_clean else "Not clean", style="green" if is_clean else "bold red")
-    return Group(shown, *words, verdict)
+    return Group(*shown, *words, verdict)
+
+
+def _table(found: Sequence[Findings]) -> Table:
+    shown = Table(title="Audit", title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in ("", *(each.underlying for each in found)):
+        shown.add_column(heading, justify="right" if heading else "left")
+    shown.add_row("beats", *(str(each.beats) for each in found))
+    shown.add_row("analyses", *(str(each.analyses) for each in found))
+    for what in Wrong:
+        shown.add_row(what.value, *(_cell(_count(each, what)) for each in found))
+    shown.add_row("advice", *(str(sum(each.advice.values())) for each in found))
+    shown.add_row("set aside", *(str(sum(each.parked.values())) for each in found))
+    shown.add_row("longest silence", *(_seconds(each.silence_ms) for each in found))
+    return shown
+
+
+def _seconds(ms: int | None) -> str:
+    return "--" if ms is None else f"{ms / 1e3:.3f} s"
 
 
 def _cell(count: int | None) -> Text:
