@@ -10,16 +10,21 @@ from tests.integration.hand import shorten
 from tests.summing import SUMS, at_least, everything, gap, pulse, running, summing
 
 
+async def answer_and_stop(bus, feeder, batches, role=SUMS) -> None:
+    """Own until each batch, one a second, has been answered; then give back."""
+    async with running(bus.own(role)) as owner:
+        for second, batch in enumerate(batches, 1):
+            await feeder.publish("NIFTY", batch, pulse(second))
+        await eventually(lambda: at_least(bus, len(batches)))
+        await bus.stop()
+        await owner
+
+
 async def test_a_successor_goes_on_where_the_owner_stopped(replicas):
     bus, successor = replicas(), replicas()
     await bus.declare(["NIFTY"])
-
-    async with running(bus.own(SUMS)) as first:
-        await bus.publish("NIFTY", [gap(1)], pulse(1))
-        await eventually(lambda: at_least(bus, 1))
-        await bus.stop()
-        await first
     feeder = replicas()
+    await answer_and_stop(bus, feeder, [[gap(1)]])
     await feeder.publish("NIFTY", [gap(2)], pulse(2))
     async with running(successor.own(SUMS)):
         outputs = await eventually(lambda: at_least(successor, 2))
@@ -30,11 +35,7 @@ async def test_a_successor_goes_on_where_the_owner_stopped(replicas):
 async def test_nothing_is_restored_for_an_entry_that_begins_anew(replicas):
     bus, successor, feeder = replicas(), replicas(), replicas()
     await bus.declare(["NIFTY"])
-    async with running(bus.own(SUMS)) as first:
-        await feeder.publish("NIFTY", [gap(7)], pulse(1))
-        await eventually(lambda: at_least(bus, 1))
-        await bus.stop()
-        await first
+    await answer_and_stop(bus, feeder, [[gap(7)]])
     await feeder.publish("NIFTY", [gap(1)], pulse(2))
     asked = []
 
@@ -52,12 +53,7 @@ async def test_nothing_is_restored_for_an_entry_that_begins_anew(replicas):
 async def test_a_long_restore_keeps_its_lease_and_ends_when_told(replicas, monkeypatch):
     bus, successor, other, feeder = replicas(), replicas(), replicas(), replicas()
     await bus.declare(["NIFTY"])
-    async with running(bus.own(SUMS)) as first:
-        for second in range(1, 61):
-            await feeder.publish("NIFTY", [gap(1)] * 15, pulse(second))
-        await eventually(lambda: at_least(bus, 60))
-        await bus.stop()
-        await first
+    await answer_and_stop(bus, feeder, [[gap(1)] * 15] * 60)
     await feeder.publish("NIFTY", [], pulse(61))
     worked = []
 
@@ -87,11 +83,7 @@ async def test_a_role_that_resumes_is_given_its_last_word(replicas):
 
     role = replace(SUMS, resume=resume)
     await bus.declare(["NIFTY"])
-    async with running(bus.own(role)) as first:
-        await feeder.publish("NIFTY", [gap(7)], pulse(1))
-        await eventually(lambda: at_least(bus, 1))
-        await bus.stop()
-        await first
+    await answer_and_stop(bus, feeder, [[gap(7)]], role)
     await feeder.publish("NIFTY", [gap(1)], pulse(2))
 
     async with running(successor.own(role)):
