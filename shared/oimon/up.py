@@ -185,7 +185,7 @@ async def _redis(supervisor: Supervisor, settings: Settings, say: Callable[[str]
     with bound_socket("127.0.0.1", REDIS_PORT) as listener:
         port = listener.getsockname()[1]
     folder = settings.data_dir / "valkey"
-    argv = ["-m", "oimon.embedded", str(folder), str(port)]
+    argv = ["-P", "-m", "oimon.embedded", str(folder), str(port)]
     log = settings.data_dir / "logs" / "embedded.out"
     child = Child(name="valkey", argv=argv, stage=3, grace_s=2.0, output=log, announces=True)
     announced = json.loads(await supervisor.start(child))
@@ -237,7 +237,7 @@ def _service(name: str, child: str, settings: Settings, environment: Mapping[str
     stage, grace_s = _STOP.get(name, (1, 2.0))
     return Child(
         name=child,
-        argv=["-m", "oimon.cli", "run", name, "--attached"],
+        argv=["-P", "-m", "oimon.cli", "run", name, "--attached"],
         stage=stage,
         grace_s=grace_s,
         environment=environment,
@@ -248,7 +248,7 @@ def _service(name: str, child: str, settings: Settings, environment: Mapping[str
 def _table(redis_url: str) -> Child:
     return Child(
         name="table",
-        argv=["-m", "oimon.cli", "watch"],
+        argv=["-P", "-m", "oimon.cli", "watch"],
         stage=0,
         grace_s=1.5,
         environment={"REDIS_URL": redis_url},

@@ -61,7 +61,7 @@ class Monitor:
         self.output = folder.parent / f"up-{time.monotonic_ns()}.out"
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "oimon.cli", "up", *arguments],
+                [sys.executable, "-P", "-m", "oimon.cli", "up", *arguments],
                 env=clean_environment(folder),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
@@ -103,6 +103,9 @@ def monitor(tmp_path):
 
     def start(*arguments: str) -> Monitor:
         folder = tmp_path / "data"
+        (tmp_path / "oimon").mkdir(
+            exist_ok=True
+        )  # as where the checkout stands: not to be taken for our package
         started.append(Monitor(folder, tmp_path, *arguments))
         return started[-1]
 

@@ -118,7 +118,7 @@ def test_replicas_share_the_work_and_are_all_stopped(monitor):
 def _status(up: Monitor) -> dict:
     """Return what ``oi status`` says from another terminal."""
     told = subprocess.run(
-        [sys.executable, "-m", "oimon.cli", "status", "--json"],
+        [sys.executable, "-P", "-m", "oimon.cli", "status", "--json"],
         env=clean_environment(up.folder),
         cwd=up.folder.parent,
         capture_output=True,
