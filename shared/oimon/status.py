@@ -1,6 +1,6 @@
 """How every service is and how old what they know, read from the bus: what ``oi status`` prints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -97,28 +97,38 @@ def _ages(underlying: str, entry: Entry | None, clock: Clock) -> Ages:
 
 def tables(status: Status) -> Group:
     """Return the same for people."""
-    disputes = [Text(words, style="bold red") for words in status.system.contested]
-    return Group(_services(status.system), *disputes, _underlyings(status.ages))
+    system = status.system
+    disputes = [Text(words, style="bold red") for words in system.contested]
+    return Group(_services(system), *_errors(system), *disputes, _underlyings(status.ages))
 
 
 def _services(system: System) -> Table:
     """Return a row for each replica, and one for each service that has none."""
     shown = Table(title="Services", title_justify="left")
-    for column in ("service", "replica", "state", "owns", "feed, model, database", "last error"):
+    for column in ("replica", "state", "owns", "feed, model, database"):
         shown.add_column(column, overflow="fold")
-    for item in sorted(system.services, key=lambda s: (s["service"], s["replica"])):
+    for item in _sorted(system):
+        shown.add_row(item["replica"], item["state"], _owned(item), _facts(item))
+    for name in system.missing:
+        shown.add_row(name, "not running", "--", "no status in the last 10 s")
+    return shown
+
+
+def _errors(system: System) -> Iterator[Text]:
+    """Give a line for each replica that has something to say of its troubles."""
+    for item in _sorted(system):
         errors = [
             *item["problems"],
             *(p["last_error"] for p in item["partitions"]),
             item["last_error"],
         ]
-        words = "; ".join(dict.fromkeys(filter(None, errors))) or "--"
-        shown.add_row(
-            item["service"], item["replica"], item["state"], _owned(item), _facts(item), words
-        )
-    for name in system.missing:
-        shown.add_row(name, "--", "not running", "--", "--", "no status in the last 10 s")
-    return shown
+        words = "; ".join(dict.fromkeys(filter(None, errors)))
+        if words:
+            yield Text(f"{item['replica']}: {words}")
+
+
+def _sorted(system: System) -> list[Mapping[str, Any]]:
+    return sorted(system.services, key=lambda item: (item["service"], item["replica"]))
 
 
 def _owned(item: Mapping[str, Any]) -> str:
@@ -162,5 +172,6 @@ def _facts(item: Mapping[str, Any]) -> str:
     for name in ("model", "database", "telegram"):
         fact = item.get(name)
         if isinstance(fact, Mapping):
-            words.append(str(fact.get("text") or f"{name} {fact.get('off') or 'on'}"))
+            off = fact.get("off")
+            words.append(str(fact.get("text") or f"{name} {f'off: {off}' if off else 'on'}"))
     return "; ".join(words) or "--"
