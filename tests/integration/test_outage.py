@@ -9,6 +9,7 @@ import pytest
 
 from oimon.bus import Output, Pulse, Role
 from oimon.bus.redis import RedisBus
+from oimon.bus.redis.client import Client
 from oimon.errors import BusDown
 from oimon.messages import ANALYSIS, TICKS, Beat, Gap
 from oimon.terms import FeedState, MarketState
@@ -111,3 +112,19 @@ async def test_whoever_is_told_to_stop_while_redis_is_away_ends(tmp_path):
         await asyncio.wait_for(feeding, 8)
     await reader.close()
     await feeder.close()
+
+
+async def test_a_connection_that_another_call_closed_is_an_outage_in_a_cluster_and_a_fault_elsewhere() -> (
+    None
+):
+    async def trip() -> None:
+        raise AttributeError("'NoneType' object has no attribute 'writelines'")
+
+    cluster, alone = (
+        Client("redis+cluster://127.0.0.1:1"),
+        Client("redis://127.0.0.1:1"),
+    )
+    with pytest.raises(BusDown, match=r"127\.0\.0\.1:1 does not answer"):
+        await cluster.ask(trip())
+    with pytest.raises(AttributeError):
+        await alone.ask(trip())

@@ -98,6 +98,11 @@ class Client:
             if told is None:
                 raise
             raise told from error
+        except AttributeError as error:
+            # When one call fails, a cluster's client closes the connections that all others are using, and they trip over that.
+            if not self.is_cluster:
+                raise
+            raise self._down(error) from error
         _cancel_if_more(before)
         return answer
 
@@ -160,6 +165,9 @@ class Client:
                 return None
             metrics.REDIS_ERRORS.labels(code).inc()
             return BusDown(f"{self._where} cannot write now: {text}")
+        return self._down(error)
+
+    def _down(self, error: Exception) -> BusDown:
         metrics.REDIS_ERRORS.labels(type(error).__name__).inc()
         self._known.clear()  # another server may answer next
         return BusDown(f"{self._where} does not answer: {error}")
