@@ -9,7 +9,9 @@ from oimon.errors import ConfigError
 PACKAGES = ("oimon", "ingest", "analytics", "coach_minimal", "coach_rich", "notifier", "dashboard")
 PYTEST = ("-m", "pytest", "-rs")
 AT_ONCE = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
-"""A process a core: tests with servers mostly wait. Those of whole systems measure time, so they run one after the other."""
+"""A process a core: tests with servers mostly wait."""
+TWO_FILES = ("-n", "2", "--dist", "loadfile")
+"""Whole systems measure time: those of one file run one after the other, and no more than two files at a time."""
 PARTS: dict[str, list[tuple[str, ...]]] = {
     "lint": [
         ("-m", "ruff", "check", "."),
@@ -19,7 +21,7 @@ PARTS: dict[str, list[tuple[str, ...]]] = {
     ],
     "unit": [(*PYTEST, *AT_ONCE, "tests/unit")],
     "integration": [(*PYTEST, *AT_ONCE, "tests/integration")],
-    "e2e": [(*PYTEST, "tests/e2e")],
+    "e2e": [(*PYTEST, *TWO_FILES, "tests/e2e")],
 }
 
 
