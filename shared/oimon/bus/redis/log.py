@@ -14,6 +14,7 @@ from oimon.bus.redis.entries import entries, entry, text
 from oimon.bus.redis.groups import Groups
 from oimon.bus.redis.keys import key, status_key
 from oimon.bus.redis.owned import Owned
+from oimon.bus.redis.waiting import Waiting
 from oimon.terms import SERVICES
 
 STATUS_TTL_S = 10
@@ -39,6 +40,7 @@ class RedisLog(Owned, Groups):
         self._retention = retention or Retention()
         self._beat_ms = beat_ms
         self._groups = set()
+        self._waiting = Waiting(self._read_all)
 
     # --- reads -----------------------------------------------------------------------------------------------------
 
@@ -46,7 +48,15 @@ class RedisLog(Owned, Groups):
         self, stream: str, partition: str, after: str, count: int, block_ms: int
     ) -> Sequence[Entry]:
         """Return up to ``count`` entries after an id."""
-        return await self.read_any({stream: after}, partition, count, block_ms)
+        client = self._client
+        if not block_ms or client.is_cluster:  # whose streams are not all on one node
+            return await self.read_any({stream: after}, partition, count, block_ms)
+        read = self._waiting.read(key(stream, partition), after, count, block_ms)
+        return [entry(stream, partition, *row) for row in await client.ask(read)]
+
+    async def _read_all(self, after: Mapping[str, str], count: int, block_ms: int) -> Any:
+        keys: dict[Any, Any] = dict(after)
+        return await self._client.blocking.xread(keys, count=count, block=block_ms or None)
 
     async def read_any(
         self, after: Mapping[str, str], partition: str, count: int, block_ms: int
@@ -111,4 +121,5 @@ class RedisLog(Owned, Groups):
 
     async def close(self) -> None:
         """Close connections."""
+        self._waiting.close()
         await self._client.close()

@@ -121,7 +121,7 @@ class Owned:
             own_key(lease.role, partition),
             own_key(ANSWERS, partition),
         ]
-        reply = await self._client.run("publish", keys, args)
+        reply = await self._client.run("publish", keys, args, together=True)
         return len(reply) > 1 and reply[1] > 0
 
     async def commit(
