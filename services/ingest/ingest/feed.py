@@ -14,7 +14,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from ingest.tokens import NAME_BYTES
-from oimon.messages import Session, TickBatch, TickFlag
+from oimon.messages import Session, TickFlag
 
 WS_LOCK = threading.Lock()
 """Guards what a feed's thread shares with the publisher: the frames that wait, and ``TICKS_CACHE``."""
@@ -71,16 +71,15 @@ class TicksCache(Mapping[str, CachedTick]):
         self._rows: dict[str, int] = {}
         self._columns = np.empty((5, 0))
 
-    def start(self, session: Session) -> None:
-        """Forget everything and hold the session's instruments from now on."""
-        symbols = session.instruments.symbol
+    def start(self, *sessions: Session) -> None:
+        """Forget everything and hold the sessions' instruments from now on, one session after the other."""
+        symbols = [symbol for session in sessions for symbol in session.instruments.symbol]
         with WS_LOCK:
             self._rows = {symbol: row for row, symbol in enumerate(symbols)}
             self._columns = np.full((5, len(symbols)), np.nan)
 
-    def apply(self, batch: TickBatch) -> None:
-        """Take over a batch of the session; of one instrument the last tick wins."""
-        ticks = batch.records
+    def apply(self, ticks: npt.NDArray[np.void]) -> None:
+        """Take over ticks, by their rows; of one instrument the last wins."""
         rows, flags = ticks["row"], ticks["flags"]
         has_quote = (flags & TickFlag.QUOTE) != 0
         with WS_LOCK:

@@ -111,7 +111,7 @@ class ReplayFeed(Feed):
         self._due_us, self._state = step.due_us, step.pulse.feed
         for message in step.messages:
             if isinstance(message, TickBatch):
-                TICKS_CACHE.apply(message)
+                TICKS_CACHE.apply(message.records)
                 metrics.TICKS.labels(underlying).inc(len(message.records))
         for why, count in self._replay.dropped.items():
             metrics.FRAMES_DROPPED.labels(why).inc(count - self._counted[why])

@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from ingest.feed import TICKS_CACHE, FrameBuffer, flush_s, held_back_s
+import numpy as np
+
+from ingest.feed import MAX_WAITING, TICKS_CACHE, FrameBuffer, flush_s, held_back_s
 from ingest.frames import Ticks, decode
 from ingest.tokens import TokenTable
 from oimon import metrics
@@ -18,6 +22,17 @@ from oimon.terms import FeedState
 _BEATS_A_CALL = 0.25  # with nothing new, the bus is called four times a beat, so that none is late by more than that
 
 
+@dataclass(eq=False)
+class _Partition:
+    """One session on its way, and what its next beat has to tell."""
+
+    session: Session
+    called_s: float = -math.inf
+    has_beat: bool = True
+    conflated: int = 0
+    data_us: int | None = None
+
+
 class Pump:
     """Publishes what a feed's thread puts into ``buffer``; make it inside the loop that runs it."""
 
@@ -25,19 +40,19 @@ class Pump:
         self,
         bus: Bus,
         clock: Clock,
-        session: Session,
+        sessions: Sequence[Session],
         tokens: TokenTable,
         *,
         flush_ms: float,
         beat_ms: int,
     ) -> None:
-        """Prepare to publish one session.
+        """Prepare to publish.
 
         Args:
             bus: where to.
             clock: paces flushes and says how old data is.
-            session: what the ticks mean; published first.
-            tokens: its look-up.
+            sessions: what the ticks mean, one a partition; published first.
+            tokens: look-up of all of them; its rows are those of the first session, then of the next, and so on.
             flush_ms: least time between two calls.
             beat_ms: from beat to beat of the bus; 0: every batch is one.
         """
@@ -47,29 +62,30 @@ class Pump:
         def wake() -> None:
             loop.call_soon_threadsafe(self._arrived.set)
 
-        self.buffer = FrameBuffer(wake)
+        counts = [len(session.instruments.token) for session in sessions]
+        self.buffer = FrameBuffer(wake, max(MAX_WAITING, sum(counts)))
         """Where the feed's thread puts its frames."""
         self._bus = bus
         self._clock = clock
-        self._session = session
+        self._partitions = [_Partition(session) for session in sessions]
+        self._first_rows = np.cumsum([0, *counts])
         self._tokens = tokens
-        self._flush_s = flush_s(flush_ms, partitions=1)
-        self._held_back_s = held_back_s(partitions=1)
+        self._flush_s = flush_s(flush_ms, len(sessions))
+        self._held_back_s = held_back_s(len(sessions))
         self._is_beat_by_batch = beat_ms == 0
-        self._beat_us = beat_ms * 1000 or 1_000_000
-        self._conflated = 0
-        self._data_us: int | None = None
+        self._beat_s = beat_ms / 1000 or 1.0
 
     async def run(self) -> None:
         """Publish until cancelled."""
-        await self._publish([self._session])
+        now_s = self._clock.monotonic_s()
+        await self._publish({each: [each.session] for each in self._partitions}, now_s)
         while True:
             started_s = self._clock.monotonic_s()
             if not await self.flush() and self._is_beat_by_batch:
                 await asyncio.sleep(self._held_back_s)
                 continue
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._beat_us / 1e6 * _BEATS_A_CALL):
+                async with asyncio.timeout(self._beat_s * _BEATS_A_CALL):
                     await self._arrived.wait()
             self._arrived.clear()
             rest_s = started_s + self._flush_s - self._clock.monotonic_s()
@@ -77,46 +93,72 @@ class Pump:
                 await asyncio.sleep(rest_s)
 
     async def flush(self) -> bool:
-        """Publish all that has arrived, or nothing but what the next beat says; return whether there was a beat."""
+        """Publish all that has arrived, or nothing but what the next beats say; return whether every call had a beat."""
+        now_s = self._clock.monotonic_s()
         frames, times, conflated = self.buffer.take()
         ticks, drops = decode(frames, times, self._tokens)
         for why, count in drops.items():
             metrics.FRAMES_DROPPED.labels(why).inc(count)
         metrics.TICKS_CONFLATED.inc(conflated)
-        self._conflated += conflated
-        batches = self._batches(ticks, times)
-        for batch in batches:
-            TICKS_CACHE.apply(batch)
-        has_beat = await self._publish(batches)
-        if batches and self._data_us is not None:
-            metrics.TICKS.labels(self._session.underlying).inc(len(ticks))
-            metrics.TICK_AGE.labels("ingest").observe((self._clock.now_us() - self._data_us) / 1e6)
-        return has_beat
+        TICKS_CACHE.apply(ticks)
+        due_s = now_s - self._beat_s * _BEATS_A_CALL
+        calls: dict[_Partition, list[Session | TickBatch]] = {}
+        for partition, own in zip(self._partitions, self._shared_out(ticks), strict=True):
+            partition.conflated += conflated  # nobody knows any more whose they were
+            if len(own):
+                partition.data_us = times[0] + int(own["received_after_us"][-1])
+                calls[partition] = list(_batches(partition.session, own, times[0]))
+                metrics.TICKS.labels(partition.session.underlying).inc(len(own))
+            elif partition.called_s <= due_s or not partition.has_beat:
+                calls[partition] = []
+        await self._publish(calls, now_s)
+        if len(ticks):
+            newest_us = times[0] + int(ticks["received_after_us"][-1])
+            metrics.TICK_AGE.labels("ingest").observe((self._clock.now_us() - newest_us) / 1e6)
+        return all(partition.has_beat for partition in calls)
 
-    def _batches(self, ticks: Ticks, times: Sequence[int]) -> list[TickBatch]:
-        if not len(ticks):
-            return []
-        self._data_us = times[0] + int(ticks["received_after_us"][-1])
-        return [
-            TickBatch(
-                received_us=times[0],
-                table=self._session.table,
-                records=ticks[start : start + MAX_TICKS],
-            )
-            for start in range(0, len(ticks), MAX_TICKS)
-        ]
+    def _shared_out(self, ticks: Ticks) -> Sequence[Ticks]:
+        """Return each partition's ticks in their order, with rows of its own session."""
+        if len(self._partitions) == 1 or not len(ticks):
+            return [ticks, *([ticks[:0]] * (len(self._partitions) - 1))]
+        place = np.searchsorted(self._first_rows, ticks["row"], side="right") - 1
+        order = place.argsort(kind="stable")
+        own, place = ticks[order], place[order]
+        own["row"] -= self._first_rows[place].astype(np.uint32)
+        return np.split(own, np.searchsorted(place, np.arange(1, len(self._partitions))))
 
-    async def _publish(self, messages: Sequence[Session | TickBatch]) -> bool:
+    async def _publish(
+        self, calls: Mapping[_Partition, Sequence[Session | TickBatch]], now_s: float
+    ) -> None:
+        """Make the calls of one flush together: they go out in one go."""
         now_us = self._clock.now_us()
-        age_ms = None if self._data_us is None else max(0, now_us - self._data_us) // 1000
+        if len(calls) == 1:
+            ((partition, messages),) = calls.items()
+            await self._call(partition, messages, now_us)
+        else:
+            async with asyncio.TaskGroup() as tasks:
+                for partition, messages in calls.items():
+                    tasks.create_task(self._call(partition, messages, now_us))
+        for partition in calls:
+            partition.called_s = now_s
+
+    async def _call(
+        self, partition: _Partition, messages: Sequence[Session | TickBatch], now_us: int
+    ) -> None:
+        session, data_us = partition.session, partition.data_us
         pulse = Pulse(
-            run=self._session.run,
-            market=market_state(self._session.segment, now_us),
+            run=session.run,
+            market=market_state(session.segment, now_us),
             feed=FeedState.OK,
-            age_ms=age_ms,
-            conflated=self._conflated,
+            age_ms=None if data_us is None else max(0, now_us - data_us) // 1000,
+            conflated=partition.conflated,
         )
-        has_beat = await self._bus.publish(self._session.underlying, messages, pulse)
-        if has_beat:
-            self._conflated = 0
-        return has_beat
+        partition.has_beat = await self._bus.publish(session.underlying, messages, pulse)
+        if partition.has_beat:
+            partition.conflated = 0
+
+
+def _batches(session: Session, ticks: Ticks, received_us: int) -> Iterator[TickBatch]:
+    for start in range(0, len(ticks), MAX_TICKS):
+        part = ticks[start : start + MAX_TICKS]
+        yield TickBatch(received_us=received_us, table=session.table, records=part)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from ingest.feed import TICKS_CACHE, CachedTick, FrameBuffer, TicksCache, flush_s
-from oimon.messages import TickBatch, TickFlag
+from oimon.messages import TickFlag
 from tests.builders import NINE_FIFTEEN_MS, make_frame, make_session, make_tick
 
 
-def batch(*ticks):
-    return TickBatch(received_us=0, table="00" * 8, records=np.concatenate(ticks))
+def ticks(*each):
+    return np.concatenate(each)
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def cache():
 
 
 def test_the_cache_holds_the_fields_that_the_description_names(cache):
-    cache.apply(batch(make_tick(row=1, ltp=12_385, bid=12_380, ask=12_390, volume=650)))
+    cache.apply(ticks(make_tick(row=1, ltp=12_385, bid=12_380, ask=12_390, volume=650)))
 
     (symbol,) = [name for name in cache if name.endswith("CE")]
     assert cache[symbol] == CachedTick(
@@ -34,29 +34,29 @@ def test_what_is_not_known_yet_is_none(cache):
 
 
 def test_of_one_instrument_the_last_tick_wins(cache):
-    cache.apply(batch(make_tick(row=1, ltp=1), make_tick(row=0, ltp=5), make_tick(row=1, ltp=2)))
+    cache.apply(ticks(make_tick(row=1, ltp=1), make_tick(row=0, ltp=5), make_tick(row=1, ltp=2)))
 
     assert [tick.ltp for tick in cache.values()] == [0.05, 0.02]
 
 
 def test_a_tick_without_a_field_leaves_what_was_known(cache):
-    cache.apply(batch(make_tick(row=1)))
-    cache.apply(batch(make_tick(row=1, flags=TickFlag.PRICE, ltp=500, bid=0, volume=0)))
+    cache.apply(ticks(make_tick(row=1)))
+    cache.apply(ticks(make_tick(row=1, flags=TickFlag.PRICE, ltp=500, bid=0, volume=0)))
 
     (_, option) = cache.values()
     assert (option.ltp, option.bid, option.volume) == (5.0, 123.80, 9_876_555)
 
 
 def test_an_empty_side_is_none(cache):
-    cache.apply(batch(make_tick(row=1)))
-    cache.apply(batch(make_tick(row=1, ask=0)))
+    cache.apply(ticks(make_tick(row=1)))
+    cache.apply(ticks(make_tick(row=1, ask=0)))
 
     (_, option) = cache.values()
     assert (option.bid, option.ask) == (123.80, None)
 
 
 def test_a_new_session_forgets_the_one_before(cache):
-    cache.apply(batch(make_tick(row=1)))
+    cache.apply(ticks(make_tick(row=1)))
 
     cache.start(make_session())
 

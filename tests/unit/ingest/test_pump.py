@@ -33,7 +33,7 @@ async def pump(bus):
 def make_pump(bus, *, beat_ms=100):
     TICKS_CACHE.start(SESSION)
     tokens = make_tokens(["99926000", "40637"])
-    return Pump(bus, SystemClock(), SESSION, tokens, flush_ms=5, beat_ms=beat_ms)
+    return Pump(bus, SystemClock(), [SESSION], tokens, flush_ms=5, beat_ms=beat_ms)
 
 
 @asynccontextmanager
@@ -140,3 +140,66 @@ async def test_a_beat_that_was_held_back_is_asked_for_until_it_is_there():
     assert bus.calls[1] == ([TickBatch], MAX_WAITING)
     assert set(map(repr, bus.calls[2 : held_back + 2])) == {repr(([], MAX_WAITING))}
     assert all(call == ([], 0) for call in bus.calls[held_back + 2 :])
+
+
+async def test_ticks_of_several_underlyings_go_to_their_own_partitions_with_rows_of_their_own(bus):
+    other = make_session(underlying="BANKNIFTY")
+    TICKS_CACHE.start(SESSION, other)
+    tokens = make_tokens(["1", "2", "3", "4"])
+    pump = Pump(bus, SystemClock(), [SESSION, other], tokens, flush_ms=5, beat_ms=100)
+    for n, token in enumerate(["4", "2", "3", "4"] * 10, start=1):
+        pump.buffer.put(make_frame(token, sequence=n), n)
+    assert not await bus.entries(TICKS, "NIFTY", NEVER)
+
+    async with running(pump):
+
+        async def all_of_them():
+            return await told(bus, "BANKNIFTY")
+
+        found = await eventually(all_of_them)
+
+    first = await bus.entries(TICKS, "BANKNIFTY", NEVER)
+    assert first[0].message.underlying == "BANKNIFTY"
+    rows, seqs = found
+    assert rows == [1, 0, 1] * 10
+    assert seqs == [n for n in range(1, 41) if n % 4 != 2]
+    assert (await told(bus, "NIFTY")) == ([1] * 10, list(range(2, 41, 4)))
+
+
+async def test_an_underlying_without_ticks_has_its_beats_while_another_has_many(bus):
+    other = make_session(underlying="BANKNIFTY")
+    tokens = make_tokens(["1", "2", "3", "4"])
+    pump = Pump(bus, SystemClock(), [SESSION, other], tokens, flush_ms=5, beat_ms=100)
+
+    async with running(pump):
+        feeding = asyncio.ensure_future(feed_on(pump, "2"))
+
+        async def has_beats():
+            found = await bus.entries(TICKS, "BANKNIFTY", NEVER)
+            return len([entry for entry in found if entry.kind == "beat"]) > 5
+
+        await eventually(has_beats)
+        feeding.cancel()
+
+    quiet = await bus.entries(TICKS, "BANKNIFTY", NEVER)
+    busy = await bus.entries(TICKS, "NIFTY", NEVER)
+    assert {entry.kind for entry in quiet} == {"session", "beat"}
+    assert {entry.kind for entry in busy} == {"session", "beat", "ticks"}
+    assert all(entry.message.age_ms is None for entry in quiet if entry.kind == "beat")
+
+
+async def told(bus, partition):
+    """Return rows and numbers of all ticks of a partition, none as long as there are none."""
+    batches = [
+        e.message.records for e in await bus.entries(TICKS, partition, NEVER) if e.kind == "ticks"
+    ]
+    rows, seqs = ([int(x) for b in batches for x in b[name]] for name in ("row", "seq"))
+    return (rows, seqs) if rows else None
+
+
+async def feed_on(pump, token):
+    n = 0
+    while True:
+        n += 1
+        pump.buffer.put(make_frame(token, sequence=n), n)
+        await asyncio.sleep(0.001)
