@@ -91,7 +91,7 @@ def make_row(
         expiry=expiry,
         strike=f"{strike * 100}.000000",
         lotsize="65",
-        instrumenttype="OPTIDX",
+        instrumenttype="FUTIDX" if kind == "FUT" else "OPTIDX",
         exch_seg="NFO",
         tick_size="5.000000",
     )

@@ -7,6 +7,7 @@ section 11 (what is kept when the bus is away).
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -136,14 +137,18 @@ class FrameBuffer:
 
     def put(self, frame: bytes, received_us: int) -> None:
         """Add a frame with the time at which it came; a clock that was set back does not make times fall."""
+        self.put_all([frame], received_us)
+
+    def put_all(self, frames: Sequence[bytes], received_us: int) -> None:
+        """Add the frames of one read, which came together."""
         with WS_LOCK:
             is_first = not self._frames
             self._newest_us = max(self._newest_us, received_us)
-            self._frames.append(frame)
-            self._times.append(self._newest_us)
+            self._frames += frames
+            self._times.extend(repeat(self._newest_us, len(frames)))
             if len(self._frames) > self._most:
                 self._conflate()
-        if is_first:
+        if is_first and frames:
             self._wake()
 
     def take(self) -> tuple[list[bytes], Sequence[int], int]:

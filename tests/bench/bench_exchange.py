@@ -1,0 +1,151 @@
+"""The whole exchange on two cores: 124,000 instruments, each ticking once a second, ingested, analysed each beat and published.
+
+Feed and ingest's pump, server, and one replica of analytics are three processes; making the packets is the bench's own work and is
+taken off. Beside each figure stands the most that it may be. Asserted first: no entry was lost, nothing was conflated, every
+partition is owned, and each beat of those looked at has its analysis. Only on Linux. Source: performance paper, 5c; rulings, 17.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import uvloop
+
+from oimon.bus.redis.keys import key
+from oimon.messages import ANALYSIS, TICKS
+from tests.bench.exchange_feed import Job
+from tests.bench.harness import Result, main
+from tests.chaos.processes import Process, clean_environment, python
+from tests.chaos.world import World
+
+UNDERLYINGS = 200
+CORES, GIB, LAG_S = 1.5, 2.0, 1.0
+SETTLE_S = 10.0
+LOOKED_AT = 5
+"""The newest beats that a look compares with their analyses; a look comes as often."""
+_LOOK = """
+local out = {}
+for _, row in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', ARGV[1])) do
+  local fields = {}
+  for place = 1, #row[2], 2 do fields[row[2][place]] = row[2][place + 1] end
+  out[#out + 1] = {row[1], fields['at'], fields['t']}
+end
+return out
+"""
+
+
+def run(quick: bool) -> list[Result]:
+    """Return the comparisons; none where there is no Linux."""
+    if sys.platform != "linux":
+        print("bench_exchange was skipped: it reads /proc", file=sys.stderr)
+        return []
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_measure(30.0 if quick else 600.0))
+
+
+async def _measure(seconds: float) -> list[Result]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with World(Path(folder), seed=1) as world:
+            await world.server.start()
+            analytics = world.replica("analytics", TICKS_KEEP_S="90", ANALYSIS_KEEP="10")
+            names = [f"U{number:03}" for number in range(UNDERLYINGS)]
+            job = Job(url=world.server.url, partitions=names, seconds=seconds + SETTLE_S)
+            feed = Process(
+                python("tests.bench.exchange_feed", job.argument()),
+                output=world.folder / "feed.out",
+                environment=clean_environment(),
+                folder=world.folder,
+                piped=True,
+            )
+            try:
+                ready = await asyncio.to_thread(feed.read_line)
+                assert ready == "ready", f"the feed said {ready!r}, see {feed.output}"
+                await world.ready(analytics, within_s=120)
+                return await _watch(world, analytics, feed, job, seconds)
+            finally:
+                feed.kill()
+
+
+async def _watch(world, analytics, feed, job: Job, seconds: float) -> list[Result]:
+    """Start the feed, let it settle, and take figures until it ends."""
+    pids = {"ingest": feed.pid, "analytics": analytics.process.pid}
+    feed.say("start")
+    await asyncio.sleep(SETTLE_S)
+    before = {name: _cpu_s(pid) for name, pid in pids.items()} | {
+        "server": await _server_cpu_s(world)
+    }
+    lags_s: list[float] = []
+    loop = asyncio.get_running_loop()
+    started_s = loop.time()
+    while loop.time() - started_s < seconds - LOOKED_AT:
+        await asyncio.sleep(LOOKED_AT)
+        lags_s += await _look(world, job.partitions)
+        print(f"\r{loop.time() - started_s:4.0f} of {seconds:.0f} s, lag p99 {np.percentile(lags_s, 99):.2f} s", end="", file=sys.stderr, flush=True)  # fmt: skip
+    after = {name: _cpu_s(pid) for name, pid in pids.items()} | {
+        "server": await _server_cpu_s(world)
+    }
+    passed_s = loop.time() - started_s
+    print(file=sys.stderr)
+    told = json.loads(await asyncio.to_thread(feed.read_line))
+    making = told["making_s"] / job.seconds
+    cores = {name: (after[name] - before[name]) / passed_s for name in before}
+    cores["ingest"] -= making
+    rss = {name: _rss_gib(pid) for name, pid in pids.items()}
+    rss["server"] = (await world.server.client.info("memory"))["used_memory_rss"] / 2**30
+    for name, used in cores.items():
+        print(f"{name}: {used:.2f} cores, {rss[name]:.2f} GiB", file=sys.stderr)
+    print(
+        f"making packets: {making:.2f} cores, {told['late_s']:.2f} s late at most", file=sys.stderr
+    )
+    counters = await analytics.look()
+    assert not counters["oi_bus_hole_entries_total"], "entries were lost"
+    feed.say("stop")
+    n = UNDERLYINGS * job.instruments
+    return [
+        Result.within("exchange, cores", n, ours_us=[sum(cores.values()) * 1e6], limit_us=CORES * 1e6),
+        Result.within("exchange, lag p99", n, ours_us=[float(np.percentile(lags_s, 99)) * 1e6], limit_us=LAG_S * 1e6),
+        Result.within("exchange, GiB", n, ours_us=[sum(rss.values())], limit_us=GIB),
+    ]  # fmt: skip
+
+
+async def _look(world, partitions: list[str]) -> list[float]:
+    """Return how long the newest answered beats of each partition waited for their analyses, in seconds."""
+    client, waited = world.server.client, []
+    async with client.pipeline(transaction=False) as pipe:
+        for name in partitions:
+            pipe.eval(_LOOK, 1, key(TICKS, name), 14 * (LOOKED_AT + 2))
+            pipe.eval(_LOOK, 1, key(ANALYSIS, name), LOOKED_AT)
+        found = await pipe.execute()
+    for name, ticks, analyses in zip(partitions, found[::2], found[1::2], strict=True):
+        beats = {row[0]: int(row[1]) for row in ticks if row[2] == b"beat"}
+        newest = max(beats.values(), default=0)
+        answered = {row[0]: int(row[1]) for row in analyses}
+        assert answered, f"{name} has no analysis"
+        for beat, at_ms in beats.items():
+            if beat in answered:
+                waited.append((answered[beat] - at_ms) / 1000)
+        missing = [at_ms for beat, at_ms in beats.items() if beat > max(answered)]
+        waited += [(newest - at_ms) / 1000 for at_ms in missing]
+    return waited
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def _rss_gib(pid: int) -> float:
+    (line,) = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmHWM")]  # fmt: skip
+    return int(line.split()[1]) / 2**20
+
+
+async def _server_cpu_s(world) -> float:
+    used = await world.server.client.info("cpu")
+    return float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(run))
