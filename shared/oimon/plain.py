@@ -7,7 +7,7 @@ a message are written last, the new ones together as one array. Source: messages
 import dataclasses
 import math
 import types
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from enum import Enum
 from functools import cache, lru_cache
 from operator import attrgetter
@@ -20,6 +20,7 @@ import orjson
 DIGITS = 9
 ROWS_KEPT = 4096  # most rows of a beat (verdicts, minutes) are those of the beat before
 LISTS_KEPT = 64  # and often all of them are
+FEW_ROWS = 16  # fewer are rounded one by one: most are known from the beat before
 _POWERS = np.array([float(f"1e{k}") for k in range(23)])  # each exact
 _SMALLEST = 13  # below 1e-13 a number has fewer digits
 _STEPS = np.array([float(f"1e{k}") for k in range(-_SMALLEST, 16)])
@@ -188,7 +189,8 @@ def _way(hint: Any) -> Way | None:  # noqa: PLR0911 - one return a kind of type
         ways = [way for way in map(_way, parts) if way is not None]
         return ways[0] if ways else None  # no field is of two types that need work
     if origin is list or (origin is tuple and parts[-1] is Ellipsis):
-        return _each(_way(parts[0]), is_of_rows=get_origin(parts[0]) is tuple)
+        is_of_rows = get_origin(parts[0]) is tuple
+        return _table(get_args(parts[0])) if is_of_rows else _each(_way(parts[0]))
     if origin is tuple:
         return _fixed([_way(part) for part in parts])
     if origin is Mapping or (isinstance(origin, type) and issubclass(origin, Mapping)):
@@ -198,17 +200,42 @@ def _way(hint: Any) -> Way | None:  # noqa: PLR0911 - one return a kind of type
     raise TypeError(f"a message has no field of type {hint}")
 
 
-def _each(way: Way | None, *, is_of_rows: bool) -> Way | None:
+def _each(way: Way | None) -> Way | None:
     if way is None:
         return None
+    return lambda values: [None if value is None else way(value) for value in values]
 
-    def each(values: Iterable[Any]) -> list[Any]:
-        return [None if value is None else way(value) for value in values]
 
-    if not is_of_rows:
-        return each
-    remembered = lru_cache(maxsize=LISTS_KEPT)(each)
-    return lambda values: remembered(tuple(values))
+def _table(parts: Sequence[Any]) -> Way | None:
+    """Return what makes rows of one kind plain, whose values are floats or plain already: many rows go column by column."""
+    row = _fixed([_way(part) for part in parts])
+    if row is None:
+        return None
+    floats = [float in (part, *get_args(part)) for part in parts]
+
+    @lru_cache(maxsize=LISTS_KEPT)
+    def table(values: tuple[tuple[Any, ...], ...]) -> list[Any]:
+        if len(values) < FEW_ROWS:
+            return [row(value) for value in values]
+        columns = zip(*values, strict=True)
+        return list(
+            zip(
+                *(
+                    _rounded(column) if is_float else column
+                    for column, is_float in zip(columns, floats, strict=True)
+                ),
+                strict=True,
+            )
+        )
+
+    return lambda values: table(tuple(values))
+
+
+def _rounded(column: Sequence[float | None]) -> list[float | None]:
+    """Return what :func:`round9` gives of each; ``None`` stays."""
+    rounded = round9_array(np.array(column, np.float64)) + 0.0
+    told: list[float | None] = rounded.tolist()
+    return [None if value != value else value for value in told]  # noqa: PLR0124 - only NaN is unlike itself
 
 
 def _fixed(ways: list[Way | None]) -> Way | None:
