@@ -1,14 +1,21 @@
 """Wires analytics: ticks in, one analysis a beat out."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from analytics.config import AnalyticsSettings
 from analytics.desk import Desk, handle, replay
 from analytics.keeping import KEEPING
 from oimon import metrics
 from oimon.bus import Entry, Output, Role
+from oimon.core import fast
+from oimon.core.forward import RATE
+from oimon.core.gex import gex
+from oimon.core.smile import Quotes, smiles
 from oimon.messages import ANALYSIS, TICKS, ChainAnalysis, QuoteBoard, Session
 from oimon.service import Running, Service
 
@@ -54,8 +61,20 @@ def _begins(first: Entry, last: Entry | None) -> bool:
     return not isinstance(newest, ChainAnalysis | QuoteBoard) or newest.run != session.run
 
 
+def _warm_up() -> None:
+    """Have the loops that are machine code compiled, or read from their cache, before a beat waits for them."""
+    strike = np.array([90.0, 100.0, 110.0])
+    quotes = Quotes(strike, np.full((2, 3), 2.0), 100.0, 0.1, 0.05)
+    (curve,) = smiles([quotes], RATE)
+    gex(strike, np.ones((2, 3)), curve, forward=100.0, years=0.1, rate=RATE)
+
+
 async def run(running: Running[AnalyticsSettings]) -> None:
     """Own partitions and analyse them until told to stop."""
+    is_fast = fast.use()
+    running.facts["loops"] = lambda: "machine code" if is_fast else "numpy"
+    if is_fast:
+        await asyncio.to_thread(_warm_up)
     await running.bus.own(replace(role(), handle=_measured))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from oimon.core import fast
 from oimon.core.chain import CE, PE, FloatArray, without_gaps
 from oimon.core.greeks import gammas
 from oimon.core.smile import Smile
@@ -70,6 +71,9 @@ def _zero_gamma(
     """
     if not np.count_nonzero(net):
         return None
+    if fast.loops is not None:
+        nearest = fast.loops.zero_gamma(strike, net, deviation, forward, _GRID)
+        return None if math.isnan(nearest) else nearest
     found = (_nearest_crossing(strike, net, deviation, forward, _GRID[ring]) for ring in _RINGS)
     return next((crossing for crossing in found if crossing is not None), None)
 

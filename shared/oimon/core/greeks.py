@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from oimon.core import fast
 from oimon.core.chain import FloatArray, Terms
 
 YEAR_S = 365.0 * 86_400.0
@@ -12,7 +13,7 @@ _ROOT_HALF = math.sqrt(0.5)
 _PHI_0 = 1.0 / math.sqrt(2.0 * math.pi)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Greeks:
     """Value of one unit of underlying: two-sided columns of shape (2, n), the others of shape (n,).
 
@@ -94,6 +95,8 @@ def black76(
 
     Source: analytics specification, 9.2.
     """
+    if fast.loops is not None:
+        return Greeks(*fast.loops.black76(forward, strike, years, sigma, rate))
     discount, root = math.exp(-rate * years), math.sqrt(years)
     d_one = d1(forward, strike, years, sigma)
     d_two = d_one - sigma * root

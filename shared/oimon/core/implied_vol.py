@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from oimon.core import fast
 from oimon.core.chain import BoolArray, FloatArray, IndexArray, IntArray, Terms
 from oimon.core.compare import SLACK
 from oimon.core.greeks import YEAR_S, normal_cdf, normal_pdf
@@ -43,7 +44,7 @@ Places: TypeAlias = tuple[IndexArray, ...] | EllipsisType
 """Some of the options, or all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ImpliedVol:
     """Volatility a year of each option, NaN where there is none, and its status as an index into ``IV_STATUSES``."""
 
@@ -74,6 +75,11 @@ def implied_vol(
 
     Source: analytics specification, 9.2.
     """
+    if fast.loops is not None and price.ndim == 1:
+        terms = [np.full(price.shape, each, np.float64) for each in (forward, years, tick)]
+        return ImpliedVol(
+            *fast.loops.implied_vols(price, is_call, strike, terms[0], terms[1], rate, terms[2])
+        )
     discount = np.exp(-rate * np.maximum(years, 0.0))
     bound = np.where(is_call, forward, strike)
     intrinsic = bound - np.minimum(strike, forward)

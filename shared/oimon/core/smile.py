@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from oimon.core import fast
 from oimon.core.chain import CE, PE, BoolArray, FloatArray, IntArray
 from oimon.core.greeks import d1, deltas
 from oimon.core.implied_vol import ImpliedVol, implied_vol
@@ -77,11 +78,7 @@ def smiles(expiries: Sequence[Quotes], rate: float) -> list[Smile]:
         rate=rate,
         tick=tick,
     )
-    with np.errstate(divide="ignore", invalid="ignore"):  # an expired one has no volatility anyway
-        d_one = d1(forward, strike, years, found.sigma)
-    discount = np.exp(years * -rate)
-    delta = deltas(d_one, discount)
-    above = delta[CE] / discount  # N(d1)
+    d_one, delta, above = _moneyness(strike, forward, years, found.sigma, rate)
     curves, end = [], 0
     for quotes, size in zip(expiries, sizes, strict=True):
         part = slice(end, end := end + size)
@@ -89,6 +86,21 @@ def smiles(expiries: Sequence[Quotes], rate: float) -> list[Smile]:
             _measured(quotes, found, part, is_call[part], d_one[part], delta[:, part], above[part])
         )
     return curves
+
+
+def _moneyness(
+    strike: FloatArray, forward: FloatArray, years: FloatArray, sigma: FloatArray, rate: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return d1, shape (n,), both deltas, shape (2, n), and N(d1), shape (n,)."""
+    if fast.loops is not None:
+        found: tuple[FloatArray, FloatArray, FloatArray]
+        found = fast.loops.d1_and_deltas(strike, forward, years, sigma, rate)
+        return found
+    with np.errstate(divide="ignore", invalid="ignore"):  # an expired one has no volatility anyway
+        d_one = d1(forward, strike, years, sigma)
+    discount = np.exp(years * -rate)
+    delta = deltas(d_one, discount)
+    return d_one, delta, delta[CE] / discount
 
 
 def smile(quotes: Quotes, rate: float) -> Smile:

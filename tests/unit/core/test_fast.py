@@ -1,0 +1,124 @@
+"""The loops as machine code give what numpy gives; left out where numba is not installed."""
+
+import numpy as np
+import pytest
+
+from oimon.core import fast
+from oimon.core.gex import gex
+from oimon.core.greeks import black76
+from oimon.core.implied_vol import implied_vol
+from oimon.core.smile import Quotes, smiles
+
+RATE = 0.055
+
+
+@pytest.fixture
+def both():
+    """Return what a job gives by numpy and by machine code."""
+    if not fast.use():
+        pytest.skip("numba is not installed")
+    fast.use(wanted=False)
+
+    def run(job):
+        by_numpy = job()
+        fast.use()
+        try:
+            return by_numpy, job()
+        finally:
+            fast.use(wanted=False)
+
+    yield run
+    fast.use(wanted=False)
+
+
+def options(count, seed):
+    """Return prices of random options, some of them impossible, missing or dead."""
+    dice = np.random.default_rng(seed)
+    forward = dice.uniform(100, 60_000, count)
+    strike = forward * np.exp(dice.uniform(-0.6, 0.6, count))
+    years = 10 ** dice.uniform(np.log10(15 / 60 / 24 / 365), 0, count)
+    sigma = 10 ** dice.uniform(np.log10(0.03), np.log10(3), count)
+    is_call = dice.random(count) < 0.5
+    price = np.array(
+        [
+            black76(f, np.array([k]), t, np.array([s]), RATE).price[0 if call else 1, 0]
+            for f, k, t, s, call in zip(forward, strike, years, sigma, is_call, strict=True)
+        ]
+    )
+    price[::17] *= 0.2
+    price[5::31] = np.nan
+    price[7::41] = forward[7::41] * 2
+    years[11::43] = -1e-6
+    years[13::47] = 1e-6
+    return price, is_call, strike, forward, years
+
+
+def test_volatilities_and_their_statuses_are_those_of_numpy(both):
+    price, is_call, strike, forward, years = options(4000, 3)
+    ours, theirs = both(
+        lambda: implied_vol(
+            price, is_call, strike, forward=forward, years=years, rate=RATE, tick=0.05
+        )
+    )
+    assert np.array_equal(ours.status, theirs.status)
+    assert len(set(ours.status.tolist())) >= 6
+    known = ours.status == 0
+    assert np.abs(ours.sigma - theirs.sigma)[known].max() < 1e-9
+    assert np.isnan(theirs.sigma[~known]).all()
+
+
+def test_one_number_for_all_options_serves_as_well(both):
+    strike = np.array([90.0, 100.0, 110.0])
+    price = np.array([1.0, 4.0, 1.0])
+    ours, theirs = both(
+        lambda: implied_vol(
+            price, strike >= 100, strike, forward=100.0, years=0.1, rate=RATE, tick=0.05
+        )
+    )
+    assert np.allclose(ours.sigma, theirs.sigma, rtol=1e-13)
+
+
+def chain(forward=26_052.4, years=6 / 365):
+    strike = 26_050 + 50.0 * np.arange(-60, 60)
+    x = np.log(strike / forward)
+    greeks = black76(forward, strike, years, 0.12 - 0.2 * x + 3 * x * x, RATE)
+    return Quotes(strike, np.round(greeks.price / 0.05) * 0.05, forward, years, 0.05)
+
+
+def test_smiles_deltas_and_greeks_are_those_of_numpy(both):
+    quotes = [chain(), chain(25_900.0, 20 / 365)]
+    for ours, theirs in zip(*both(lambda: smiles(quotes, RATE)), strict=True):
+        assert np.array_equal(ours.status, theirs.status)
+        assert np.allclose(ours.iv, theirs.iv, rtol=1e-12, equal_nan=True)
+        assert np.allclose(ours.delta, theirs.delta, rtol=1e-10, equal_nan=True)
+        assert (ours.atm_iv, ours.rr25) == pytest.approx((theirs.atm_iv, theirs.rr25), rel=1e-12)
+    ours, theirs = both(lambda: black76(26_000.0, quotes[0].strike, 0.02, np.full(120, 0.15), RATE))
+    for name in ("price", "delta", "gamma", "vega", "theta"):
+        assert np.allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-12, atol=1e-12)
+
+
+def test_zero_gamma_is_that_of_numpy_wherever_it_lies_and_where_there_is_none(both):
+    quotes, found = chain(), set()
+    curve = smiles([quotes], RATE)[0]
+    for seed in range(60):
+        dice = np.random.default_rng(seed)
+        oi = dice.integers(0, 50_000, (2, 120)).astype(float)
+        oi[0, : seed * 2] = 0.0
+        oi[1, 120 - seed :] = 0.0
+        ours, theirs = both(
+            lambda oi=oi: gex(
+                quotes.strike, oi, curve, forward=quotes.forward, years=quotes.years, rate=RATE
+            )
+        )
+        found.add(ours.zero_gamma is None)
+        if ours.zero_gamma is None:
+            assert theirs.zero_gamma is None
+        else:
+            assert theirs.zero_gamma == pytest.approx(ours.zero_gamma, rel=1e-11)
+    assert found == {True, False}
+
+
+def test_without_numba_it_is_numpy(monkeypatch):
+    monkeypatch.setattr(fast, "find_spec", lambda name: None)
+    assert not fast.use()
+    assert fast.loops is None
