@@ -1,6 +1,6 @@
-"""The hash-locked requirements of the laptop and of each service's image: ``python -m tests.locks`` (needs ``uv`` on the PATH).
+"""The hash-locked requirements of the laptop, of its checks and of each service's image: ``python -m tests.locks`` (needs ``uv`` on the PATH).
 
-A service's lock takes its versions from the laptop's, so that all of them agree.
+The others take their versions from the laptop's, so that all of them agree.
 """
 
 import subprocess
@@ -40,6 +40,8 @@ def main() -> int:
     """Make every lock anew; return the exit code."""
     laptop = ROOT / "requirements.txt"
     subprocess.run([*COMPILE, ROOT / "requirements.in", "-o", laptop], check=True)
+    checks = [*COMPILE, ROOT / "tests" / "requirements.in", "-c", laptop]
+    subprocess.run([*checks, "-o", ROOT / "tests" / "requirements.txt"], check=True)
     for folder in folders():
         needs = "\n".join(declared(folder))
         command = [*COMPILE, "-", "-c", str(laptop), "-o", str(folder / "requirements.txt")]

@@ -23,6 +23,7 @@ def oi(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "VENV", venv)
     monkeypatch.setattr(module, "PYTHON", venv / "bin" / "python")
     monkeypatch.setattr(module, "STAMP", venv / "oi-installed")
+    monkeypatch.setattr(module, "CHECKS_STAMP", venv / "oi-checks-installed")
     module.commands, module.fails = [], lambda command: False
 
     def run(command, **_):
@@ -82,6 +83,60 @@ def test_a_changed_lock_is_installed(oi, monkeypatch):
     oi.main()
 
     assert any("--require-hashes" in command for command in oi.commands)
+
+
+def locks_installed(oi):
+    """The locks that pip was given, each with hashes."""
+    return [
+        Path(command[-1]).relative_to(oi.ROOT).as_posix()
+        for command in oi.commands
+        if "--require-hashes" in command
+    ]
+
+
+def test_a_trader_s_command_installs_nothing_of_the_checks(oi):
+    oi.main()
+
+    assert locks_installed(oi) == ["requirements.txt"]
+
+
+def test_the_first_test_adds_the_checks_own_lock_once_and_says_so(oi, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["oi", "test", "lint"])
+
+    oi.main()
+    oi.main()
+
+    assert locks_installed(oi) == ["requirements.txt", "tests/requirements.txt"]
+    assert "adding the tools of the checks" in capsys.readouterr().err
+
+
+def test_help_about_the_checks_does_not_install_them(oi, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["oi", "test", "--help"])
+
+    oi.main()
+
+    assert locks_installed(oi) == ["requirements.txt"]
+
+
+@pytest.mark.parametrize(
+    ("lock", "brings"), [("LOCK", ["laptop", "checks"]), ("CHECKS_LOCK", ["checks"])]
+)
+def test_a_changed_lock_brings_all_that_stands_on_it_up_to_it(
+    oi, monkeypatch, tmp_path, lock, brings
+):
+    monkeypatch.setattr(oi, "ROOT", tmp_path)
+    monkeypatch.setattr(oi, "own_packages", list)
+    for name, file in (("LOCK", "laptop"), ("CHECKS_LOCK", "checks")):
+        (tmp_path / file).write_text("as it was", encoding="utf-8")
+        monkeypatch.setattr(oi, name, tmp_path / file)
+    monkeypatch.setattr(sys, "argv", ["oi", "test"])
+    oi.main()
+    oi.commands.clear()
+    getattr(oi, lock).write_text("changed", encoding="utf-8")
+
+    oi.main()
+
+    assert locks_installed(oi) == brings
 
 
 def test_a_failed_install_is_one_sentence_and_is_tried_again_next_time(oi):
