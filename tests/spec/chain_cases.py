@@ -27,7 +27,7 @@ from oimon.core.level_break import (
     watch_break,
 )
 from oimon.core.mark import Marks, mark_price
-from oimon.core.max_pain import max_pain, max_pain_applies, max_pain_score
+from oimon.core.max_pain import max_pain, max_pain_applies, max_pain_score, pain_curve
 from oimon.core.net_build_up import net_build_up
 from oimon.core.oi import detect_oi_unit, oi_change, oi_normalise
 from oimon.core.pcr import pcr, pcr_band, pcr_level_score, pcr_slope
@@ -156,13 +156,14 @@ def _pcr_slope(a):
 
 
 def _max_pain(a):
-    found = max_pain(strikes(a["rows"]), sides(a["rows"], "oi"), a["ref"])
+    chain = strikes(a["rows"]), sides(a["rows"], "oi")
+    found = max_pain(*chain, a["ref"])
     if found is None:
         return {"strike": None, "pain": None, "curve": None, "zone": None}
     return {
         "strike": found.strike,
         "pain": found.pain,
-        "curve": found.curve.tolist(),
+        "curve": pain_curve(*chain).tolist(),
         "zone": found.zone,
     }
 

@@ -12,16 +12,14 @@ from analytics.reference import reference_of, spot_carry
 from analytics.situation import Before, ChainNow, Interest, MarketNow, sampled
 from oimon.core.build_up import em_window
 from oimon.core.chain import CE, PE
-from oimon.core.coi import coi
 from oimon.core.compare import age_limit
 from oimon.core.forward import RATE, Forward
 from oimon.core.level_break import LevelKind
-from oimon.core.max_pain import max_pain
 from oimon.core.oi import WINDOW_S
-from oimon.core.pcr import pcr
-from oimon.core.quality import SLOW_S, STALE_S, ChainQuality, OiShares, oi_shares, quality_of
+from oimon.core.open_interest import open_interest
+from oimon.core.quality import SLOW_S, STALE_S, ChainQuality, OiShares, quality_of
 from oimon.core.smile import Quotes, Smile, smiles
-from oimon.core.walls import Levels, SupportResistance, sr_levels
+from oimon.core.walls import SupportResistance
 from oimon.messages import Event
 from oimon.terms import Direction
 
@@ -137,19 +135,17 @@ def _interest(chain: ChainNow, reference: Reference, before: Before) -> Interest
     asked_of = (chain.rows, level, window)
     if before.interest is not None and before.interest.asked_of == asked_of:
         return before.interest
-    oi, volume = cells[Cell.OI], cells[Cell.VOLUME]
-    levels_now = SupportResistance(Levels(), Levels())
-    if level is not None:
-        levels_now = sr_levels(chain.strike, oi, cells[Cell.OI_CHANGE_DAY], level)
-    return Interest(
-        asked_of=asked_of,
-        shares=oi_shares(oi, cells[Cell.OI_AGE_S], legs=2 * len(chain.strike)),
-        pcr=pcr(oi, volume),
-        pcr_window=pcr(oi[:, window], volume[:, window]),
-        coi=coi(cells[Cell.OI_CHANGE_15M][:, window]),
-        pain=max_pain(chain.strike, oi, level or 0.0),  # without a level the lower of equal strikes
-        levels=levels_now,
+    reading = open_interest(
+        chain.strike,
+        cells[Cell.OI],
+        cells[Cell.VOLUME],
+        oi_change=cells[Cell.OI_CHANGE_15M],
+        oi_change_day=cells[Cell.OI_CHANGE_DAY],
+        oi_age_s=cells[Cell.OI_AGE_S],
+        level=level,
+        window=window,
     )
+    return Interest(asked_of, *reading)
 
 
 def _watch_levels(

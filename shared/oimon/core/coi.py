@@ -50,9 +50,13 @@ def coi(oi_change: FloatArray) -> Coi:
     Source: analytics specification, 2.2.
     """
     known = oi_change.size - np.count_nonzero(np.isnan(oi_change))
-    if not known or not reaches(known / oi_change.size, MIN_KNOWN):
+    return coi_of(oi_change.size, int(known), *side_totals(oi_change))
+
+
+def coi_of(legs: int, known: float, calls: float, puts: float) -> Coi:
+    """Return what these sums of changes say, in quantity, of ``known`` of so many legs. Source: analytics specification, 2.2."""
+    if not known or not reaches(known / legs, MIN_KNOWN):
         return _UNKNOWN
-    calls, puts = side_totals(oi_change)
     flow = abs(calls) + abs(puts)
     return Coi(
         case=_case(calls, puts),

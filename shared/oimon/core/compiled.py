@@ -222,3 +222,145 @@ def zero_gamma(
         if not math.isnan(nearest):
             break
     return nearest
+
+
+# --- what open interest says ---------------------------------------------------------------------------------------
+
+READING = 38
+"""Numbers of a reading, in this order: legs known, their interest, what of it is fresh; interest of calls and of puts, volumes
+likewise, the same four of the window; changes known in the window, of calls, of puts; max pain's strike, pain, zone; the two largest
+walls below, strike and interest each, likewise above; the three strongest levels below, strike and strength each, likewise above."""
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def open_interest(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
+    strike: FloatArray,
+    oi: FloatArray,
+    volume: FloatArray,
+    change: FloatArray,
+    change_day: FloatArray,
+    age_s: FloatArray,
+    level: float,
+    first: int,
+    last: int,
+    stale_s: float,
+) -> FloatArray:
+    """Return a reading, NaN where there is none; arguments as of ``open_interest.open_interest``."""
+    found, n = np.full(READING, np.nan), len(strike)
+    found[:14] = 0.0
+    for side in range(2):
+        for i in range(n):
+            held, inside = oi[side, i], first <= i < last
+            if not math.isnan(held):
+                found[0] += 1.0
+                found[1] += held
+                found[3 + side] += held
+                if age_s[side, i] <= stale_s:
+                    found[2] += held
+                if inside:
+                    found[7 + side] += held
+            if not math.isnan(volume[side, i]):
+                found[5 + side] += volume[side, i]
+                if inside:
+                    found[9 + side] += volume[side, i]
+            if inside and not math.isnan(change[side, i]):
+                found[11] += 1.0
+                found[12 + side] += change[side, i]
+    _max_pain(strike, oi, max(0.0, level), found)
+    if level > 0.0:
+        _levels(strike, oi, change_day, level, 1, found[18:22], found[26:32])
+        _levels(strike, oi, change_day, level, 0, found[22:26], found[32:38])
+    return found
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _max_pain(strike: FloatArray, oi: FloatArray, level: float, found: FloatArray) -> None:
+    """Put strike, pain and zone of max pain in their places; see ``max_pain``."""
+    n, puts, puts_strike = len(strike), 0.0, 0.0
+    for i in range(n):
+        if not math.isnan(oi[1, i]):
+            puts += oi[1, i]
+            puts_strike += oi[1, i] * strike[i]
+    curve, running, running_strike = np.empty(n), 0.0, 0.0
+    for i in range(n):
+        both = 0.0
+        for side in range(2):
+            if not math.isnan(oi[side, i]):
+                both += oi[side, i]
+        running += both
+        running_strike += both * strike[i]
+        curve[i] = (running - puts) * strike[i] - running_strike + puts_strike
+    if not running > 0.0:
+        return
+    pain = curve.min()
+    slack = 1e-12 * running * strike[n - 1]
+    at = low = high = math.nan
+    for i in range(n):
+        if curve[i] <= 1.02 * pain + slack:
+            low = strike[i] if math.isnan(low) else low
+            high = strike[i]
+        if curve[i] <= pain + slack and not abs(strike[i] - level) >= abs(at - level):
+            at = strike[i]
+    found[14], found[15], found[16], found[17] = at, max(pain, 0.0), low, high
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _levels(
+    strike: FloatArray,
+    oi: FloatArray,
+    change_day: FloatArray,
+    level: float,
+    side: int,
+    walls: FloatArray,
+    strongest: FloatArray,
+) -> None:
+    """Put one side's two walls and three levels in their places, from the level outwards; see ``walls.sr_levels``."""
+    n, moved = len(strike), 0.0
+    for place in range(n):
+        i = n - 1 - place if side == 1 else place
+        if (strike[i] > level if side == 1 else strike[i] < level) or not oi[side, i] > 0.0:
+            continue
+        _insert(walls, strike[i], oi[side, i])
+        if not math.isnan(change_day[side, i]):
+            moved = max(moved, abs(change_day[side, i]))
+    for place in range(n):
+        i = n - 1 - place if side == 1 else place
+        if (strike[i] > level if side == 1 else strike[i] < level) or not oi[side, i] > 0.0:
+            continue
+        other = 0.0 if math.isnan(oi[1 - side, i]) else oi[1 - side, i]
+        fixed = oi[side, i] / (oi[side, i] + other) + math.exp(
+            -100.0 / level * abs(strike[i] - level)
+        )
+        strength = oi[side, i] * (50.0 / walls[1]) + fixed * 15.0 + 10.0
+        if moved > 0.0 and not math.isnan(change_day[side, i]):
+            strength += change_day[side, i] * (10.0 / moved)
+        _insert(strongest, strike[i], strength)
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _insert(ranks: FloatArray, strike: float, value: float) -> None:
+    """Put strike and value in their place among the largest; of equal ones the first stays first."""
+    place = len(ranks) // 2 - 1
+    if not (math.isnan(ranks[2 * place + 1]) or value > ranks[2 * place + 1]):
+        return
+    while place > 0 and (math.isnan(ranks[2 * place - 1]) or value > ranks[2 * place - 1]):
+        ranks[2 * place], ranks[2 * place + 1] = ranks[2 * place - 2], ranks[2 * place - 1]
+        place -= 1
+    ranks[2 * place], ranks[2 * place + 1] = strike, value
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def build_up(
+    price_change: FloatArray, oi_change: FloatArray, price_band: FloatArray, oi_band: FloatArray
+) -> IntArray:
+    """Return the class of each leg, shape (2, n); see ``build_up.build_up``."""
+    codes = np.zeros(price_change.shape, np.int8)
+    for side in range(price_change.shape[0]):
+        for i in range(price_change.shape[1]):
+            moved, flowed = price_change[side, i], oi_change[side, i]
+            if (
+                abs(moved) + _SLACK >= price_band[side, i]
+                and abs(flowed) + _SLACK >= oi_band[side, i]
+            ):
+                codes[side, i] = 1 + (moved < 0) + 2 * (flowed < 0)
+    return codes

@@ -18,21 +18,16 @@ FULL_DAYS, NO_DAYS = (
 class MaxPain(NamedTuple):
     """The strike, what writers would pay there, and the strikes where they would pay hardly more.
 
-    Strike and zone are in rupees; pain is rupees when open interest is in quantity. ``curve`` is the pain at every
-    strike, shape (n,).
+    Strike and zone are in rupees; pain is rupees when open interest is in quantity.
     """
 
     strike: float
     pain: float
     zone: tuple[float, float]
-    curve: FloatArray
 
 
 def max_pain(strike: FloatArray, oi: FloatArray, level: float) -> MaxPain | None:
     """Return the strike at which the holders of all options would be paid least.
-
-    pain(S) = Σ CE·max(0, S−K) + Σ PE·max(0, K−S), by running sums in O(n): with T = CE + PE,
-    pain(K_i) = K_i·(ΣT_{≤i} − ΣPE) − Σ(T·K)_{≤i} + Σ(PE·K).
 
     Args:
         strike: strikes of the whole chain in rupees, ascending, shape (n,).
@@ -45,20 +40,14 @@ def max_pain(strike: FloatArray, oi: FloatArray, level: float) -> MaxPain | None
     Source: analytics specification, 3.
     """
     held = without_gaps(oi)
-    puts = held[PE]
-    both = held[CE] + puts
-    running = np.add.accumulate(both)
-    if not len(running) or running.item(-1) <= 0:
+    total = float(np.add.reduce(held, axis=None))
+    if total <= 0:
         return None
-    curve = running - np.add.reduce(puts)
-    curve *= strike
-    both *= strike
-    curve -= np.add.accumulate(both)
-    curve += puts.dot(strike)
+    curve = pain_curve(strike, held)
     least = int(curve.argmin())
     pain = curve.item(least)
     # what the sums may have lost to rounding where strikes have paise
-    slack = 1e-12 * running.item(-1) * strike.item(-1)
+    slack = 1e-12 * total * strike.item(-1)
     zone = (curve <= ZONE * pain + slack).nonzero()[0]
     first, last = _flat(curve, least, pain + slack)
     at = strike.item(least)
@@ -66,7 +55,30 @@ def max_pain(strike: FloatArray, oi: FloatArray, level: float) -> MaxPain | None
         ties = strike[first : last + 1].tolist()
         at = min(ties, key=lambda tie: (abs(tie - level), tie))
     limits = strike.item(zone.item(0)), strike.item(zone.item(-1))
-    return MaxPain(at, max(pain, 0.0), limits, curve)
+    return MaxPain(at, max(pain, 0.0), limits)
+
+
+def pain_curve(strike: FloatArray, oi: FloatArray) -> FloatArray:
+    """Return what the holders of all options would be paid at each strike, in rupees, shape (n,).
+
+    pain(S) = Σ CE·max(0, S−K) + Σ PE·max(0, K−S), by running sums in O(n): with T = CE + PE,
+    pain(K_i) = K_i·(ΣT_{≤i} − ΣPE) − Σ(T·K)_{≤i} + Σ(PE·K).
+
+    Args:
+        strike: in rupees, ascending, shape (n,).
+        oi: open interest in quantity, shape (2, n), NaN counts as 0.
+
+    Source: analytics specification, 3.
+    """
+    held = without_gaps(oi)
+    puts = held[PE]
+    both = held[CE] + puts
+    curve: FloatArray = np.add.accumulate(both) - np.add.reduce(puts)
+    curve *= strike
+    both *= strike
+    curve -= np.add.accumulate(both)
+    curve += puts.dot(strike)
+    return curve
 
 
 def max_pain_applies(years: float) -> bool:

@@ -74,8 +74,11 @@ def pcr(oi: FloatArray, volume: FloatArray) -> Pcr:
 
     Source: analytics specification, 2.1.
     """
-    ce_oi, pe_oi = side_totals(oi)
-    ce_volume, pe_volume = side_totals(volume)
+    return ratios(*side_totals(oi), *side_totals(volume))
+
+
+def ratios(ce_oi: float, pe_oi: float, ce_volume: float, pe_volume: float) -> Pcr:
+    """Return the put-call ratios of these totals, in quantity. Source: analytics specification, 2.1."""
     return Pcr(
         by_oi=pe_oi / ce_oi if ce_oi else None,
         by_volume=pe_volume / ce_volume if ce_volume else None,

@@ -1,5 +1,6 @@
 """Support and resistance: where writers are short most, and how strongly they defend it."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
@@ -89,6 +90,22 @@ def sr_levels(
     )
 
 
+def levels_of(walls: Sequence[Wall], strongest: tuple[Wall, ...]) -> Levels:
+    """Return one side's levels from its two largest walls and its strongest levels. Source: analytics specification, 4.1."""
+    if not walls:
+        return Levels()
+    (wall, largest), second = walls[0], walls[1] if len(walls) > 1 else None
+    weak = None
+    if second and second[1] / largest >= WEAK_RATIO - SLACK:
+        weak = Towards.TOP if second[0] > wall else Towards.BOTTOM
+    return Levels(
+        strongest=strongest,
+        wall=wall,
+        second_ratio=second[1] / largest if second else None,
+        weak_towards=weak,
+    )
+
+
 def sr_position_score(level: float, support: Wall | None, resistance: Wall | None) -> float | None:
     """Return where the level stands between the primaries, in [−1, 1]; None where a side is missing.
 
@@ -128,7 +145,7 @@ def _side(
     """Return one side's levels from its own legs, nearest first, shape (m,); ``fixed`` is prox + dom."""
     if not walls:
         return Levels()
-    (wall, largest), second = walls[0], walls[1] if len(walls) > 1 else None
+    largest = walls[0][1]
     is_candidate = oi > 0
     size = np.abs(change)
     size *= is_candidate
@@ -138,15 +155,7 @@ def _side(
     strength += change * (10.0 / moved) if moved else 0.0
     strength += 10.0  # half of chg: what is unknown or has not changed
     strength *= is_candidate
-    weak = None
-    if second and second[1] / largest >= WEAK_RATIO - SLACK:
-        weak = Towards.TOP if second[0] > wall else Towards.BOTTOM
-    return Levels(
-        strongest=_largest(strike, strength, top),
-        wall=wall,
-        second_ratio=second[1] / largest if second else None,
-        weak_towards=weak,
-    )
+    return levels_of(walls, _largest(strike, strength, top))
 
 
 def _largest(strike: FloatArray, values: FloatArray, count: int) -> tuple[Wall, ...]:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from oimon.core import fast
+from oimon.core.build_up import build_up, option_bands
 from oimon.core.gex import gex
 from oimon.core.greeks import black76
 from oimon.core.implied_vol import implied_vol
+from oimon.core.open_interest import open_interest
 from oimon.core.smile import Quotes, smiles
 
 RATE = 0.055
@@ -122,3 +124,55 @@ def test_without_numba_it_is_numpy(monkeypatch):
     monkeypatch.setattr(fast, "find_spec", lambda name: None)
     assert not fast.use()
     assert fast.loops is None
+
+
+def a_chain(seed):
+    """Return a random chain: missing legs, empty strikes, equal walls, a level that may be a strike."""
+    dice = np.random.default_rng(seed)
+    n = int(dice.integers(0, 60))
+    strike = 24_000 + 50.0 * np.arange(n)
+    columns = {
+        "oi": 65.0 * dice.integers(0, 40, (2, n)),
+        "volume": 65.0 * dice.integers(0, 900, (2, n)),
+        "oi_change": 65.0 * dice.integers(-20, 20, (2, n)),
+        "oi_change_day": 65.0 * dice.integers(-20, 20, (2, n)),
+        "oi_age_s": dice.uniform(0, 900, (2, n)),
+    }
+    for column in columns.values():
+        column[dice.random((2, n)) < dice.choice([0.0, 0.1, 0.9])] = np.nan
+    level = [None, 24_000 + 50.0 * n / 2, 24_012.3 + 50 * n / 3, 20_000.0][seed % 4]
+    first = int(dice.integers(0, n + 1))
+    return strike, columns, level, slice(first, min(first + 21, n))
+
+
+def test_what_open_interest_says_is_what_numpy_reads(both):
+    for seed in range(300):
+        strike, columns, level, window = a_chain(seed)
+        asked = {name: column for name, column in columns.items() if name not in ("oi", "volume")}
+        ours, theirs = both(
+            lambda s=strike, c=columns, a=asked, x=level, w=window: open_interest(
+                s, c["oi"], c["volume"], **a, level=x, window=w
+            )
+        )
+        assert theirs[:5] == ours[:5]
+        for mine, other in zip(ours.levels, theirs.levels, strict=True):
+            assert other._replace(strongest=()) == mine._replace(strongest=())
+            assert [s for s, _ in other.strongest] == [s for s, _ in mine.strongest]
+            assert [x for _, x in other.strongest] == pytest.approx(
+                [x for _, x in mine.strongest], rel=1e-12
+            )
+
+
+def test_classes_are_those_of_numpy(both):
+    dice = np.random.default_rng(5)
+    then, change = dice.uniform(1, 500, (2, 400)), dice.normal(0, 8, (2, 400))
+    oi_then, flow = (
+        65.0 * dice.integers(0, 9_000, (2, 400)),
+        65.0 * dice.integers(-200, 200, (2, 400)),
+    )
+    for column in (then, change, flow):
+        column[dice.random((2, 400)) < 0.05] = np.nan
+    bands = option_bands(then, oi_then, lot=65, tick=0.05)
+    ours, theirs = both(lambda: build_up(change, flow, bands))
+    assert np.array_equal(ours, theirs)
+    assert set(ours.ravel().tolist()) == {0, 1, 2, 3, 4}
