@@ -242,7 +242,7 @@ class FutureReading:
 class Event:
     """Something that happened to the chain at this beat."""
 
-    kind: str
+    kind: str  # one of EventKind; a reader lets kinds that it does not know pass
     text: str
     ts_us: int
     strike: float | None = None
