@@ -210,6 +210,16 @@ class ComponentReading:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LabelReading:
+    """How firmly the direction stands: the smoothed score, and a change that waits to be confirmed (6.2)."""
+
+    smoothed: float
+    since_us: int
+    wanted: Direction | None
+    wanted_since_us: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SignalReading:
     """View on the underlying with what held it back (7.1)."""
 
@@ -242,7 +252,7 @@ class FutureReading:
 class Event:
     """Something that happened to the chain at this beat."""
 
-    kind: str
+    kind: str  # one of EventKind; a reader lets kinds that it does not know pass
     text: str
     ts_us: int
     strike: float | None = None
@@ -307,6 +317,9 @@ class ExpiryAnalysis:
     gex: Gex | None
     chain: Chain
     why_null: Mapping[str, str]  # reason of every null above
+    label: LabelReading | None = (
+        None  # of the direction; None from a service that does not tell it yet
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

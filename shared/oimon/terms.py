@@ -106,6 +106,23 @@ class Signal(StrEnum):
     HOLD = "HOLD"
 
 
+class EventKind(StrEnum):
+    """What can happen to a chain at a beat (4.2, 6.2, requirement B06)."""
+
+    SUPPORT_SHIFT_UP = "SUPPORT_SHIFT_UP"
+    SUPPORT_SHIFT_DOWN = "SUPPORT_SHIFT_DOWN"
+    SUPPORT_BREAK = "SUPPORT_BREAK"
+    RESISTANCE_SHIFT_UP = "RESISTANCE_SHIFT_UP"
+    RESISTANCE_SHIFT_DOWN = "RESISTANCE_SHIFT_DOWN"
+    RESISTANCE_BREAK = "RESISTANCE_BREAK"
+    DIRECTION_CHANGE = "DIRECTION_CHANGE"
+    MAX_PAIN_SHIFT = "MAX_PAIN_SHIFT"
+    PCR_CROSS = "PCR_CROSS"  # from one band of 2.3 into another
+    BUILD_UP_FLIP = "BUILD_UP_FLIP"  # of the whole chain's net build-up
+    OI_SPEED = "OI_SPEED"  # open interest moves fast against its own half hour
+    STRADDLE_BREAK = "STRADDLE_BREAK"  # the market left the band of the first straddle
+
+
 class Action(StrEnum):
     """What a coach says (7.3)."""
 

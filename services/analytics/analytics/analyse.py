@@ -10,18 +10,20 @@ from analytics.flow import Position, flows_of
 from analytics.judge import judge
 from analytics.reference import reference_of, spot_carry
 from analytics.situation import Before, ChainNow, Interest, MarketNow, sampled
+from analytics.watches import Seen, watch
 from oimon.core.build_up import em_window
 from oimon.core.chain import CE, PE
 from oimon.core.compare import age_limit
 from oimon.core.forward import RATE, Forward
 from oimon.core.level_break import LevelKind
 from oimon.core.oi import WINDOW_S
+from oimon.core.oi_speed import chain_flow
 from oimon.core.open_interest import open_interest
 from oimon.core.quality import SLOW_S, STALE_S, ChainQuality, OiShares, quality_of
 from oimon.core.smile import Quotes, Smile, smiles
 from oimon.core.walls import SupportResistance
 from oimon.messages import Event
-from oimon.terms import Direction
+from oimon.terms import Direction, EventKind, MarketState, Quality
 
 
 def analyse(
@@ -98,6 +100,7 @@ def _findings(market: MarketNow, stand: _Stand, flow: Flow, before: Before) -> F
     chain, reference, volatility = position.chain, position.reference, position.volatility
     memory = position.before
     judgement = judge(chain, market, reference, quality, volatility, interest, flow, memory)
+    watches, happened = watch(memory.watches, market.now_s, _seen(market, stand, flow))
     return Findings(
         chain=chain,
         market=market,
@@ -107,8 +110,35 @@ def _findings(market: MarketNow, stand: _Stand, flow: Flow, before: Before) -> F
         interest=interest,
         flow=flow,
         judgement=judgement,
-        events=stand.events + _label_change(before, judgement, market.ts_us),
-        after=replace(memory, direction=judgement.state, interest=interest, classes=flow.classes),
+        events=stand.events + happened + _label_change(before, judgement, market.ts_us),
+        after=replace(
+            memory,
+            direction=judgement.state,
+            interest=interest,
+            classes=flow.classes,
+            watches=watches,
+        ),
+    )
+
+
+def _seen(market: MarketNow, stand: _Stand, flow: Flow) -> Seen:
+    """Return what is watched of one chain; of one that cannot be trusted nothing is known."""
+    position, interest, chain = stand.position, stand.interest, stand.position.chain
+    if stand.quality.quality is Quality.BAD:
+        return Seen(chain.tick)
+    memory = position.before
+    is_sampled = memory.sampled_s == market.now_s
+    is_drawn = memory.watches.band is not None or market.market is not MarketState.OPEN
+    straddle = None if is_drawn else position.volatility.straddle
+    return Seen(
+        tick=chain.tick,
+        max_pain=None if interest.pain is None else interest.pain.strike,
+        pcr=interest.pcr.by_oi,
+        net=None if flow.net is None else flow.net.score,
+        level=position.reference.level,
+        straddle=None if straddle is None else straddle.price,
+        flow=chain_flow(chain.cells[Cell.OI_CHANGE_3M]) if is_sampled else None,
+        oi=interest.pcr.ce_oi + interest.pcr.pe_oi,
     )
 
 
@@ -185,4 +215,5 @@ def _label_change(before: Before, judged: Judgement, ts_us: int) -> list[Event]:
     if was is now:
         return []
     text = f"direction {was} → {now}, score {judged.state.smoothed:+.2f}"
-    return [Event(kind="DIRECTION_CHANGE", text=text, ts_us=ts_us, was=was, now=now)]
+    kind = EventKind.DIRECTION_CHANGE.value
+    return [Event(kind=kind, text=text, ts_us=ts_us, was=was, now=now)]

@@ -11,6 +11,7 @@ from oimon.core.level_break import (
     watch_shift,
 )
 from oimon.messages import Event
+from oimon.terms import EventKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def events(
         way = "UP" if now > was else "DOWN"
         found.append(
             Event(
-                kind=f"{kind.upper()}_SHIFT_{way}",
+                kind=EventKind(f"{kind.upper()}_SHIFT_{way}").value,
                 text=f"{kind} moved {was:g} → {now:g}",
                 ts_us=ts_us,
                 strike=now,
@@ -90,7 +91,7 @@ def events(
         word = {True: "writers cover", False: "writers hold", None: "open interest unknown"}
         found.append(
             Event(
-                kind=f"{kind.upper()}_BREAK",
+                kind=EventKind(f"{kind.upper()}_BREAK").value,
                 text=f"{kind} {after.watched:g} broken, {word[confirmed_by_oi(oi_change)]}",
                 ts_us=ts_us,
                 strike=after.watched,

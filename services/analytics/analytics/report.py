@@ -13,6 +13,7 @@ from analytics.findings import Findings
 from analytics.situation import CHAINS_KEPT, ChainCells, marks_of
 from analytics.words import line
 from oimon.core.direction import Component, against
+from oimon.core.direction_filter import DirectionState
 from oimon.core.implied_vol import IV_STATUSES
 from oimon.messages import (
     Chain,
@@ -22,6 +23,7 @@ from oimon.messages import (
     ExpiryAnalysis,
     FutureReading,
     Gex,
+    LabelReading,
     Legs,
     SignalReading,
 )
@@ -108,6 +110,17 @@ def expiry_fields(found: Findings) -> dict[str, Any]:
         ),
         verdicts=found.flow.classes.told,
         chain=_chain(found),
+        label=_label(judged.state),
+    )
+
+
+def _label(state: DirectionState) -> LabelReading:
+    is_waiting = state.wanted is not None
+    return LabelReading(
+        smoothed=state.smoothed,
+        since_us=round(state.label_since_s * 1e6),
+        wanted=state.wanted,
+        wanted_since_us=round(state.wanted_since_s * 1e6) if is_waiting else None,
     )
 
 

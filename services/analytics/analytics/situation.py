@@ -8,6 +8,7 @@ import numpy as np
 
 from analytics.cells import Cell
 from analytics.levels import LevelWatch
+from analytics.watches import Watches
 from oimon.core.build_up import CLASSES
 from oimon.core.chain import FloatArray, IntArray
 from oimon.core.coi import Coi
@@ -162,6 +163,7 @@ class Before:
     carry: tuple[tuple[float, float], ...] = ()  # epoch seconds, F − S in rupees
     rr25: tuple[float, ...] = ()
     rr25_reference: float | None = None
+    watches: Watches = field(default_factory=Watches)
 
 
 def sampled(

@@ -14,6 +14,7 @@ from notifier.figures import UNKNOWN, age, clock_time, grouped, percent, plain, 
 from notifier.ladder import WIDE, arrow, chain_table, quote_table
 from notifier.readings import DIRECTIONS, coaches, iv, nearest, other_expiry, readings
 from notifier.render import call
+from oimon.explain.direction import is_conflict
 from oimon.messages import Advice, ChainAnalysis, QuoteBoard
 from oimon.terms import FeedState, MarketState, Mode, Quality
 
@@ -113,12 +114,16 @@ def summary(view: View) -> str:
         f"{head} {grouped(analysis.spot)} {_change(analysis).plain}".rstrip(),
         f"PCR {figures.decimal(analysis.pcr)}",
         f"MaxPain {plain(analysis.max_pain)}",
-        f"{analysis.direction} {percent(analysis.confidence_factor)}",
+        f"{analysis.direction} {percent(analysis.confidence_factor)}{_conflict(analysis)}",
         f"S {nearest(analysis.support)} R {nearest(analysis.resistance)}",
         *([said] if said else []),
         f"{_ages(analysis)}{stale}",
     ]
     return " | ".join(parts)
+
+
+def _conflict(analysis: ChainAnalysis) -> str:
+    return " CONFLICT" if is_conflict(analysis) else ""
 
 
 def _one_line(part: RenderableType) -> RenderableType:
@@ -159,6 +164,7 @@ def _header(analysis: ChainAnalysis, view: View, *, wide: bool) -> list[Text]:
         *([f"  ATM {plain(analysis.atm)}  IV {iv(analysis.atm_iv)}"] if wide else []),
         "  Bias " if wide else "  ",
         (f"{mark} {analysis.direction} {percent(analysis.confidence_factor)}", bias_style),
+        *([("  CONFLICT", "bold yellow")] if is_conflict(analysis) else []),
         *([f"  VIX {figures.decimal(analysis.vix, 1)}"] if wide else []),
         f"  {_ages(analysis)}",
     )

@@ -6,8 +6,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from analytics.commands import page_analysis, register
+from analytics.commands import register
 from analytics.nse import read_page
+from analytics.page import page_analysis
 from oimon.errors import ConfigError, InputError
 
 FILES = {  # NSE's own totals of the nearest expiry: calls' and puts' open interest and volume

@@ -293,3 +293,13 @@ def test_a_strike_can_be_support_and_resistance():
 
     assert "*24500*SR" in strikes_of(drawn(make_view(analysis=analysis)))
     assert "*24500*SR" in "\n".join(drawn(make_view(analysis=analysis), width=80))
+
+
+def test_evidence_that_contradicts_itself_is_called_a_conflict():
+    both = [("net_buildup", 0.2, "for"), ("pcr_slope", -0.19, "against")]
+    analysis = make_analysis(agreement=0.03, contributions=both)
+
+    for width in (80, 120):
+        assert "CONFLICT" in drawn(make_view(analysis=analysis), width=width)[1]
+        assert "CONFLICT" not in drawn(make_view(), width=width)[1]
+    assert " CONFLICT | " in summary(make_view(analysis=analysis))

@@ -28,7 +28,7 @@ def test_the_readme_s_commands_exist():
     named = set(re.findall(r"`(?:\./)?oi (\w+)", text))
 
     assert {"up", "test"} <= named
-    assert named <= known | {"watch", "import", "analyse"}
+    assert named <= known | {"watch", "why", "import", "analyse"}
 
 
 def test_every_file_that_the_documents_name_is_there():

@@ -1,0 +1,205 @@
+"""`oi why`: the newest analysis, from the bus or from a file, explained in sentences."""
+
+import asyncio
+import io
+import os
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from analytics.nse import read_page
+from analytics.page import page_analysis
+from oimon import calendar, offline
+from oimon.bus import Entry
+from oimon.bus.redis import RedisBus
+from oimon.config import Settings, bus_address, load
+from oimon.errors import BusDown, ConfigError
+from oimon.explain.direction import DirectionReading, read_direction
+from oimon.explain.strike import StrikeReading, nearest_strike, read_strike
+from oimon.messages import ANALYSIS, ChainAnalysis, ExpiryAnalysis, QuoteBoard
+
+_AT = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+
+
+def register_why(app: typer.Typer) -> None:
+    """Add the command to ``oi``."""
+
+    @app.command(name="why")
+    def why_command(
+        underlying: Annotated[str, typer.Argument(help="as NIFTY")],
+        strike: Annotated[
+            float | None, typer.Argument(help="Explain this strike; left out, the direction.")
+        ] = None,
+        *,
+        expiry: Annotated[
+            str | None, typer.Option(help="ISO day; left out, the nearest that is tracked.")
+        ] = None,
+        file: Annotated[
+            Path | None,
+            typer.Option(help="A recording (.oirec) or a page of NSE's (.json, .gz), not the bus."),
+        ] = None,
+        at: Annotated[
+            str | None,
+            typer.Option(help="With a recording: IST time of day, as 12:41 or 12:41:07."),
+        ] = None,
+        lot: Annotated[
+            int | None, typer.Option(min=1, help="With a page: quantity of a contract.")
+        ] = None,
+        redis_url: Annotated[
+            str | None, typer.Option(help="Address of the bus; left out, that of `oi up`.")
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    ) -> None:
+        """Say why the market has its direction, or a strike its verdict: rule, inputs, thresholds, contrary evidence, ages.
+
+        Example: oi why NIFTY 24500
+        """
+        name = underlying.upper()
+        if file is None:
+            given = {} if redis_url is None else {"redis_url": redis_url}
+            if at is not None or lot is not None:
+                raise ConfigError("--at and --lot go with --file; name the recording or the page")
+            analysis = asyncio.run(_newest(load(Settings, given), name))
+        else:
+            analysis = _of_file(file, at, lot)
+            if analysis.underlying != name:
+                raise ConfigError(
+                    f"{file} is of {analysis.underlying}, not of {name}; ask for {analysis.underlying}"
+                )
+        _print(explained(analysis, _expiry(analysis, expiry), strike), as_json=as_json)
+
+
+def explained(
+    analysis: ChainAnalysis, expiry: ExpiryAnalysis, strike: float | None
+) -> DirectionReading | StrikeReading:
+    """Return why the market has its direction, or a strike its verdict.
+
+    Args:
+        analysis: of one underlying.
+        expiry: whose chain.
+        strike: in rupees; None asks for the direction.
+
+    Raises:
+        ConfigError: the strike is not listed; names the nearest that is.
+    """
+    if strike is None:
+        return read_direction(analysis, expiry)
+    try:
+        return read_strike(analysis, expiry, strike)
+    except LookupError as error:
+        near = nearest_strike(expiry, strike)
+        remedy = "its chain has no strike yet" if near is None else f"the nearest is {near:g}"
+        raise ConfigError(
+            f"{analysis.underlying} {expiry.expiry} has no strike {strike:g}; {remedy}"
+        ) from error
+
+
+def _print(reading: DirectionReading | StrikeReading, *, as_json: bool) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe on Windows may not know → and ×
+        sys.stdout.reconfigure(errors="replace")
+    if as_json:
+        typer.echo(msgspec.json.encode(reading).decode())
+    else:
+        typer.echo("\n".join(reading.sentences))
+
+
+def _expiry(analysis: ChainAnalysis, wanted: str | None) -> ExpiryAnalysis:
+    tracked = {found.expiry: found for found in (analysis, *analysis.more)}
+    chosen = tracked.get(wanted or analysis.expiry)
+    if chosen is None:
+        raise ConfigError(
+            f"{analysis.underlying} has no expiry {wanted} here; there are {', '.join(tracked)}"
+        )
+    return chosen
+
+
+# --- where the analysis comes from ---------------------------------------------------------------------------------
+
+
+async def _newest(settings: Settings, underlying: str) -> ChainAnalysis:
+    """Return the newest analysis on the bus.
+
+    Raises:
+        ConfigError: there is none; says why, and what to do.
+    """
+    bus = RedisBus(bus_address(settings), me=f"why-{os.getpid()}")
+    try:
+        watched = await bus.partitions()
+        if underlying not in watched:
+            there = f"there are {', '.join(watched)}" if watched else "nothing is"
+            raise ConfigError(
+                f"{underlying} is not watched; {there}. Start it with `oi up`, or name a file: --file"
+            )
+        entry = await bus.latest(ANALYSIS, underlying)
+    except BusDown as error:
+        raise ConfigError(
+            f"{error}. Start everything with `oi up`, set REDIS_URL to where it runs, or name a file: --file"
+        ) from error
+    finally:
+        await bus.close()
+    if entry is None:
+        raise ConfigError(
+            f"{underlying} has no analysis yet; `oi status` says whether a feed and analytics run"
+        )
+    return _analysis_of(entry)
+
+
+def _analysis_of(entry: Entry) -> ChainAnalysis:
+    match entry.message:
+        case ChainAnalysis() as analysis:
+            return analysis
+        case QuoteBoard() as board:
+            raise ConfigError(
+                f"{board.underlying} has quotes only in {board.segment} mode: there is no verdict to explain"
+            )
+        case other:
+            raise ConfigError(f"{entry.key} holds {type(other).__name__}, which is no analysis")
+
+
+def _of_file(file: Path, at: str | None, lot: int | None) -> ChainAnalysis:
+    if file.suffix == ".oirec":
+        if lot is not None:
+            raise ConfigError("--lot goes with a page of NSE's; a recording names its own lots")
+        return asyncio.run(_of_recording(file, at))
+    if at is not None:
+        raise ConfigError("--at goes with a recording; a page is of one instant")
+    page = read_page(file)
+    return page_analysis(page, calendar.lot_size(page.underlying, page.expiry) or lot)
+
+
+async def _of_recording(file: Path, at: str | None) -> ChainAnalysis:
+    """Return the last analysis of a recorded day, or the last one up to a time of it.
+
+    Raises:
+        ConfigError: the time cannot be read, or the day has no analysis until then.
+    """
+    recorded, newest = offline.open_recording(file), None
+    until_us = None if at is None else _instant_us(at, recorded.first_us)
+    entries: Any = offline.play(recorded, speed=None)
+    try:
+        async for entry in entries:
+            if entry.stream != ANALYSIS:
+                continue
+            if until_us is not None and _analysis_of(entry).ts_us > until_us:
+                break
+            newest = entry
+    finally:
+        await entries.aclose()
+    if newest is None:
+        begins = datetime.fromtimestamp(recorded.first_us / 1e6, calendar.IST)
+        raise ConfigError(
+            f"{file} has no analysis{'' if at is None else f' until {at}'}; it begins at {begins:%H:%M:%S} IST"
+        )
+    return _analysis_of(newest)
+
+
+def _instant_us(at: str, day_us: int) -> int:
+    if _AT.fullmatch(at) is None:
+        raise ConfigError(f"--at takes a time of day as 12:41 or 12:41:07, found {at!r}")
+    time = datetime.strptime(at, "%H:%M:%S" if at.count(":") > 1 else "%H:%M").time()  # noqa: DTZ007 - the day is added below
+    return round(datetime.combine(calendar.day_of(day_us), time, calendar.IST).timestamp() * 1e6)

@@ -1,0 +1,110 @@
+"""How old what an analysis stands on is, and what it is not good for (pure). Source: requirement B01."""
+
+import math
+from enum import StrEnum
+
+import numpy as np
+
+from oimon.core.chain import FloatArray
+from oimon.core.quality import OI_STALE_S
+from oimon.explain.words import known, span
+from oimon.messages import ChainAnalysis, ExpiryAnalysis, Legs
+from oimon.terms import MarketState
+
+WARM_S = 300.0
+_OPEN = (MarketState.OPEN, MarketState.OPEN_CAS)
+
+
+class DataState(StrEnum):
+    """What a reader has to know before he acts on an analysis."""
+
+    CLOSED = "closed"  # the market is not open
+    STALE = "stale"  # prices are too old
+    OI_OLD = "oi_old"  # no open interest has moved for 10 minutes of open market
+    GAPPED = "gapped"  # entries of the last window are missing
+    COLD = "cold"  # less than 300 s of history
+    ONE_SIDED = "one_sided"  # calls or puts have no open interest
+
+
+def states(analysis: ChainAnalysis, expiry: ExpiryAnalysis | None = None) -> dict[DataState, str]:
+    """Return every state that holds, each with its reason, the gravest first.
+
+    Args:
+        analysis: of one underlying.
+        expiry: whose chain; left out, the headline's.
+    """
+    found, chain = {}, (expiry or analysis).chain
+    is_open = analysis.market in _OPEN
+    if not is_open:
+        found[DataState.CLOSED] = f"the market is {_words(analysis.market)}"
+    if analysis.is_stale:
+        age_s = None if analysis.tick_age_ms is None else analysis.tick_age_ms / 1e3
+        found[DataState.STALE] = f"the newest price is {span(age_s)} old"
+    oi_s = oi_age_s(analysis, expiry or analysis)
+    if is_open and oi_s is not None and oi_s > OI_STALE_S:
+        found[DataState.OI_OLD] = f"no open interest has moved for {span(oi_s)}"
+    if analysis.is_gapped:
+        found[DataState.GAPPED] = "data of the last 15 min are missing"
+    if not analysis.is_warm:
+        found[DataState.COLD] = f"only {span(analysis.history_s)} of history, 5 min are needed"
+    sides = [np.nansum(legs.oi) > 0 for legs in (chain.ce, chain.pe)]
+    if sum(sides) == 1:
+        found[DataState.ONE_SIDED] = f"the {'puts' if sides[0] else 'calls'} have no open interest"
+    return found
+
+
+def oi_age_s(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> float | None:
+    """Return how long ago any leg's open interest moved; before the first move, since it has been watched."""
+    newest = max(_newest(expiry.chain.ce.oi_changed_us), _newest(expiry.chain.pe.oi_changed_us))
+    if math.isfinite(newest):
+        return (analysis.ts_us - newest) / 1e6
+    return analysis.history_s or None
+
+
+def ages(analysis: ChainAnalysis) -> list[str]:
+    """Return the ages that all numbers of an analysis stand on, and each state that holds."""
+    tick_s = None if analysis.tick_age_ms is None else analysis.tick_age_ms / 1e3
+    each = (
+        "" if analysis.cadence_s < 1 else f" (the source sends one each {span(analysis.cadence_s)})"
+    )
+    why = ", ".join(analysis.quality_why).replace("_", " ")
+    return [
+        (
+            f"Ages: newest price {span(tick_s)}{each}, open interest last moved "
+            f"{span(analysis.oi_age_s)} ago, history {span(analysis.history_s)}."
+        ),
+        f"Quality: {analysis.quality}{f' ({why})' if why else ''}.",
+        *(f"{_title(state)}: {reason}." for state, reason in states(analysis).items()),
+    ]
+
+
+def leg_ages(analysis: ChainAnalysis, expiry: ExpiryAnalysis, place: int) -> list[str]:
+    """Return how old each leg of a strike is, and each state that holds."""
+    sides = (("call", expiry.chain.ce), ("put", expiry.chain.pe))
+    told = "; ".join(f"{name} {_leg(legs, place, analysis.ts_us)}" for name, legs in sides)
+    holds = states(analysis, expiry).items()
+    return [f"Ages: {told}.", *(f"{_title(state)}: {reason}." for state, reason in holds)]
+
+
+def _leg(legs: Legs, place: int, now_us: int) -> str:
+    heard, sent, traded, moved = (
+        None if (at := known(column[place])) is None else (now_us - at) / 1e6
+        for column in (legs.received_us, legs.exchange_us, legs.traded_us, legs.oi_changed_us)
+    )
+    oi = "not moved since it is watched" if moved is None else f"moved {span(moved)} ago"
+    return (
+        f"heard {span(heard)} ago (exchange's time {span(sent)}), traded {span(traded)} ago, "
+        f"open interest {oi}"
+    )
+
+
+def _newest(instants: FloatArray) -> float:
+    return float(np.fmax.reduce(instants, initial=-np.inf))
+
+
+def _words(name: str) -> str:
+    return name.lower().replace("_", " ")
+
+
+def _title(state: DataState) -> str:
+    return state.replace("_", " ").upper()

@@ -1,0 +1,65 @@
+"""`oi why` from files: what it prints, and what it says when it cannot."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from analytics.why import register_why
+from oimon.errors import ConfigError
+from tests.unit.analytics.test_nse import make_page, make_row, write
+
+
+def why(*arguments):
+    """Return what the command prints; its errors are raised."""
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    register_why(app)
+    done = CliRunner().invoke(app, ["why", *map(str, arguments)])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.output
+
+
+@pytest.fixture
+def page(tmp_path):
+    return write(tmp_path, make_page(*(make_row(strike) for strike in (24_550, 24_600, 24_650))))
+
+
+def test_a_page_s_direction_is_explained(page):
+    told = why("nifty", "--file", page)
+
+    assert told.startswith("NIFTY 2025-08-07: NEUTRAL, confidence")
+    assert "Rule: eight components" in told
+    assert "COLD: only" in told
+
+
+def test_a_strike_of_a_page_is_explained_as_json_too(page):
+    told = json.loads(why("NIFTY", 24_600, "--file", page, "--json"))
+
+    assert (told["strike"], told["verdict"]) == (24_600.0, "Neutral")
+    assert told["call"]["why_none"] == "missing"
+    assert told["sentences"][0].startswith("NIFTY 24600 of 2025-08-07: Neutral")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["NIFTY", 24_610], "has no strike 24610; the nearest is 24600"),
+        (["BANKNIFTY"], "is of NIFTY, not of BANKNIFTY; ask for NIFTY"),
+        (
+            ["NIFTY", "--expiry", "2025-08-14"],
+            "has no expiry 2025-08-14 here; there are 2025-08-07",
+        ),
+        (["NIFTY", "--at", "12:00"], "--at goes with a recording"),
+    ],
+)
+def test_what_cannot_be_explained_is_named_with_what_can(page, arguments, words):
+    with pytest.raises(ConfigError, match=words):
+        why(*arguments, "--file", page)
+
+
+def test_a_time_without_a_file_is_refused():
+    with pytest.raises(ConfigError, match="--at and --lot go with --file"):
+        why("NIFTY", "--at", "12:00")
