@@ -1,4 +1,4 @@
-"""The hash-locked requirements of the laptop, of its checks and of each service's image: ``python -m tests.locks`` (needs ``uv`` on the PATH).
+"""The hash-locked requirements of the laptop, of its extra ``fast``, of its checks and of each service's image: ``python -m tests.locks`` (needs ``uv`` on the PATH).
 
 The others take their versions from the laptop's, so that all of them agree.
 """
@@ -31,6 +31,13 @@ def declared(folder: Path) -> list[str]:
     return sorted(set(found))
 
 
+def declared_extra(name: str) -> list[str]:
+    """Return what an extra of oimon needs."""
+    shared = tomllib.loads((ROOT / "shared" / "pyproject.toml").read_text(encoding="utf-8"))
+    needs: list[str] = shared["project"]["optional-dependencies"][name]
+    return needs
+
+
 def folders() -> list[Path]:
     """Return the services' folders."""
     return sorted(path.parent for path in (ROOT / "services").glob("*/pyproject.toml"))
@@ -42,6 +49,9 @@ def main() -> int:
     subprocess.run([*COMPILE, ROOT / "requirements.in", "-o", laptop], check=True)
     checks = [*COMPILE, ROOT / "tests" / "requirements.in", "-c", laptop]
     subprocess.run([*checks, "-o", ROOT / "tests" / "requirements.txt"], check=True)
+    fast = "\n".join(declared_extra("fast"))
+    command = [*COMPILE, "-", "-c", laptop, "-o", ROOT / "requirements-fast.txt"]
+    subprocess.run(command, input=fast, text=True, check=True)
     for folder in folders():
         needs = "\n".join(declared(folder))
         command = [*COMPILE, "-", "-c", str(laptop), "-o", str(folder / "requirements.txt")]
