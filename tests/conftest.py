@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ from hypothesis import settings
 settings.register_profile("suite", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=2000, deadline=None)
 settings.load_profile("suite")  # pytest --hypothesis-profile=long looks harder
+
+os.environ["FAST"] = (
+    "0"  # the suite is about numpy; tests/unit/core/test_fast.py holds the compiled loops against it
+)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -15,3 +15,7 @@ class AnalyticsSettings(Settings):
         le=65535,
         description="port of /healthz, /readyz, /metrics and /status",
     )
+    fast: bool = Field(
+        default=True,
+        description="hot loops as machine code, where numba is installed (the extra fast)",
+    )

@@ -12,6 +12,7 @@ from analytics.desk import Desk, handle, replay
 from analytics.keeping import KEEPING
 from oimon import metrics
 from oimon.bus import Entry, Output, Role
+from oimon.config import load
 from oimon.core import fast
 from oimon.core.forward import RATE
 from oimon.core.gex import gex
@@ -71,11 +72,17 @@ def _warm_up() -> None:
 
 async def run(running: Running[AnalyticsSettings]) -> None:
     """Own partitions and analyse them until told to stop."""
-    is_fast = fast.use()
+    is_fast = fast.use(wanted=running.settings.fast)
     running.facts["loops"] = lambda: "machine code" if is_fast else "numpy"
     if is_fast:
         await asyncio.to_thread(_warm_up)
     await running.bus.own(replace(role(), handle=_measured))
 
 
-service = Service(name="analytics", settings=AnalyticsSettings, run=run, offline_role=role)
+def offline_role() -> Role[Desk]:
+    """Return the duty for a replay or an audit, whose numbers are made as the service makes them."""
+    fast.use(wanted=load(AnalyticsSettings).fast)
+    return role()
+
+
+service = Service(name="analytics", settings=AnalyticsSettings, run=run, offline_role=offline_role)
