@@ -260,6 +260,19 @@ class Event:
     now: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OiAnchor:
+    """From when changes of open interest count, who says so, and what the chain's legs changed since in all (1.3)."""
+
+    name: str  # day (previous close), open, 3m, 5m, 15m, 30m
+    at_us: int | None  # the instant counted from; None: unknown
+    source: str | None  # in words; None: there is no such value
+    is_partial: bool  # the history is younger than the window: counted from its oldest
+    legs: int  # legs whose change is known
+    ce_change: float | None  # quantity; None: of no leg known
+    pe_change: float | None
+
+
 Level = tuple[float, float]
 """Strike and strength, 0 to 100 (4.1)."""
 Contribution = tuple[str, float, str]
@@ -317,9 +330,8 @@ class ExpiryAnalysis:
     gex: Gex | None
     chain: Chain
     why_null: Mapping[str, str]  # reason of every null above
-    label: LabelReading | None = (
-        None  # of the direction; None from a service that does not tell it yet
-    )
+    label: LabelReading | None = None  # of the direction; None: the writer does not tell it yet
+    oi_anchors: list[OiAnchor] = field(default_factory=list)  # side by side, oldest first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

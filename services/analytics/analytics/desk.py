@@ -134,7 +134,7 @@ def _message(answer: _Answer) -> ChainAnalysis | QuoteBoard:
         answer.found,
         answer.cells,
         minutes=run.minutes,
-        history_s=run.history.span_s(answer.found[0].market.now_s),
+        history=run.history,
         is_gapped=answer.is_gapped,
     )
 

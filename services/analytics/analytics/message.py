@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from analytics.anchors import bases, window_bases
 from analytics.book import ChainBook
 from analytics.cells import Cell, known
 from analytics.findings import Findings
-from analytics.history import KEEP_S
+from analytics.history import KEEP_S, RollingTicks
 from analytics.report import expiry_analysis, expiry_fields, future_reading
 from oimon.core.chain import FloatArray
 from oimon.core.compare import age_limit
@@ -40,7 +41,7 @@ def chain_analysis(
     cells: FloatArray,
     *,
     minutes: Sequence[Minute],
-    history_s: float,
+    history: RollingTicks,
     is_gapped: bool,
 ) -> ChainAnalysis:
     """Return the message of one beat.
@@ -51,13 +52,16 @@ def chain_analysis(
         found: of each tracked expiry, the headline first.
         cells: the whole matrix, shape (COUNT, instruments + 1).
         minutes: one line a minute, oldest first.
-        history_s: how far back the samples reach.
+        history: the samples that changes count from.
         is_gapped: whether ticks of the last window are missing.
 
     Source: messages-sketch (fields).
     """
     session, headline = book.session, found[0]
-    first = expiry_fields(headline)
+    now_s = headline.market.now_s
+    history_s, windows = history.span_s(now_s), window_bases(history, now_s)
+    parts = [(one, bases(book, history, windows, one.chain.expiry, now_s=now_s)) for one in found]
+    first = expiry_fields(*parts[0])
     told = _nullable(book, beat, headline, cells)
     first["why_null"] |= {name: _WHY[name] for name, value in told.items() if value is None}
     return ChainAnalysis(
@@ -78,7 +82,7 @@ def chain_analysis(
         history_s=min(history_s, KEEP_S),
         events=headline.events,
         history=list(minutes),
-        more=[expiry_analysis(findings) for findings in found[1:]],
+        more=[expiry_analysis(*other) for other in parts[1:]],
     )
 
 

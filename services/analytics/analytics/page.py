@@ -3,6 +3,7 @@
 from typing import Any
 
 from analytics.analyse import analyse
+from analytics.anchors import page_bases
 from analytics.nse import NsePage, situation
 from analytics.report import expiry_fields
 from analytics.situation import Before
@@ -19,7 +20,7 @@ def page_analysis(page: NsePage, lot: int | None) -> ChainAnalysis:
     """
     chain, market = situation(page, lot)
     (found,) = analyse([chain], market, [Before()])
-    first = expiry_fields(found)
+    first = expiry_fields(found, page_bases(page.path.name))
     told: dict[str, Any] = {
         "spot": page.spot,
         "x": found.reference.level,

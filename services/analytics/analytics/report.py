@@ -1,6 +1,6 @@
 """Findings as the project's message (pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from types import MappingProxyType
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from analytics.anchors import Base, anchors
 from analytics.cells import Cell
 from analytics.findings import Findings
 from analytics.situation import CHAINS_KEPT, ChainCells, marks_of
@@ -68,13 +69,17 @@ _WHY: Mapping[str, str] = MappingProxyType(
 )
 
 
-def expiry_analysis(found: Findings) -> ExpiryAnalysis:
-    """Return the message's part about one expiry."""
-    return ExpiryAnalysis(**expiry_fields(found))
+def expiry_analysis(found: Findings, bases: Sequence[Base]) -> ExpiryAnalysis:
+    """Return the message's part about one expiry; arguments as of :func:`expiry_fields`."""
+    return ExpiryAnalysis(**expiry_fields(found, bases))
 
 
-def expiry_fields(found: Findings) -> dict[str, Any]:
+def expiry_fields(found: Findings, bases: Sequence[Base]) -> dict[str, Any]:
     """Return the fields of the message's part about one expiry; each null at its top has a reason in ``why_null``.
+
+    Args:
+        found: what the chain says.
+        bases: what changes of its open interest count from.
 
     Source: messages-sketch (fields), analytics specification, 14.
     """
@@ -111,6 +116,7 @@ def expiry_fields(found: Findings) -> dict[str, Any]:
         verdicts=found.flow.classes.told,
         chain=_chain(found),
         label=_label(judged.state),
+        oi_anchors=anchors(chain.rows, bases),
     )
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from oimon.calendar import IST
+from oimon.explain.anchors import both_units
 from oimon.messages import ChainAnalysis, Legs
 
 EACH_SIDE = 10
@@ -56,6 +57,9 @@ def _figures(analysis: ChainAnalysis) -> Table:
         ("Volatility at the money", UNKNOWN if iv is None else f"{iv:.2%}"),
         ("Straddle", _price(analysis.straddle)),
         ("Expected move to expiry", _price(analysis.em_expiry)),
+        ("Since the previous close", _since(analysis, "day")),
+        ("Since the open", _since(analysis, "open")),
+        ("In 3, 5, 15, 30 min", " | ".join(_since(analysis, f"{m}m") for m in (3, 5, 15, 30))),
         ("Zero gamma (assumption)", _price(gex.zero if gex is not None else None)),
     ):
         table.add_row(name, value)
@@ -110,6 +114,15 @@ def _ratio(value: float | None) -> str:
 
 def _levels(levels: list[tuple[float, float]]) -> str:
     return "  ".join(f"{_strike(k)} ({strength:.0f})" for k, strength in levels) or UNKNOWN
+
+
+def _since(analysis: ChainAnalysis, name: str) -> str:
+    """Return what calls and puts changed since an anchor, in lakh and crore and in contracts."""
+    found = next((anchor for anchor in analysis.oi_anchors if anchor.name == name), None)
+    if found is None or found.source is None:
+        return UNKNOWN
+    sides = (("calls", found.ce_change), ("puts", found.pe_change))
+    return ", ".join(f"{side} {both_units(value, analysis.lot)}" for side, value in sides)
 
 
 def _walls(analysis: ChainAnalysis) -> str:

@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 import orjson
 
-from notifier import figures, render
-from oimon import metrics
+from notifier import render
+from oimon import figures, metrics
 from oimon.bus import Entry
 from oimon.errors import PoisonMessage, TransientError
 from oimon.messages import Advice

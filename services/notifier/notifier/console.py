@@ -32,7 +32,7 @@ STREAMS = (ANALYSIS, ADVICE_MINIMAL, ADVICE_RICH)
 RETRY_S = 1.0
 _FONT_FROM_ELSEWHERE = re.compile(r"@font-face\s*{.*?}\s*", re.DOTALL)
 """rich asks a public server for its font; whoever looks at our picture shall ask nobody."""
-_LINES_AROUND = 17  # of the screen, beside the strikes
+_LINES_AROUND = 18  # of the screen, beside the strikes
 
 
 class Newest:

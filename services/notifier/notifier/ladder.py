@@ -13,7 +13,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from notifier import figures
+from oimon import figures
 from oimon.messages import ChainAnalysis, Legs, QuoteBoard
 from oimon.terms import BuildUp, Verdict
 

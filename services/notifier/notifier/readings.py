@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from notifier import figures
-from notifier.figures import UNKNOWN, age, clock_time, plain
 from notifier.render import call, evidence, trigger
+from oimon import figures
+from oimon.explain.anchors import change
+from oimon.figures import UNKNOWN, age, clock_time, plain
 from oimon.messages import (
     Advice,
     ChainAnalysis,
@@ -42,6 +43,21 @@ def readings(analysis: ChainAnalysis) -> list[Text]:
     why = Text.assemble(("Why      ", "bold"), _evidence(analysis.contributions[:3]))
     against = Text.assemble(("Against  ", "bold"), _evidence(analysis.against[:2]))
     return [levels, why, against, *(_event(analysis) if analysis.events else [])]
+
+
+def anchors(analysis: ChainAnalysis, *, wide: bool, contracts: bool) -> list[Text]:
+    """Return the chain's changes of open interest on all anchors, calls/puts; a narrow screen takes two lines."""
+    told = [
+        f"{anchor.name} {change(anchor.ce_change, analysis.lot, contracts=contracts)}/"
+        f"{change(anchor.pe_change, analysis.lot, contracts=contracts)}{'~' * anchor.is_partial}"
+        for anchor in analysis.oi_anchors
+    ]
+    a_line = len(told) if wide else 3
+    return [
+        Text.assemble(("ΔOI CE/PE " if not place else " " * 10, "bold"), "  ".join(part))
+        for place in range(0, len(told), max(a_line, 1))
+        for part in [told[place : place + a_line]]
+    ]
 
 
 def _event(analysis: ChainAnalysis) -> list[Text]:

@@ -3,8 +3,8 @@
 Every text for a person far away has the time, the data's age, the mode, and the same last line.
 """
 
-from notifier import figures
-from notifier.figures import age, clock_time, grouped
+from oimon import figures
+from oimon.figures import age, clock_time, grouped
 from oimon.messages import Advice, ChainAnalysis, Contribution, Trigger
 from oimon.terms import Action, Coach, Direction
 

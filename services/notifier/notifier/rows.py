@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from notifier import figures
+from oimon import figures
 from oimon.bus import Entry
 from oimon.errors import PoisonMessage
 from oimon.messages import Advice, ChainAnalysis, Gap, Level, QuoteBoard, Session, Trade

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from notifier import figures
-from notifier.figures import UNKNOWN, age, clock_time, grouped, percent, plain, signed
 from notifier.ladder import WIDE, arrow, chain_table, quote_table
-from notifier.readings import DIRECTIONS, coaches, iv, nearest, other_expiry, readings
+from notifier.readings import DIRECTIONS, anchors, coaches, iv, nearest, other_expiry, readings
 from notifier.render import call
+from oimon import figures
 from oimon.explain.direction import is_conflict
+from oimon.figures import UNKNOWN, age, clock_time, grouped, percent, plain, signed
 from oimon.messages import Advice, ChainAnalysis, QuoteBoard
 from oimon.terms import FeedState, MarketState, Mode, Quality
 
@@ -81,6 +81,7 @@ def screen(
                     contracts=contracts,
                     is_stale=is_stale(view),
                 ),
+                *anchors(analysis, wide=width >= WIDE, contracts=contracts),
                 *readings(analysis),
                 *coaches(analysis, view.minimal, view.rich),
                 *(other_expiry(other) for other in analysis.more),

@@ -25,9 +25,8 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
-from notifier import figures
 from notifier.news import News
-from oimon import metrics
+from oimon import figures, metrics
 from oimon.errors import TransientError
 
 WAITING_MAX = 200

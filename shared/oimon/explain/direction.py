@@ -15,6 +15,7 @@ from oimon.core.direction_filter import (
     TAU_S,
 )
 from oimon.explain.ages import DataState, ages, states
+from oimon.explain.anchors import anchor_sentences
 from oimon.explain.words import share, span
 from oimon.messages import ChainAnalysis, Contribution, ExpiryAnalysis
 from oimon.terms import Direction, Quality
@@ -100,6 +101,7 @@ def read_direction(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Direction
             _against(expiry),
             *_changes(analysis, expiry),
             _signal(expiry),
+            *anchor_sentences(expiry),
             *ages(analysis),
         ],
     )

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from notifier import figures
+from oimon import figures
 
 
 @pytest.mark.parametrize(

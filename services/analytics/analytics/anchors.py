@@ -1,0 +1,146 @@
+"""From when changes of open interest count, and what a chain changed since, anchor by anchor (pure).
+
+Source: analytics specification, 1.3; requirement B02.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+
+from analytics.book import ChainBook
+from analytics.cells import WINDOWS, Cell
+from analytics.history import RollingTicks
+from analytics.situation import CHAINS_KEPT, ChainCells
+from oimon import calendar
+from oimon.core.compare import reaches
+from oimon.core.oi import MIN_WINDOW_S
+from oimon.messages import OiAnchor
+from oimon.terms import Segment
+
+NAMES: Mapping[int, str] = {
+    Cell.OI_CHANGE_DAY: "day",
+    Cell.OI_CHANGE_OPEN: "open",
+    Cell.OI_CHANGE_3M: "3m",
+    Cell.OI_CHANGE_5M: "5m",
+    Cell.OI_CHANGE_15M: "15m",
+    Cell.OI_CHANGE_30M: "30m",
+}
+"""Name of each change's anchor, in the order of the cells."""
+_FIRST, _LAST = min(NAMES), max(NAMES)
+_LONGEST_CLOSURE = 10  # days between two sessions
+
+
+class Base(NamedTuple):
+    """What one change counts from: the instant in epoch seconds and who says so, None where there is nothing to count from."""
+
+    at_s: float | None = None
+    source: str | None = None
+    is_partial: bool = False
+
+
+def anchors(rows: ChainCells, counted_from: Sequence[Base]) -> list[OiAnchor]:
+    """Return the anchors of one chain with the totals of its calls and puts.
+
+    Args:
+        rows: the chain.
+        counted_from: of each change of ``NAMES``, in order.
+    """
+    return [
+        OiAnchor(
+            name=name,
+            at_us=None if base.at_s is None else round(base.at_s * 1e6),
+            source=base.source,
+            is_partial=base.is_partial,
+            legs=legs,
+            ce_change=calls,
+            pe_change=puts,
+        )
+        for name, base, (legs, calls, puts) in zip(
+            NAMES.values(), counted_from, _totals(rows), strict=True
+        )
+    ]
+
+
+@lru_cache(maxsize=CHAINS_KEPT)
+def _totals(rows: ChainCells) -> list[tuple[int, float | None, float | None]]:
+    """Return, of each change, how many legs have it, and the sums of calls and of puts, None where none has."""
+    changes = rows.cells[_FIRST : _LAST + 1]
+    is_known = ~np.isnan(changes)
+    counts = np.count_nonzero(is_known, axis=2).tolist()
+    sums = np.add.reduce(np.where(is_known, changes, 0.0), axis=2).tolist()
+    return [
+        (ce_legs + pe_legs, ce if ce_legs else None, pe if pe_legs else None)
+        for (ce_legs, pe_legs), (ce, pe) in zip(counts, sums, strict=True)
+    ]
+
+
+def window_bases(history: RollingTicks, now_s: float) -> list[Base]:
+    """Return what the changes over the windows count from: a sample, or nothing where the history is younger."""
+    found = []
+    for window_s in WINDOWS.values():
+        place = bisect_right(history.samples, now_s - window_s, key=attrgetter("at_s")) - 1
+        if place < 0:
+            found.append(Base())
+        else:
+            at_s = history.samples[place].at_s
+            found.append(Base(at_s, f"sample of {now_s - at_s:.0f} s ago"))
+    return found
+
+
+def bases(
+    book: ChainBook, history: RollingTicks, windows: Sequence[Base], expiry: str, *, now_s: float
+) -> list[Base]:
+    """Return what the changes of one expiry's chain count from.
+
+    Args:
+        book: whose session names the source.
+        history: of all instruments.
+        windows: of :func:`window_bases`.
+        expiry: ISO day.
+        now_s: the beat.
+    """
+    place = next(e for e in book.layout.expiries if e.expiry == expiry)
+    session, columns = book.session, place.columns
+    seen = history.oldest.at_s[columns]
+    first_s = float(np.fmin.reduce(seen, axis=None, initial=np.inf))
+    if first_s == np.inf:
+        return [Base()] * len(NAMES)
+    close_s = _previous_close_s(session.segment, session.date)
+    has_previous = not np.isnan(book.cells()[Cell.OI_PREV, columns]).all()
+    day = Base(close_s, f"previous close, as {session.source} tells it") if has_previous else Base()
+    is_told = any(session.instruments.oi_open)
+    first = Base(
+        None if is_told else first_s,
+        f"first of the day, as {session.source} tells it" if is_told else "first seen in this run",
+    )
+    is_old = reaches(now_s - first_s, MIN_WINDOW_S)
+    young = Base(first_s, "oldest seen: the history is younger", is_partial=True)
+    return [
+        day,
+        first,
+        *(base if base.source or not is_old else young for base in windows),
+    ]
+
+
+def page_bases(name: str) -> list[Base]:
+    """Return what changes count from on a page of NSE's, which tells the day's alone."""
+    return [Base(None, f"previous close, as {name} tells it"), *[Base()] * (len(NAMES) - 1)]
+
+
+@lru_cache(maxsize=256)
+def _previous_close_s(segment: Segment, iso_day: str) -> float | None:
+    """Return when the session before a day closed, None where the calendar does not know it."""
+    day = date.fromisoformat(iso_day)
+    for _ in range(_LONGEST_CLOSURE):
+        day -= timedelta(days=1)
+        trades = calendar.is_trading_day(segment, day)
+        if trades is None:
+            return None
+        if trades:
+            return calendar.close_us(segment, day) / 1e6
+    return None
