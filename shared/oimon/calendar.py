@@ -65,9 +65,10 @@ def schedule(segment: Segment, day: date) -> Schedule:
         return _schedule(day, [])
     holidays = _holidays(day.year)
     states = _mcx_states(day) if segment is Segment.MCX else _session(segment, day)
-    if holidays is None:
+    closed = (holidays or {}).get("MCX" if segment is Segment.MCX else "NSE")
+    if closed is None:
         states = [[at, s if s == MarketState.CLOSED else MarketState.UNKNOWN] for at, s in states]
-    elif day in holidays["MCX" if segment is Segment.MCX else "NSE"]:
+    elif day in closed:
         states = []
     return _schedule(day, states)
 
