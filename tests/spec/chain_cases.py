@@ -32,6 +32,7 @@ from oimon.core.net_build_up import net_build_up
 from oimon.core.oi import detect_oi_unit, oi_change, oi_normalise
 from oimon.core.pcr import pcr, pcr_band, pcr_level_score, pcr_slope
 from oimon.core.quality import chain_quality
+from oimon.core.tick_vwap import tick_vwap
 from oimon.core.verdict import VERDICTS, strike_verdict
 from oimon.core.walls import sr_levels, sr_position_score
 from oimon.terms import OiUnit
@@ -284,5 +285,6 @@ ADAPTERS = {
     "buildup": _buildup,
     "strike_verdict": _strike_verdict,
     "net_buildup": _net_buildup,
+    "tick_vwap": lambda a: tick_vwap(*np.array(a["ticks"], float).T),
     "range_position": lambda a: range_position(a["ltp"], a["low"], a["high"]),
 }
