@@ -97,11 +97,15 @@ def close_us(segment: Segment, day: date) -> int:
     return instant_us(day, time.fromisoformat(after[0]))
 
 
+def open_us(segment: Segment, day: date) -> int:
+    """Return when a segment's continuous trading begins on a day, were it a trading day."""
+    states = _mcx_states(day) if segment is Segment.MCX else _session(segment, day)
+    return instant_us(day, time.fromisoformat(_opening(states)))
+
+
 def session_s(segment: Segment, day: date) -> int:
     """Return the length of a segment's continuous trading in seconds: ``L`` of the formulas (5.1)."""
-    states = _mcx_states(day) if segment is Segment.MCX else _session(segment, day)
-    opening = instant_us(day, time.fromisoformat(_opening(states)))
-    return (close_us(segment, day) - opening) // 1_000_000
+    return (close_us(segment, day) - open_us(segment, day)) // 1_000_000
 
 
 def time_to_expiry(segment: Segment, expiry: date, ts_us: int) -> float:

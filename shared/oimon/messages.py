@@ -370,6 +370,12 @@ class Quote:
     high: float | None
     range_position: float | None
     age_ms: int | None
+    oi_change_day: int | None = None  # since the previous close
+    build_up: str | None = None  # of a future, over the short-term window (5.1)
+    calendar_spread: float | None = None  # of the near future: the next one's price less its own
+    opening_low: float | None = None  # of the session's first 15 minutes
+    opening_high: float | None = None
+    opening_broken: str | None = None  # up, down: by the last price, once those are over
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

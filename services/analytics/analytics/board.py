@@ -2,12 +2,14 @@
 
 import math
 
-from analytics.book import ChainBook
 from analytics.cells import Cell, known
+from analytics.quotes import QuoteDay, is_opening_over
+from analytics.run import Run
+from oimon.core.build_up import future_bands, one_build_up
 from oimon.core.chain import FloatArray
-from oimon.core.day_range import range_position
+from oimon.core.day_range import range_broken, range_position
 from oimon.messages import Beat, Quote, QuoteBoard
-from oimon.terms import Segment
+from oimon.terms import Kind, Segment
 
 _OFF = {
     Segment.MCX: ["option analysis and coaches: not made for commodities"],
@@ -16,15 +18,20 @@ _OFF = {
 _NO_OPTIONS = ["option analysis and coaches: the session has no options"]
 
 
-def quote_board(book: ChainBook, beat: Beat) -> QuoteBoard:
+def quote_board(run: Run, beat: Beat, cells: FloatArray) -> QuoteBoard:
     """Return one row for each instrument that the feed has delivered.
+
+    Args:
+        run: whose session names things.
+        beat: what is answered.
+        cells: the matrix at that beat, shape (COUNT, instruments + 1).
 
     Source: messages-sketch (QuoteBoard); analytics specification, 10.
     """
-    session, cells, delivered = book.session, book.copy(), book.delivered()
+    session, delivered = run.book.session, run.book.delivered()
     rows = [
-        _quote(symbol, cells[:, i], beat.ts_us)
-        for i, symbol in enumerate(session.instruments.symbol)
+        _quote(run, i, cells[:, i], beat.ts_us, spread=_calendar_spread(run, i, cells))
+        for i in range(len(session.instruments.symbol))
         if delivered[i]
     ]
     return QuoteBoard(
@@ -38,13 +45,16 @@ def quote_board(book: ChainBook, beat: Beat) -> QuoteBoard:
     )
 
 
-def _quote(symbol: str, cells: FloatArray, now_us: int) -> Quote:
-    """Return one row from an instrument's cells, shape (KEPT,)."""
+def _quote(run: Run, row: int, cells: FloatArray, now_us: int, *, spread: float | None) -> Quote:
+    """Return one row from an instrument's cells, shape (COUNT,)."""
     ltp, close, opened = (known(cells[c]) for c in (Cell.LTP, Cell.PREV_CLOSE, Cell.DAY_OPEN))
     low, high = known(cells[Cell.DAY_LOW]), known(cells[Cell.DAY_HIGH])
-    received_us = known(cells[Cell.RECEIVED_US])
+    received_us, average = known(cells[Cell.RECEIVED_US]), known(cells[Cell.DAY_AVERAGE])
+    day, told = run.quotes.get(row, QuoteDay()), run.book.session
+    opening = day.opening or (None, None)
+    is_over = is_opening_over(told.segment, now_us)
     return Quote(
-        symbol=symbol,
+        symbol=told.instruments.symbol[row],
         ltp=ltp,
         bid=known(cells[Cell.BID]),
         ask=known(cells[Cell.ASK]),
@@ -52,12 +62,48 @@ def _quote(symbol: str, cells: FloatArray, now_us: int) -> Quote:
         oi=_count(cells[Cell.OI]),
         change_pct=_change_pct(ltp, close),
         gap_pct=_change_pct(opened, close),
-        vwap=known(cells[Cell.DAY_AVERAGE]),
+        vwap=average or day.dealt.vwap,  # a feed that tells none says 0
         low=low,
         high=high,
         range_position=range_position(ltp, low, high),
         age_ms=None if received_us is None else int(now_us - received_us) // 1000,
+        oi_change_day=_count(cells[Cell.OI_CHANGE_DAY]),
+        build_up=_build_up(run, row, cells),
+        calendar_spread=spread,
+        opening_low=opening[0],
+        opening_high=opening[1],
+        opening_broken=range_broken(ltp, *opening) if is_over else None,
     )
+
+
+def _build_up(run: Run, row: int, cells: FloatArray) -> str | None:
+    """Return the class of a future over the short-term window, None where it is none or a value is missing.
+
+    Without options there is no volatility, so the price's dead-band is that of its size and ticks alone.
+
+    Source: analytics specification, 5.1 and 10.1.
+    """
+    told = run.book.session.instruments
+    mark, moved = known(cells[Cell.MARK]), known(cells[Cell.PRICE_CHANGE_15M])
+    oi, flowed = known(cells[Cell.OI]), known(cells[Cell.OI_CHANGE_15M])
+    if told.kind[row] is not Kind.FUT or mark is None or moved is None:
+        return None
+    if oi is None or flowed is None:
+        return None
+    price_band, oi_band = future_bands(
+        mark - moved, oi - flowed, lot=told.lot[row], tick=told.tick[row], em_w=None
+    )
+    return one_build_up(moved, flowed, price_band=price_band, oi_band=oi_band).value
+
+
+def _calendar_spread(run: Run, row: int, cells: FloatArray) -> float | None:
+    """Return the next future's price less the near one's, on the near one's row. Source: specification, 10.1."""
+    told = run.book.session
+    live = [f for f in run.book.layout.futures if (told.instruments.expiry[f] or "") >= told.date]
+    if len(live) < 2 or row != live[0]:
+        return None
+    near, later = (known(cells[Cell.LTP, future]) for future in live[:2])
+    return None if near is None or later is None else later - near
 
 
 def _change_pct(now: float | None, then: float | None) -> float | None:

@@ -14,13 +14,13 @@ from analytics.cells import Cell
 from analytics.findings import Findings
 from analytics.history import RollingTicks, Sample
 from analytics.message import chain_analysis
+from analytics.quotes import with_deals, with_opening
 from analytics.run import Run, chain_now, market_now, standing_now, tracked
 from analytics.situation import Before
 from oimon.bus import Entry, Output
 from oimon.core.chain import FloatArray
 from oimon.core.oi import WINDOW_S
 from oimon.messages import ANALYSIS, Beat, ChainAnalysis, Gap, QuoteBoard, Session, TickBatch
-from oimon.terms import Segment
 
 _WINDOW_US = int(WINDOW_S * 1e6)
 
@@ -43,7 +43,7 @@ class _Answer:
     run: Run
     beat: Beat
     is_gapped: bool
-    cells: FloatArray | None = None
+    cells: FloatArray
     found: Sequence[Findings] = ()
 
 
@@ -79,6 +79,8 @@ def _take(desk: Desk, entry: Entry) -> _Answer | None:
             desk.gapped_until_us = max(desk.gapped_until_us, message.to_us + _WINDOW_US)
         case TickBatch() if desk.run is not None:
             desk.run.book.apply(message)
+            if not desk.run.has_analysis:
+                desk.run.quotes = with_deals(desk.run.quotes, message)
         case Beat() if desk.run is not None:
             if desk.has_hole:
                 desk.has_hole, desk.gapped_until_us = False, message.ts_us + _WINDOW_US
@@ -100,10 +102,13 @@ def _meet(desk: Desk, session: Session) -> None:
 
 def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> _Answer:
     """Analyse a beat and keep of it what later ones need."""
-    if run.book.session.segment in (Segment.MCX, Segment.NSE) or not run.book.layout.expiries:
-        return _Answer(run=run, beat=beat, is_gapped=is_gapped)
     standing = standing_now(run, beat)
     cells = standing.cells
+    if not run.has_analysis:
+        segment = run.book.session.segment
+        run.quotes = with_opening(run.quotes, cells, segment=segment, ts_us=beat.ts_us)
+        _sample(run, cells, beat.ts_us / 1e6, None)
+        return _Answer(run=run, beat=beat, is_gapped=is_gapped, cells=cells)
     market = market_now(run, cells, beat)
     expiries = tracked(run, beat.ts_us)
     found = analyse(
@@ -121,8 +126,8 @@ def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> _Answer:
 def _message(answer: _Answer) -> ChainAnalysis | QuoteBoard:
     """Return what is said of a beat."""
     run, beat = answer.run, answer.beat
-    if answer.cells is None:
-        return quote_board(run.book, beat)
+    if not answer.found:
+        return quote_board(run, beat, answer.cells)
     return chain_analysis(
         run.book,
         beat,

@@ -9,6 +9,7 @@ from analytics.book import ChainBook
 from analytics.cells import WINDOWS, Cell, ages, fill_changes, is_fresh, known, marked
 from analytics.history import RollingTicks
 from analytics.layout import ExpiryLayout
+from analytics.quotes import QuoteDays
 from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow
 from oimon import calendar
 from oimon.core.chain import FloatArray
@@ -42,6 +43,13 @@ class Run:
     standing: Standing | None = None
     before: dict[str, Before] = field(default_factory=dict)  # by expiry
     minutes: deque[Minute] = field(default_factory=lambda: deque(maxlen=MINUTES))
+    quotes: QuoteDays = field(default_factory=dict)  # of the quote modes only
+
+    @property
+    def has_analysis(self) -> bool:
+        """Whether beats are answered with an analysis of options; else with a board of quotes."""
+        is_quoted = self.book.session.segment in (Segment.MCX, Segment.NSE)
+        return bool(self.book.layout.expiries) and not is_quoted
 
 
 def without_memories(run: Run) -> Run:

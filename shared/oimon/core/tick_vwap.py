@@ -1,13 +1,14 @@
 """The day's average price, weighed by volume, from ticks alone: for feeds that do not tell their own."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from oimon.core.chain import FloatArray
 
 
-class Dealt(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Dealt:
     """What ticks have shown to be dealt: ``top`` is the largest cumulative volume seen, None before the first tick."""
 
     top: float | None = None

@@ -1,0 +1,136 @@
+"""The quote board of shares and commodities: what it says of a day, tick by tick."""
+
+from dataclasses import replace
+
+import pytest
+
+from analytics.keeping import KEEPING
+from oimon import calendar, codec
+from oimon.messages import Instruments, TickFlag
+from oimon.terms import FeedState, Kind, MarketState, Segment
+from tests.unit.analytics.days import (
+    START_US,
+    Tape,
+    day_records,
+    make_batch,
+    make_session,
+    make_ticks,
+)
+
+OPEN_S = (calendar.open_us(Segment.MCX, calendar.day_of(START_US)) - START_US) // 1_000_000
+PLAIN = TickFlag.PRICE | TickFlag.VOLUME
+FUTURE, LATER = 1, 2
+
+
+def commodity():
+    """A session of an index, its near future and the next one."""
+    session = make_session(segment=Segment.MCX, strikes=0, expiries=())
+    told = session.instruments
+    added = {
+        "token": "2000", "symbol": "NIFTY29SEP26FUT", "kind": Kind.FUT, "expiry": "2026-09-29", "strike": None,
+        "lot": 65, "tick": 0.05, "prev_close": None, "oi_prev": None, "oi_open": None,
+    }  # fmt: skip
+    columns = {name: [*getattr(told, name), value] for name, value in added.items()}
+    columns["oi_prev"][FUTURE] = 6_500_000
+    return replace(session, instruments=Instruments(**columns))
+
+
+class Day:
+    """A tape that ticks and beats by the second."""
+
+    def __init__(self):
+        self.session, self.tape, self.seq = commodity(), Tape(), 0
+        self.tape.put(self.session)
+
+    def tick(self, second, row=FUTURE, *, flags=PLAIN, day=None, **fields):
+        self.seq += 1
+        at_us = START_US + second * 1_000_000
+        ticks = make_ticks(self.session, [row], at_us, seq=self.seq, flags=flags, **fields)
+        self.tape.put(make_batch(self.session, ticks, at_us, day))
+
+    def rows(self, second):
+        board = self.tape.beat(second, market=MarketState.OPEN, feed=FeedState.OK)
+        return {row.symbol: row for row in board.rows}
+
+    def future(self, second):
+        return self.rows(second)["NIFTY25AUG26FUT"]
+
+
+def test_the_average_comes_from_ticks_where_the_feed_tells_none():
+    day = Day()
+    for second, (rupees, volume) in enumerate([(100, 10), (110, 40), (90, 30), (130, 50)]):
+        day.tick(second, ltp=rupees * 100, volume=volume)
+
+    assert day.future(5).vwap == (110 * 30 + 130 * 10) / 40
+
+
+def test_the_feed_s_own_average_stands_before_one_of_ticks():
+    day = Day()
+    told = day_records(1, open=9_000, low=9_000, high=11_000, average=10_400)
+    day.tick(0, ltp=10_000, volume=10)
+    day.tick(1, ltp=11_000, volume=20, flags=PLAIN | TickFlag.DAY, day=told)
+
+    assert day.future(2).vwap == 104.0
+
+
+def test_the_near_future_s_row_has_the_spread_to_the_next():
+    day = Day()
+    day.tick(0, ltp=10_000, volume=1)
+    alone = day.future(1).calendar_spread
+    day.tick(1, LATER, ltp=10_150, volume=1)
+
+    rows = day.rows(2)
+
+    assert alone is None
+    assert rows["NIFTY25AUG26FUT"].calendar_spread == pytest.approx(1.5)
+    assert rows["NIFTY29SEP26FUT"].calendar_spread is None
+
+
+def test_a_future_s_open_interest_and_price_make_its_class():
+    day = Day()
+    interest = PLAIN | TickFlag.OI
+    day.tick(0, ltp=100_000, volume=1, oi=6_500_000, flags=interest)
+    young = day.future(1)
+    day.tick(600, ltp=101_000, volume=2, oi=6_600_000, flags=interest)
+
+    row = day.future(601)
+
+    assert (young.oi_change_day, young.build_up) == (0, None)
+    assert (row.oi_change_day, row.build_up) == (100_000, "LONG_BUILDUP")
+
+
+def test_the_first_fifteen_minutes_make_the_opening_range():
+    day = Day()
+    full = PLAIN | TickFlag.DAY
+    for second, low, high in ((OPEN_S + 60, 9_900, 10_100), (OPEN_S + 880, 9_800, 10_150)):
+        told = day_records(1, open=10_000, low=low, high=high, average=10_000)
+        day.tick(second, ltp=10_000, volume=second + 90_000, flags=full, day=told)
+        early = day.future(second + 1)
+    told = day_records(1, open=10_000, low=9_800, high=10_300, average=10_000)
+    day.tick(OPEN_S + 1_000, ltp=10_300, volume=99_000, flags=full, day=told)
+
+    row = day.future(OPEN_S + 1_001)
+
+    assert (early.opening_low, early.opening_high, early.opening_broken) == (98.0, 101.5, None)
+    assert (row.opening_low, row.opening_high, row.opening_broken) == (98.0, 101.5, "up")
+
+
+def test_who_came_after_the_opening_knows_no_opening_range():
+    day = Day()
+    told = day_records(1, open=10_000, low=9_800, high=10_300, average=10_000)
+    day.tick(0, ltp=10_300, volume=1, flags=PLAIN | TickFlag.DAY, day=told)
+
+    row = day.future(1)
+
+    assert (row.opening_low, row.opening_high, row.opening_broken) == (None, None, None)
+
+
+def test_a_board_goes_on_from_a_snapshot():
+    day = Day()
+    for second, rupees in enumerate((100, 110)):
+        day.tick(second, ltp=rupees * 100, volume=10 + 30 * second, oi=650, flags=PLAIN | TickFlag.OI)  # fmt: skip
+    day.rows(2)
+    thawed = Tape(desk=KEEPING.thaw("NIFTY", KEEPING.freeze(day.tape.desk)), n=day.tape.n)
+
+    assert codec.encode(thawed.beat(3)) == codec.encode(day.tape.beat(3))
+    assert thawed.beat(4).rows[0].vwap == 110.0
