@@ -230,7 +230,10 @@ def test_what_has_no_types_of_its_own_is_kept_whole():
 
     book, history = vars(ChainBook(session)), vars(RollingTicks(session.instruments.symbol))
 
-    derived = {"layout", "waiting", "ticks_waiting"}, {"rows", "times", "unseen"}
+    derived = (
+        {"layout", "lots", "is_index", "waiting", "ticks_waiting"},
+        {"rows", "times", "unseen"},
+    )
     told = (
         {field.name for field in dataclasses.fields(BookState)},
         {"symbols", "samples", "oldest"},
