@@ -9,7 +9,7 @@ from analytics.findings import Findings, Flow, Judgement, Reference, Volatility
 from analytics.flow import Position, flows_of
 from analytics.judge import judge
 from analytics.reference import reference_of, spot_carry
-from analytics.situation import Before, ChainNow, Interest, MarketNow, sampled
+from analytics.situation import Before, ChainNow, Interest, MarketNow, is_doubtful, sampled
 from analytics.watches import Seen, watch
 from oimon.core.build_up import em_window
 from oimon.core.chain import CE, PE
@@ -89,7 +89,7 @@ def _stand(
     return _Stand(
         position=Position(chain=chain, reference=reference, volatility=volatility, before=memory),
         interest=interest,
-        quality=_quality(interest.shares, market, reference.forward),
+        quality=_quality(chain, interest.shares, market, reference.forward),
         events=happened,
     )
 
@@ -142,13 +142,16 @@ def _seen(market: MarketNow, stand: _Stand, flow: Flow) -> Seen:
     )
 
 
-def _quality(shares: OiShares, market: MarketNow, forward: Forward | None) -> ChainQuality:
+def _quality(
+    chain: ChainNow, shares: OiShares, market: MarketNow, forward: Forward | None
+) -> ChainQuality:
     return quality_of(
         shares,
         underlying_age_s=market.spot_age_s,
         forward_source=None if forward is None else forward.source,
         slow_s=age_limit(SLOW_S, market.cadence_s),
         stale_s=age_limit(STALE_S, market.cadence_s),
+        is_doubtful=is_doubtful(chain.rows),
     )
 
 

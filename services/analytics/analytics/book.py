@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from analytics.belief import believed, indices, is_sane, lots
 from analytics.cells import KEPT, Cell
 from analytics.layout import Layout, layout_of
 from oimon.core.chain import BoolArray, FloatArray
@@ -15,10 +16,8 @@ from oimon.errors import PoisonMessage
 from oimon.messages import TICK, Session, TickBatch, TickFlag
 
 PAISE = 100.0  # in a rupee; divided by, so that 14235 becomes 142.35 and not its neighbour
-MOST = 10**12  # quantity of open interest or volume; a thousand times the largest ever seen
+AHEAD_US = 60_000_000  # further than this before its own arrival no tick was sent
 MOST_WAITING = 16_384  # ticks, 1 MB
-_PRICES = ("ltp", "bid", "ask")
-_QUANTITIES = ("volume", "oi")
 _DAY = (
     (Cell.DAY_OPEN, "open"),
     (Cell.DAY_HIGH, "high"),
@@ -53,9 +52,10 @@ class ChainBook:
         self.version = 0
         """Grows with everything that may have changed a cell or a place."""
         self.dropped: Counter[str] = Counter()
-        """Ticks that changed nothing, of those that were looked at for somebody: ``old`` (repeated or out of order) and
-        ``absurd`` (beyond any sane value)."""
+        """Ticks that changed nothing, of those that were looked at for somebody: ``old`` (repeated or out of order),
+        ``absurd`` (beyond any sane value) and ``doubtful`` (open interest that leapt, told once)."""
         self._cells = _static(session)
+        self._lots, self._is_index = lots(session), indices(session)
         self._delivered = np.zeros(self._cells.shape[1], np.bool_)
         self._waiting: list[
             TickBatch
@@ -120,6 +120,7 @@ class ChainBook:
             cells = _static(session)
             cells[:, :known] = self._cells[:, :known]
             self._cells, self.layout = cells, layout_of(session.instruments)
+            self._lots, self._is_index = lots(session), indices(session)
             self._delivered = ~np.isnan(cells[Cell.RECEIVED_US])
         self.session, self.version = session, self.version + 1
         return len(tokens) - known
@@ -157,10 +158,10 @@ class ChainBook:
             [batch.received_us for batch in batches], [len(batch.records) for batch in batches]
         ) + ticks["received_after_us"].astype(np.float64)
         day = _day_records(batches, len(ticks))
-        is_sane = _is_sane(ticks)
-        if not is_sane.all():
-            self.dropped["absurd"] += int((~is_sane).sum())
-            ticks, received, day = ticks[is_sane], received[is_sane], day[is_sane]
+        sane = is_sane(ticks, self._is_index)
+        if not sane.all():
+            self.dropped["absurd"] += int((~sane).sum())
+            ticks, received, day = ticks[sane], received[sane], day[sane]
         order = ticks["row"].argsort(kind="stable")
         self._take_in(ticks[order], received[order], day[order])
 
@@ -171,6 +172,8 @@ class ChainBook:
         """
         cells, rows = self._cells, ticks["row"].astype(np.intp)
         exchange, seq = ticks["exchange_us"].astype(np.float64), ticks["seq"].astype(np.float64)
+        # An exchange's clock that jumped ahead once must not make all that follows look old.
+        exchange = np.where(exchange > received + AHEAD_US, received, exchange)
         is_new = _is_new(rows, exchange, seq, cells[Cell.EXCHANGE_US, rows], cells[Cell.SEQ, rows])
         if not is_new.all():
             self.dropped["old"] += int((~is_new).sum())
@@ -212,8 +215,15 @@ class ChainBook:
     ) -> None:
         """Keep open interest, when it was last told, and when it last changed; a change is an event of its own."""
         cells, at, now, seen = self._cells, rows[has], oi[has].astype(np.float64), received[has]
+        before = _before(_is_first(at), cells[Cell.OI, at], now)
+        is_sure = believed(
+            at, now, before, oi=cells[Cell.OI], doubted=cells[Cell.OI_DOUBTED], lot=self._lots
+        )
+        if not is_sure.all():
+            self.dropped["doubtful"] += int((~is_sure).sum())
+            at, now, seen = at[is_sure], now[is_sure], seen[is_sure]
+            before = _before(_is_first(at), cells[Cell.OI, at], now)
         is_first = _is_first(at)
-        before = _before(is_first, cells[Cell.OI, at], now)
         moved = (before != now) & ~np.isnan(before)  # the first value seen is no change
         cells[Cell.OI_CHANGED_US, at[moved]] = seen[moved]
         cells[Cell.OI, at] = now
@@ -276,16 +286,6 @@ def _is_new(
         is_new[i] = (at, number) > newest
         newest = max(newest, (at, number))
     return is_new
-
-
-def _is_sane(ticks: npt.NDArray[np.void]) -> BoolArray:
-    """Return which ticks hold no negative price, and no negative or impossible quantity."""
-    sane = np.ones(len(ticks), np.bool_)
-    for name in _PRICES:
-        sane &= ticks[name] >= 0
-    for name in _QUANTITIES:
-        sane &= (ticks[name] >= 0) & (ticks[name] <= MOST)
-    return sane
 
 
 def _joined(records: Sequence[npt.NDArray[np.void]]) -> npt.NDArray[np.void]:

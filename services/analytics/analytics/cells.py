@@ -38,20 +38,21 @@ class Cell:
     DAY_HIGH = 18
     DAY_LOW = 19
     DAY_AVERAGE = 20
+    OI_DOUBTED = 21  # told once and not yet believed; NaN as a rule
     # what follows from the rest at a beat
-    MARK = 21
-    IS_MID = 22  # 1 where the mark is a mid
-    OI_AGE_S = 23  # since the last open-interest message; as long as no limit is passed, as of an earlier beat
-    OI_CHANGE_DAY = 24
-    OI_CHANGE_OPEN = 25
-    OI_CHANGE_3M = 26
-    OI_CHANGE_5M = 27
-    OI_CHANGE_15M = 28
-    OI_CHANGE_30M = 29
-    PRICE_CHANGE_15M = 30
+    MARK = 22
+    IS_MID = 23  # 1 where the mark is a mid
+    OI_AGE_S = 24  # since the last open-interest message; as long as no limit is passed, as of an earlier beat
+    OI_CHANGE_DAY = 25
+    OI_CHANGE_OPEN = 26
+    OI_CHANGE_3M = 27
+    OI_CHANGE_5M = 28
+    OI_CHANGE_15M = 29
+    OI_CHANGE_30M = 30
+    PRICE_CHANGE_15M = 31
 
 
-COUNT = 31
+COUNT = 32
 """Cells of an instrument."""
 
 KEPT = Cell.MARK

@@ -1,7 +1,7 @@
 """What an analysis is made from: the chain now, the market now, and what was remembered (pure)."""
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +45,12 @@ class ChainCells:
 def marks_of(rows: ChainCells) -> Marks:
     """Return the mark of each leg, shape (2, n)."""
     return Marks(price=rows.cells[Cell.MARK], is_mid=rows.cells[Cell.IS_MID] > 0)
+
+
+@lru_cache(maxsize=CHAINS_KEPT)
+def is_doubtful(rows: ChainCells) -> bool:
+    """Say whether the open interest that was told last of any leg is not believed yet."""
+    return not np.isnan(rows.cells[Cell.OI_DOUBTED]).all()
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,8 +77,13 @@ def quality_of(
     forward_source: ForwardSource | None,
     slow_s: float,
     stale_s: float,
+    is_doubtful: bool = False,
 ) -> ChainQuality:
-    """Return how far a chain of these shares can be trusted; arguments as of :func:`chain_quality`."""
+    """Return how far a chain of these shares can be trusted; arguments as of :func:`chain_quality`.
+
+    ``is_doubtful``: open interest of a leg has leapt in one message, and is not believed before a second says the same. That
+    is ours, so it stands after the specification's reasons.
+    """
     age_s = float("inf") if underlying_age_s is None else underlying_age_s
     bad = {
         "underlying_stale": age_s > stale_s + SLACK,
@@ -89,6 +94,7 @@ def quality_of(
         "chain_incomplete": not reaches(shares.complete, 0.8),
         "oi_stale": shares.stale > 0.20 + SLACK,
         "no_forward": forward_source is None or forward_source is ForwardSource.CARRY,
+        "oi_doubtful": is_doubtful,
     }
     if any(bad.values()):
         quality, found = Quality.BAD, bad
