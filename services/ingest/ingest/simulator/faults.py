@@ -41,6 +41,8 @@ _STATES = {Fault.DISCONNECT: FeedState.DOWN, Fault.SILENT: FeedState.SILENT}
 _OF_PACKETS = (
     Fault.DUPLICATE, Fault.OUT_OF_ORDER, Fault.CROSSED_QUOTE, Fault.ZERO_OI, Fault.OI_X10,
 )  # fmt: skip
+_OF_ALL = (Fault.DUPLICATE, Fault.OUT_OF_ORDER)
+"""Of any instrument's packets; the others are of options only."""
 _AGAIN_US, _LATE_US = 30, 50  # less than what lies between two packets
 
 
@@ -139,9 +141,8 @@ class Faults:
             if fault in self._rates
         }
         here = (self._away[at] < 0)[:, None] & ~self._missing
-        for fault in thrown:
-            mask = thrown[fault]
-            mask &= here & (self._is_leg | (fault in (Fault.DUPLICATE, Fault.OUT_OF_ORDER)))
+        for fault, mask in thrown.items():
+            np.logical_and(mask, here & (self._is_leg | (fault in _OF_ALL)), out=mask)
             if fault is Fault.OUT_OF_ORDER:
                 mask[-1] = False  # its next one is not made yet
             places = zip(*np.nonzero(mask), strict=True)
