@@ -1,5 +1,6 @@
 """Wires ingest: a feed's frames to ticks on the bus."""
 
+import asyncio
 import contextlib
 import logging
 import secrets
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 async def run(running: Running[IngestSettings]) -> None:
     """Play the recorded day while no other replica does, then keep its last word, until told to stop."""
+    if running.settings.feed is FeedKind.SIM:
+        running.facts["notes"] = lambda: [*running.settings.notes, SIMULATED_NOTE]
     running.facts["feed"] = lambda: {"state": "standing by"}
     await running.bus.lead(lambda: _play(running))
 
@@ -70,10 +73,10 @@ async def _sim_feed(running: Running[IngestSettings], stack: contextlib.AsyncExi
         truth = TruthFile(settings.sim_truth)
         stack.callback(truth.close)
         tell = truth.tell
-    running.facts["notes"] = lambda: [*settings.notes, SIMULATED_NOTE]
     parts = []
     for market in markets(plan):
-        day = SimulatedDay(plan, market, tell)
+        # A whole day of open interest at once: too long for the loop that keeps the leases.
+        day = await asyncio.to_thread(SimulatedDay, plan, market, tell)
         run_id, from_us = run_to_play(day, await running.bus.place(market.name), settings.run)
         replay = Replay(day, run_id, beat_us=settings.beat_ms * 1000)
         parts.append(Part(day=day, replay=replay, after_us=from_us))
