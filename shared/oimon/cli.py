@@ -50,7 +50,7 @@ def say(sentence: str) -> None:
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
     segment: Annotated[
         str | None, typer.Option(help="NFO, MCX, NSE or BFO (or FEED_SEGMENT)")
     ] = None,
@@ -65,7 +65,32 @@ def up(
         Path | None, typer.Option(help="which recorded day; the bundled one when not given")
     ] = None,
     speed: Annotated[
-        str | None, typer.Option(help="times real time for a recorded day; 60 for the bundled one")
+        str | None,
+        typer.Option(
+            help="times real time for a recorded or simulated day; 60 for the bundled one, else 1"
+        ),
+    ] = None,
+    feed_name: Annotated[
+        str | None,
+        typer.Option(
+            "--feed", metavar="NAME", help="replay, sim (a simulated day) or live (or FEED)"
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="seed of a simulated day (or SIM_SEED)")
+    ] = None,
+    universe: Annotated[
+        str | None,
+        typer.Option(help="what is simulated: nifty, index or default (or SIM_UNIVERSE)"),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=RATE", help="a fault of the simulated feed; may be given again"
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="file for what only the simulator knows (or SIM_TRUTH)")
     ] = None,
     replicas: Annotated[
         str | None, typer.Option(help="processes of a service, as analytics=3,coach-minimal=2")
@@ -81,13 +106,24 @@ def up(
 
     Asks what to show, on a terminal; Enter takes the default. Without broker keys it opens a recorded day.
 
-    Example: `oi up --recorded --speed 60 --for 120`
+    Example: `oi up --recorded --speed 60 --for 120`, or `oi up --feed sim --seed 7 --speed 10`
     """
     counts = replica_counts(replicas, names())
     chosen = questions.segment(segment, say)
     name = questions.commodity(commodity) if chosen is Segment.MCX else None
-    feed = questions.feed(live)
-    if feed != "replay":
+    feed = questions.feed(live, feed_name)
+    simulator = {
+        "SIM_SEED": "" if seed is None else str(seed),
+        "SIM_UNIVERSE": universe or "",
+        "SIM_FAULTS": ",".join(fault or ()),
+        "SIM_TRUTH": "" if truth is None else str(truth.absolute()),
+    }
+    simulator = {name: value for name, value in simulator.items() if value}
+    if simulator and feed != "sim":
+        raise ConfigError(
+            f"--seed, --universe, --fault and --truth are of a simulated day, the feed is {feed}; add --feed sim"
+        )
+    if feed == "live":
         say("The broker's live feed comes with a later version: playing a recorded day")
         feed = "replay"
     choice = Choice(
@@ -96,6 +132,7 @@ def up(
         feed=feed,
         recording=recording,
         speed=speed,
+        simulator=simulator,
         for_s=seconds,
         table=table,
         replicas=counts,

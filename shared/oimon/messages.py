@@ -71,7 +71,7 @@ class Session:
     segment: Segment
     underlying: str
     date: str  # ISO day in IST
-    source: str  # "angel", a recording's name, "sim:7"
+    source: str  # "angel", a recording's name, "simulator, seed 7"
     oi_unit: OiUnit
     cadence_s: float  # usual time between two prices of one instrument; 0 live
     quotes_assumed: float | None  # 0.003: a spread of 0.3 % was put around prices at import

@@ -35,7 +35,11 @@ def open_recording(path: Path) -> Recorded:
 
 
 async def play(
-    recorded: Recorded, *, speed: float | None, frames_at_a_time: int | None = None
+    recorded: Recorded,
+    *,
+    speed: float | None,
+    frames_at_a_time: int | None = None,
+    services: Sequence[str] | None = None,
 ) -> AsyncIterator[Entry]:
     """Give every analysis and advice of a recording, in order.
 
@@ -43,9 +47,10 @@ async def play(
         recorded: what to play.
         speed: times real time; ``None``: as fast as it goes.
         frames_at_a_time: hand over at most so many frames at a time; the answers are the same.
+        services: whose handlers; all that have one when not given.
     """
     calm_garbage()
-    makers = [find(name).offline_role for name in names()]
+    makers = [find(name).offline_role for name in services or names()]
     roles = [
         replace(make(), keeping=None) for make in makers if make is not None
     ]  # nobody restores
@@ -90,11 +95,13 @@ def run(
     speed: float | None,
     take: Sequence[Callable[[Entry], None]],
     frames_at_a_time: int | None = None,
+    services: Sequence[str] | None = None,
 ) -> None:
     """Play a recording to its end and hand each analysis and advice to ``take``."""
 
     async def work() -> None:
-        async for entry in play(recorded, speed=speed, frames_at_a_time=frames_at_a_time):
+        played = play(recorded, speed=speed, frames_at_a_time=frames_at_a_time, services=services)
+        async for entry in played:
             for taker in take:
                 taker(entry)
 

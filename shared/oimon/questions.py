@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import typer
 
+from oimon.errors import ConfigError
 from oimon.terms import Segment
 from oimon.up import has_broker_keys
 
 MENU = {"1": Segment.NFO, "2": Segment.MCX, "3": Segment.NSE, "4": Segment.BFO}
+FEEDS = ("replay", "sim", "live")
 COMMODITIES = {"1": "SILVERMIC", "2": "GOLDM", "3": "COPPER"}
 
 
@@ -42,19 +44,29 @@ def commodity(flag: str | None) -> str | None:
     return COMMODITIES.get(answer, answer)
 
 
-def feed(flag: bool | None) -> str:
-    """Return ``live`` or ``replay``."""
+def feed(flag: bool | None, named: str | None = None) -> str:
+    """Return ``live``, ``replay`` or ``sim``.
+
+    Args:
+        flag: ``--live`` or ``--recorded``, if given.
+        named: what ``--feed`` names, if given; it wins.
+
+    Raises:
+        ConfigError: there is no such feed.
+    """
     keys = has_broker_keys()
-    given = os.environ.get("FEED", "").strip().lower()
-    if flag is not None:
+    given = (named or os.environ.get("FEED", "")).strip().lower()
+    if named and given not in FEEDS:
+        raise ConfigError(f"--feed takes one of {', '.join(FEEDS)}, found {named!r}")
+    if flag is not None and not named:
         return "live" if flag else "replay"
     if given:
         return given
     if not _asks():
         return "live" if keys else "replay"
     default = "1" if keys else "2"
-    answer = typer.prompt("Data: 1 live  2 a recorded day", default=default).strip()
-    return "live" if answer == "1" else "replay"
+    answer = typer.prompt("Data: 1 live  2 a recorded day  3 a simulated day", default=default)
+    return {"1": "live", "3": "sim"}.get(answer.strip(), "replay")
 
 
 def _asks() -> bool:

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from oimon import embedded
@@ -38,9 +38,11 @@ class Choice:
 
     segment: Segment
     commodity: str | None
-    feed: str  # replay, live
+    feed: str  # replay, sim, live
     recording: Path | None = None
     speed: str | None = None
+    simulator: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the simulated feed, by their names."""
     for_s: float | None = None
     table: bool = True
     replicas: Mapping[str, int]
@@ -72,18 +74,19 @@ def up(choice: Choice, say: Callable[[str], None]) -> None:
     Raises:
         ConfigError: settings are wrong, another ``oi up`` runs in the same folder, or Valkey does not start.
     """
-    _check_all_settings()
+    _check_all_settings(choice.simulator)
     settings = load(Settings)
     with _alone(settings):
         asyncio.run(_up(choice, settings, say))
 
 
-def _check_all_settings() -> None:
-    """Tell every mistake of every service before anything is started."""
+def _check_all_settings(flags: Mapping[str, str]) -> None:
+    """Tell every mistake of every service, and of the flags, before anything is started."""
     problems: dict[str, None] = {}
+    overrides = {name.lower(): value for name, value in flags.items()}
     for name in names():
         try:
-            load(find(name).settings)
+            load(find(name).settings, overrides)
         except ConfigError as error:
             problems.update(dict.fromkeys(str(error).splitlines()))
     if problems:
@@ -211,6 +214,7 @@ def _environment(
         common["RECORDING"] = str(choice.recording)
     if choice.speed:
         common["SPEED"] = choice.speed
+    common |= choice.simulator
     found: dict[str, Mapping[str, str]] = {}
     taken = []
     children = [

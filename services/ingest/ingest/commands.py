@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ingest.importing import Plan, import_csv
 from ingest.recording import Recording
+from ingest.simulator.commands import app as simulator
 from oimon.errors import ConfigError
 from oimon.terms import OiUnit
 
@@ -48,6 +49,7 @@ Origin = Annotated[str | None, typer.Option(help="Where the data is from; kept i
 def register(app: typer.Typer) -> None:
     """Add ingest's commands to ``oi``."""
     app.command(name="import")(import_command)
+    app.add_typer(simulator)
 
 
 def import_command(  # noqa: PLR0913 - typer makes each parameter an option

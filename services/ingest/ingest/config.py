@@ -1,5 +1,6 @@
 """What ingest can be told."""
 
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
@@ -8,6 +9,9 @@ from pydantic import Field, field_validator
 from typing_extensions import override
 
 from ingest.recordings import BUNDLED
+from ingest.simulator.day import EXPIRY_WEEK
+from ingest.simulator.faults import parse
+from ingest.simulator.universe import Universe
 from oimon.config import Settings, falls_back
 from oimon.terms import SERVICES, Segment
 
@@ -38,7 +42,10 @@ class IngestSettings(Settings):
         le=65535,
         description="port of /healthz, /readyz, /metrics and /status; 0 takes a free one",
     )
-    feed: FeedKind = Field(FeedKind.REPLAY, description="where market data comes from: replay")
+    feed: FeedKind = Field(
+        FeedKind.REPLAY,
+        description="where market data comes from: replay, or sim for a simulated day",
+    )
     recording: Path = Field(BUNDLED, description="the recorded day to play")
     run: str = Field(
         "",
@@ -47,7 +54,27 @@ class IngestSettings(Settings):
     )
     speed: float | Literal["max"] | None = Field(
         None,
-        description="times real time of a replay, or max; 60 for the bundled day, else 1",
+        description="times real time of a recorded or simulated day, or max; 60 for the bundled day, else 1",
+    )
+    sim_seed: int = Field(
+        7, ge=0, description="seed of the simulator: the same seed gives the same day"
+    )
+    sim_universe: Universe = Field(
+        Universe.NIFTY,
+        description="what is simulated: nifty, index (five), or default (27 underlyings)",
+    )
+    sim_date: date = Field(EXPIRY_WEEK, description="the simulated day, a trading day")
+    sim_oi_publish_s: float = Field(
+        180.0,
+        ge=1,
+        le=600,
+        description="seconds between two publications of one contract's open interest, simulated",
+    )
+    sim_faults: str = Field(
+        "", description="faults of the simulated feed with their rates, as zero_oi=0.01,halt=1"
+    )
+    sim_truth: Path | None = Field(
+        None, description="file that the simulator writes the truth to; it is in no message"
     )
     feed_segment: Segment = falls_back(Segment.NFO, "part of the exchange: NFO, BFO, MCX or NSE")
     mcx_name: str = falls_back("SILVERMIC", "commodity of the segment MCX")
@@ -73,18 +100,33 @@ class IngestSettings(Settings):
     def times_real_time(self) -> float | None:
         """Speed of a replay; ``None``: as fast as it goes."""
         if self.speed is None:
-            return BUNDLED_SPEED if self.recording == BUNDLED else 1.0
+            is_bundled = self.feed is FeedKind.REPLAY and self.recording == BUNDLED
+            return BUNDLED_SPEED if is_bundled else 1.0
         return None if self.speed == "max" else self.speed
 
     @field_validator("feed", mode="before")
     @classmethod
-    def _only_replay_yet(cls, value: Any) -> Any:
+    def _no_live_yet(cls, value: Any) -> Any:
         kind = str(value).strip().lower()
-        if kind in (FeedKind.LIVE, FeedKind.SIM):
+        if kind == FeedKind.LIVE:
             raise ValueError(
                 f"FEED={kind} comes with a later version; set FEED=replay, or leave it out, to watch a recorded day"
             )
         return kind
+
+    @field_validator("sim_universe", mode="before")
+    @classmethod
+    def _known_universe(cls, value: Any) -> Any:
+        name = str(value).strip().lower()
+        if name not in list(Universe):
+            raise ValueError(f"{value!r} is not one of {', '.join(Universe)}")
+        return name
+
+    @field_validator("sim_faults")
+    @classmethod
+    def _known_faults(cls, value: str) -> str:
+        parse(value)
+        return value
 
     @field_validator("recording")
     @classmethod

@@ -91,7 +91,7 @@ def master_rows(underlying: str, keys: Sequence[Key], lots: Mapping[str, int]) -
         symbol = f"{underlying}{day:%d%b%y}{strike}{key.right}".upper()
         rows.append(
             MasterRow(
-                token=_token(symbol, taken),
+                token=synthetic_token(symbol, taken),
                 symbol=symbol,
                 name=underlying,
                 expiry=master_expiry(day),
@@ -110,7 +110,7 @@ def _spot_row(underlying: str, taken: set[str]) -> MasterRow:
     if index is None:
         symbol = f"{underlying}-EQ"
         return MasterRow(
-            token=_token(symbol, taken),
+            token=synthetic_token(symbol, taken),
             symbol=symbol,
             name=underlying,
             expiry="",
@@ -134,7 +134,7 @@ def _spot_row(underlying: str, taken: set[str]) -> MasterRow:
     )
 
 
-def _token(symbol: str, taken: set[str]) -> str:
+def synthetic_token(symbol: str, taken: set[str]) -> str:
     """Return eight digits made of the symbol, the next free ones where two symbols meet, and take them."""
     number = zlib.crc32(symbol.encode())
     while (token := f"{number % 10**8:08d}") in taken:

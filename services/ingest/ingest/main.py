@@ -1,35 +1,47 @@
 """Wires ingest: a feed's frames to ticks on the bus."""
 
+import asyncio
+import contextlib
 import logging
 import secrets
 
-from ingest.config import IngestSettings
+from ingest.config import FeedKind, IngestSettings
 from ingest.feed import Feed, flush_s
 from ingest.player import ReplayFeed
-from ingest.recording import Recording, open_recording
+from ingest.recording import Day, open_recording
 from ingest.replay import SECOND_US, Replay, recorded
+from ingest.simulator.day import Plan, SimulatedDay, markets
+from ingest.simulator.faults import parse
+from ingest.simulator.feed import Part, SimFeed
+from ingest.simulator.truth import TruthFile
 from oimon.bus import Place
-from oimon.errors import InputError
+from oimon.errors import ConfigError, InputError
 from oimon.service import Running, Service
 from oimon.terms import Segment
+
+SIMULATED_NOTE = "the market is simulated: its numbers show how the program works, and say nothing of any real one"
 
 logger = logging.getLogger(__name__)
 
 
 async def run(running: Running[IngestSettings]) -> None:
     """Play the recorded day while no other replica does, then keep its last word, until told to stop."""
+    if running.settings.feed is FeedKind.SIM:
+        running.facts["notes"] = lambda: [*running.settings.notes, SIMULATED_NOTE]
     running.facts["feed"] = lambda: {"state": "standing by"}
     await running.bus.lead(lambda: _play(running))
 
 
 async def _play(running: Running[IngestSettings]) -> None:
     try:
-        feed = await _replay_feed(running)
-        running.facts["feed"] = feed.facts
-        await feed.run()
-    except InputError as error:
+        async with contextlib.AsyncExitStack() as stack:
+            is_simulated = running.settings.feed is FeedKind.SIM
+            feed = await (_sim_feed(running, stack) if is_simulated else _replay_feed(running))
+            running.facts["feed"] = feed.facts
+            await feed.run()
+    except (InputError, ConfigError) as error:
         running.last_error = running.blockers["feed"] = str(error)
-        logger.error("recording cannot be used", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
+        logger.error("feed cannot be used", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
 
 
 async def _replay_feed(running: Running[IngestSettings]) -> Feed:
@@ -47,7 +59,31 @@ async def _replay_feed(running: Running[IngestSettings]) -> Feed:
     return ReplayFeed(running.bus, running.clock, recording, replay, speed, after_us=from_us)
 
 
-def run_to_play(recording: Recording, place: Place, suffix: str) -> tuple[str, int]:
+async def _sim_feed(running: Running[IngestSettings], stack: contextlib.AsyncExitStack) -> Feed:
+    settings = running.settings
+    plan = Plan(
+        seed=settings.sim_seed,
+        universe=settings.sim_universe,
+        day=settings.sim_date,
+        publish_s=settings.sim_oi_publish_s,
+        faults=parse(settings.sim_faults),
+    )
+    tell = None
+    if settings.sim_truth is not None:
+        truth = TruthFile(settings.sim_truth)
+        stack.callback(truth.close)
+        tell = truth.tell
+    parts = []
+    for market in markets(plan):
+        # A whole day of open interest at once: too long for the loop that keeps the leases.
+        day = await asyncio.to_thread(SimulatedDay, plan, market, tell)
+        run_id, from_us = run_to_play(day, await running.bus.place(market.name), settings.run)
+        replay = Replay(day, run_id, beat_us=settings.beat_ms * 1000)
+        parts.append(Part(day=day, replay=replay, after_us=from_us))
+    return SimFeed(running.bus, running.clock, parts, settings.times_real_time)
+
+
+def run_to_play(recording: Day, place: Place, suffix: str) -> tuple[str, int]:
     """Return the run to play and the beat after which it goes on: an unfinished one of this recording, else a new one.
 
     Args:

@@ -29,6 +29,27 @@ LATE_S = 1.0
 logger = logging.getLogger(__name__)
 
 
+class Pace:
+    """Waits until a step is due: the spacing of the feed's own clock, divided by the speed."""
+
+    def __init__(self, clock: Clock, speed: float | None) -> None:
+        self.speed = speed
+        """Times real time; ``None``: as fast as the bus takes it."""
+        self._clock = clock
+        self._anchor: tuple[float, int] | None = None
+
+    async def until_due(self, due_us: int) -> None:
+        """Return when it is time."""
+        if self.speed is None:
+            return
+        now_s = self._clock.monotonic_s()
+        start_s, start_us = self._anchor or (now_s, due_us)
+        wait_s = start_s + (due_us - start_us) / 1e6 / self.speed - now_s
+        self._anchor = (start_s, start_us) if wait_s > -LATE_S else (now_s, due_us)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+
 class ReplayFeed(Feed):
     """Plays a recording once and then rests."""
 
@@ -53,12 +74,10 @@ class ReplayFeed(Feed):
             after_us: go on after this beat; 0: from the beginning.
         """
         self._bus = bus
-        self._clock = clock
         self._recording = recording
         self._replay = replay
-        self._speed = speed
+        self._pace = Pace(clock, speed)
         self._after_us = after_us
-        self._anchor: tuple[float, int] | None = None
         self._due_us = recording.last.first_us
         self._state = FeedState.OK
         self._counted: Counter[Drop] = Counter()
@@ -70,7 +89,7 @@ class ReplayFeed(Feed):
         await self._bus.declare([underlying])
         try:
             for step in going_on(self._replay.steps(), self._after_us):
-                await self._until_due(step)
+                await self._pace.until_due(step.due_us)
                 await self._bus.publish(underlying, step.messages, step.pulse)
                 self._note(underlying, step)
         except InputError:
@@ -87,24 +106,14 @@ class ReplayFeed(Feed):
             "source": session.source,
             "run": session.run,
             "underlying": session.underlying,
-            "speed": self._speed or "max",
-            "position": _india(self._due_us),
-            "ends": _india(last.last_us),
+            "speed": self._pace.speed or "max",
+            "position": india(self._due_us),
+            "ends": india(last.last_us),
             "frames": self._replay.frames,
             "frames_in_all": last.frames,
             "dropped": dict(self._replay.dropped),
             "spot": TICKS_CACHE[session.instruments.symbol[0]].ltp,
         }
-
-    async def _until_due(self, step: Step) -> None:
-        if self._speed is None:
-            return
-        now_s = self._clock.monotonic_s()
-        start_s, start_us = self._anchor or (now_s, step.due_us)
-        wait_s = start_s + (step.due_us - start_us) / 1e6 / self._speed - now_s
-        self._anchor = (start_s, start_us) if wait_s > -LATE_S else (now_s, step.due_us)
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
 
     def _note(self, underlying: str, step: Step) -> None:
         """Take down what has been published, for ``/status`` and metrics."""
@@ -137,5 +146,6 @@ def going_on(steps: Iterator[Step], after_us: int) -> Iterator[Step]:
             yield step
 
 
-def _india(ts_us: int) -> str:
+def india(ts_us: int) -> str:
+    """Return an instant as people in India write it."""
     return datetime.fromtimestamp(ts_us / 1e6, UTC).astimezone(IST).isoformat(timespec="seconds")

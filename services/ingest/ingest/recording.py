@@ -9,6 +9,7 @@ A reader goes block by block; a file that was cut is whole up to its last whole 
 
 import struct
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from typing_extensions import override
 
 from ingest import blocks
 from ingest.blocks import Block
@@ -23,7 +25,7 @@ from ingest.instruments import Instrument, MasterRow, instruments, read_row, tab
 from ingest.tokens import TokenTable
 from oimon.errors import InputError
 from oimon.messages import Session
-from oimon.terms import Mode, OiUnit, Segment
+from oimon.terms import FeedState, Mode, OiUnit, Segment
 
 SUFFIX = ".oirec"
 MAGIC = b"OIREC\r\n\x1a"  # the line end and the end-of-file sign betray a copy made as text
@@ -67,11 +69,13 @@ class Last:
     digest: str  # sha256 of the file up to here
 
 
-class Recording:
-    """A recording that was found whole: its header, its summary, its blocks on demand."""
+class Day(ABC):
+    """One day of one underlying that can be played: what explains it, its summary, its blocks on demand."""
 
-    def __init__(self, path: Path, header: Header, last: Last) -> None:
-        self.path, self.header, self.last = path, header, last
+    mode = Mode.REPLAY
+
+    def __init__(self, header: Header, last: Last) -> None:
+        self.header, self.last = header, last
 
     @cached_property
     def instruments(self) -> list[Instrument]:
@@ -87,7 +91,7 @@ class Recording:
         )
 
     def session(self, run: str) -> Session:
-        """Return the session that the recording is a replay of."""
+        """Return what the day's ticks mean."""
         header = self.header
         columns = instruments(
             self.instruments,
@@ -97,7 +101,7 @@ class Recording:
         )
         return Session(
             run=run,
-            mode=Mode.REPLAY,
+            mode=self.mode,
             segment=header.segment,
             underlying=header.underlying,
             date=header.date,
@@ -109,12 +113,28 @@ class Recording:
             table=table_hash(columns),
         )
 
+    def state(self, ts_us: int) -> FeedState:  # noqa: ARG002 - of a recorded feed nothing else is known
+        """Return what the feed is to say of itself at a beat."""
+        return FeedState.OK
+
+    @abstractmethod
     def blocks(self) -> Iterator[Block]:
         """Give the blocks of frames one after the other.
 
         Raises:
             InputError: a block is damaged; names it.
         """
+
+
+class Recording(Day):
+    """A recording that was found whole."""
+
+    def __init__(self, path: Path, header: Header, last: Last) -> None:
+        super().__init__(header, last)
+        self.path = path
+
+    @override
+    def blocks(self) -> Iterator[Block]:
         with self.path.open("rb") as file:
             for number, kind, data in _read(self.path, file):
                 if kind == FRAMES:

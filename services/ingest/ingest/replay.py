@@ -1,4 +1,4 @@
-"""A recording played by its own clock: what to publish next, and when. Reads the file; knows no other time.
+"""A day played by its own clock: what to publish next, and when. Knows no other time.
 
 Beat ``s`` stands before the first frame whose time is ``s`` or later, no batch straddles a beat, and quiet seconds get their beats
 too. The first beat is the first whole second after the first frame; after the last frame comes one more, then one that says
@@ -14,7 +14,7 @@ import numpy as np
 
 from ingest.blocks import Block
 from ingest.frames import Drop, decode
-from ingest.recording import Recording, open_recording
+from ingest.recording import Day, open_recording
 from oimon.bus import Pulse
 from oimon.calendar import market_state
 from oimon.codec import MAX_TICKS
@@ -32,7 +32,7 @@ class Replay:
 
     def __init__(
         self,
-        recording: Recording,
+        recording: Day,
         run: str,
         *,
         window_us: int = SECOND_US,
@@ -76,12 +76,12 @@ class Replay:
             start = 0
             for end, ts_us in self._cuts(block):
                 yield from self._batches(block, start, end, at_most)
-                yield self._beat_step(ts_us, FeedState.OK)
+                yield self._beat_step(ts_us, self._recording.state(ts_us))
                 start = end
             yield from self._batches(block, start, len(block.frames), at_most)
         step_us = self._beat_us or SECOND_US
         end_us = _next_whole(max(last.last_us, self._beat), step_us)
-        yield self._beat_step(end_us, FeedState.OK)
+        yield self._beat_step(end_us, self._recording.state(end_us))
         yield self._beat_step(end_us + step_us, FeedState.ENDED)
 
     def _cuts(self, block: Block) -> Sequence[tuple[int, int]]:

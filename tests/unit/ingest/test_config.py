@@ -50,7 +50,12 @@ def test_the_speed_can_be_set(monkeypatch, text, speed):
     ("name", "value", "what"),
     [
         ("FEED", "live", "FEED=live comes with a later version; set FEED=replay"),
-        ("FEED", "sim", "FEED=sim comes with a later version; set FEED=replay"),
+        ("SIM_SEED", "-1", "SIM_SEED"),
+        ("SIM_UNIVERSE", "moon", "'moon' is not one of nifty, index, default"),
+        ("SIM_OI_PUBLISH_S", "601", "SIM_OI_PUBLISH_S"),
+        ("SIM_DATE", "soon", "SIM_DATE"),
+        ("SIM_FAULTS", "gremlins=1", "takes label=rate, separated by commas, found 'gremlins=1'"),
+        ("SIM_FAULTS", "zero_oi=2", "the rate of zero_oi lies between 0 and 1, was 2"),
         ("FEED", "tape", "FEED"),
         ("RECORDING", "nowhere.oirec", "there is no file 'nowhere.oirec'"),
         ("SPEED", "0", "takes a number above 0, or max, found '0'"),

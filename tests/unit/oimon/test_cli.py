@@ -107,6 +107,36 @@ def test_live_is_answered_with_what_there_is(chosen):
     assert "live feed comes with a later version" in said
 
 
+def test_a_simulated_day_is_chosen_by_flag_or_by_number(chosen):
+    flags = ["--feed", "sim", "--seed", "7", "--universe", "index", "--fault", "halt=1"]
+    by_flag, _ = chosen([*flags, "--fault", "zero_oi=0.01"])
+    by_number, _ = chosen(typed="\n3\n")
+
+    assert by_flag.feed == by_number.feed == "sim"
+    assert by_flag.simulator == {
+        "SIM_SEED": "7",
+        "SIM_UNIVERSE": "index",
+        "SIM_FAULTS": "halt=1,zero_oi=0.01",
+    }
+    assert by_number.simulator == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--seed", "7"], "the feed is replay; add --feed sim"),
+        (["--feed", "tape"], "--feed takes one of replay, sim, live, found 'tape'"),
+    ],
+)
+def test_a_flag_that_does_not_fit_the_feed_is_one_message(monkeypatch, tmp_path, arguments, what):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FEED", raising=False)
+
+    done = CliRunner().invoke(cli.app, ["up", *arguments])
+
+    assert what in str(done.exception)
+
+
 @pytest.mark.parametrize("text", ["fast", "0", "-1", "nan", "inf", ""])
 def test_a_speed_that_is_none_is_one_message(text):
     done = CliRunner().invoke(cli.app, ["replay", "day.oirec", "--speed", text])

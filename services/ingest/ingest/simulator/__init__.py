@@ -1,0 +1,1 @@
+"""A market that knows the truth: a feed that needs no broker. Source: analytics specification, 13."""

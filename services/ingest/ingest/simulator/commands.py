@@ -1,0 +1,196 @@
+"""`oi sim score`: how well the analytics read a market whose truth is known."""
+
+import math
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from ingest.simulator.day import EXPIRY_WEEK, Plan
+from ingest.simulator.scoring import LABELS, Figure, Marks, by_turn, figures, together
+from ingest.simulator.trial import trial
+
+CAVEAT = "These results show that the program reads its own model of the market. They say nothing of real markets or of profit."
+_NOTE = (
+    "wanted: of this project; required: of the specification, 13.5. detection: from the start of any regime until its label "
+    "stands. sure: confidence ≥ 0.55, unsure: < 0.30"
+)
+app = typer.Typer(
+    name="sim", help="The simulated market: how well is its truth read?", no_args_is_help=True
+)
+
+
+@app.callback()
+def _sim() -> None:
+    """Keep ``score`` a word of its own: with a single command typer would drop it."""
+
+
+@app.command()
+def score(
+    *,
+    seeds: Annotated[int, typer.Option(min=1, help="how many days, of seeds 1, 2, 3 …")] = 24,
+    publish: Annotated[
+        float,
+        typer.Option(
+            min=1, max=600, help="seconds between publications of one contract's open interest"
+        ),
+    ] = 60.0,
+    every: Annotated[
+        int, typer.Option(min=1, max=15, help="seconds of the day from analysis to analysis")
+    ] = 5,
+    date: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="the simulated day")
+    ] = datetime(EXPIRY_WEEK.year, EXPIRY_WEEK.month, EXPIRY_WEEK.day),  # noqa: DTZ001 - a day, no instant
+    first: Annotated[int, typer.Option(min=0, help="the first seed")] = 1,
+    seconds: Annotated[
+        int | None,
+        typer.Option(min=2700, help="end each day after so many seconds, for a quick look"),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="processes; one a core when not given")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="one JSON object on standard output")
+    ] = False,
+) -> None:
+    """Play simulated days of NIFTY through the real analytics and compare its direction with the truth.
+
+    The truth never reaches the analytics. Left out: the first 1,800 s of a day, SHOCK, the first 900 s of each regime. Exit code 0
+    when every figure is reached, else 1. Ctrl-C stops all processes.
+
+    Example: `oi sim score --seeds 24 --publish 60`, a few minutes on two cores; a first look: `oi sim score --seeds 2 --every 15`
+    """
+    plans = [
+        Plan(
+            seed=seed,
+            day=date.date(),
+            publish_s=publish,
+            every_s=every,
+            expiries=1,
+            seconds=seconds,
+        )
+        for seed in range(first, first + seeds)
+    ]
+    found = sorted(_trials(plans, jobs or os.cpu_count() or 1), key=lambda each: each.seed)
+    table = figures(found)
+    if as_json:
+        sys.stdout.buffer.write(_json(found, table) + b"\n")
+    else:
+        out = Console()
+        out.print(_title(plans), highlight=False)
+        out.print(_figures(table))
+        out.print(_delays(found))
+        out.print(_confusion(together(found)))
+        out.print(CAVEAT, highlight=False)
+    raise typer.Exit(0 if all(each.is_met for each in table) else 1)
+
+
+def _trials(plans: Sequence[Plan], jobs: int) -> Iterator[Marks]:
+    """Give the marks of all days, in any order; leaving early ends the processes."""
+    context = multiprocessing.get_context("spawn")  # forked threads of numpy would be of no use
+    with _bar() as bar, context.Pool(min(jobs, len(plans)), _leave_signals) as pool:
+        task = bar.add_task("days", total=len(plans))
+        for found in pool.imap_unordered(trial, plans):
+            bar.advance(task)
+            yield found
+
+
+def _leave_signals() -> None:
+    """Let the process that a person stops end the others: each would print a traceback of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _bar() -> Progress:
+    """Return a bar for a terminal's standard error; elsewhere it shows nothing."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+
+
+def _title(plans: Sequence[Plan]) -> str:
+    one = plans[0]
+    return (
+        f"{len(plans)} simulated days of NIFTY (seeds {one.seed} to {plans[-1].seed}), {one.day}, "
+        f"open interest published every {one.publish_s:g} s, an analysis every {one.every_s} s"
+    )
+
+
+def _figures(table: Sequence[Figure]) -> Table:
+    shown = Table(
+        title="Direction against the truth",
+        title_justify="left",
+        caption=_NOTE,
+        caption_justify="left",
+    )
+    for name in ("figure", "found", "wanted", "required", "prototype", ""):
+        shown.add_column(name, justify="left" if name == "figure" else "right")
+    for each in table:
+        sign = "≥" if each.at_least else "≤"
+        value = "--" if each.value is None else _number(each.value, each.unit)
+        shown.add_row(
+            each.what, value, f"{sign} {each.wanted:g}", f"{sign} {each.required:g}", each.prototype,
+            "reached" if each.is_met else "MISSED",
+        )  # fmt: skip
+    return shown
+
+
+def _delays(found: Sequence[Marks]) -> Table:
+    shown = Table(title="Median time until the label stands, by what begins", title_justify="left")
+    for name in ("regimes in which", "count", "median"):
+        shown.add_column(name, justify="left" if name == "regimes in which" else "right")
+    for way, (count, median) in by_turn(found).items():
+        shown.add_row(way, str(count), "--" if median is None else _number(median, "s"))
+    return shown
+
+
+def _confusion(matrix: Sequence[Sequence[int]]) -> Table:
+    shown = Table(title="Analyses: truth down, label across", title_justify="left")
+    shown.add_column("truth")
+    for label in LABELS:
+        shown.add_column(label.value, justify="right")
+    for label, row in zip(LABELS, matrix, strict=True):
+        total = sum(row)
+        shown.add_row(
+            label.value, *(f"{each:,} ({each / total:.0%})" if total else "--" for each in row)
+        )
+    return shown
+
+
+def _number(value: float, unit: str) -> str:
+    if math.isinf(value):
+        return "never"  # most of them while they lasted
+    digits = 2 if not unit else 1 if unit != "s" else 0
+    return f"{value:.{digits}f} {unit}".rstrip()
+
+
+def _json(found: Sequence[Marks], table: Sequence[Figure]) -> bytes:
+    told = {
+        "figures": [{**asdict(each), "is_met": each.is_met} for each in table],
+        "delays": {
+            way: {"count": count, "median_s": median}
+            for way, (count, median) in by_turn(found).items()
+        },
+        "confusion": {"labels": [label.value for label in LABELS], "rows": together(found)},
+        "days": [asdict(each) for each in found],
+        "caveat": CAVEAT,
+    }
+    return msgspec.json.encode(told)

@@ -1,0 +1,68 @@
+"""What `oi sim score` prints and answers, of days that are already scored."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from ingest.simulator import commands
+from ingest.simulator.scoring import Delay, Marks
+from oimon import cli
+
+GOOD = [[90, 2, 8], [2, 90, 8], [5, 5, 90]]
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    """Run the command on days made by hand: ``scored(confusion, *arguments)``."""
+
+    def run(confusion, *arguments):
+        day = {
+            "delays": [Delay(0, 1, 100.0), Delay(1, -1, None), Delay(-1, 0, 30.0)],
+            "changes": 12,
+            "hours": 6.0,
+        }
+        found = Marks(seed=1, confusion=confusion, sure=(100, 70), unsure=(100, 52), **day)
+        monkeypatch.setattr(commands, "_trials", lambda plans, jobs: iter([found] * len(plans)))
+        return CliRunner().invoke(cli.app, ["sim", "score", *arguments])
+
+    return run
+
+
+def test_days_that_reach_every_figure_are_exit_code_0(scored):
+    done = scored(GOOD, "--seeds", "2", "--publish", "180")
+
+    assert done.exit_code == 0
+    assert (
+        "2 simulated days of NIFTY (seeds 1 to 2), 2026-11-18, open interest published every 180 s"
+        in " ".join(done.output.split())
+    )
+    assert done.output.count("reached") == 6
+    assert "MISSED" not in done.output
+    assert "nothing of real markets or of profit" in " ".join(done.output.split())
+    assert "180 (90%)" in done.output
+
+
+def test_a_figure_that_is_missed_is_exit_code_1_and_named(scored):
+    done = scored([[40, 20, 40], [20, 40, 40], [0, 0, 100]], "--seeds", "1")
+
+    assert done.exit_code == 1
+    assert done.output.count("MISSED") == 3
+    assert "never" in done.output, "most reversals were not read while they lasted"
+
+
+def test_machines_get_figures_delays_confusion_and_the_caveat(scored):
+    told = json.loads(scored(GOOD, "--seeds", "1", "--json").stdout)
+
+    assert [each["is_met"] for each in told["figures"]] == [True] * 6
+    assert told["confusion"] == {"labels": ["BULLISH", "BEARISH", "NEUTRAL"], "rows": GOOD}
+    assert told["delays"]["a direction begins"] == {"count": 1, "median_s": 100.0}
+    assert told["delays"]["a direction reverses"] == {"count": 1, "median_s": None}
+    assert told["caveat"] == commands.CAVEAT
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--seeds", "0"], ["--publish", "601"], ["--every", "60"], ["--date", "soon"]]
+)
+def test_an_option_out_of_range_is_refused(scored, arguments):
+    assert scored(GOOD, *arguments).exit_code == 2

@@ -1,0 +1,74 @@
+"""The simulated feed on the in-memory bus: every market a partition, one clock."""
+
+import asyncio
+
+from ingest.feed import TICKS_CACHE
+from ingest.replay import Replay
+from ingest.simulator.day import Plan, SimulatedDay, markets
+from ingest.simulator.feed import Part, SimFeed
+from ingest.simulator.universe import Universe
+from oimon.bus.log import NEVER
+from oimon.bus.memory import MemoryBus, MemoryStore
+from oimon.clock import ManualClock
+from oimon.messages import TICKS, Beat, Session
+from oimon.terms import FeedState, Mode
+
+PLAN = Plan(seed=7, universe=Universe.DEFAULT, seconds=4)
+CHOSEN = ("NIFTY", "SENSEX", "CRUDEOIL", "M&M")
+
+
+def parts(after=0):
+    chosen = [market for market in markets(PLAN) if market.name in CHOSEN]
+    days = [SimulatedDay(PLAN, market) for market in chosen]
+    return [Part(day=day, replay=Replay(day, "run"), after_us=after) for day in days]
+
+
+async def play(made):
+    clock = ManualClock(1_795_000_000_000_000)
+    bus = MemoryBus(MemoryStore(clock))
+    feed = SimFeed(bus, clock, made, None)
+    await feed.run()
+    told = {name: await bus.entries(TICKS, name, NEVER) for name in CHOSEN}
+    return feed, {name: [entry.message for entry in entries] for name, entries in told.items()}
+
+
+def test_each_market_is_a_partition_with_the_same_beats_and_its_own_session():
+    feed, told = asyncio.run(play(parts()))
+
+    beats = {
+        name: [m.ts_us for m in messages if isinstance(m, Beat)] for name, messages in told.items()
+    }
+    first_us = 1_794_973_500_000_000
+    assert set(map(tuple, beats.values())) == {tuple(first_us + s * 1_000_000 for s in range(1, 6))}
+    for name, messages in told.items():
+        (session,) = [m for m in messages if isinstance(m, Session)]
+        assert (session.underlying, session.mode) == (name, Mode.SIMULATED)
+        assert [m.feed for m in messages if isinstance(m, Beat)][-1] is FeedState.ENDED
+    facts = feed.facts()
+    assert (facts["state"], facts["underlyings"], facts["source"]) == (
+        FeedState.ENDED,
+        4,
+        "simulator, seed 7",
+    )
+    assert facts["frames"] == facts["frames_in_all"]
+
+
+def test_the_cache_knows_the_newest_tick_of_every_market():
+    made = parts()
+
+    asyncio.run(play(made))
+
+    for part in made:
+        for symbol in part.replay.session.instruments.symbol:
+            assert TICKS_CACHE[symbol].ltp is not None
+    assert abs(TICKS_CACHE["M&M-EQ"].ltp - 3_720) < 20
+
+
+def test_a_successor_goes_on_after_the_last_beat():
+    after_us = 1_794_973_500_000_000 + 2_000_000
+
+    _, told = asyncio.run(play(parts(after_us)))
+
+    for messages in told.values():
+        assert isinstance(messages[0], Session)
+        assert min(m.ts_us for m in messages if isinstance(m, Beat)) == after_us

@@ -1,0 +1,153 @@
+"""Regimes, prices and open interest against the specification's tables."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ingest.simulator import interest, pricing, regimes
+from ingest.simulator.dice import dice
+from ingest.simulator.path import _regimes, day_path
+from ingest.simulator.regimes import NAMES, REGIMES, TABLE, Name
+from ingest.simulator.universe import INDICES, SHARES
+
+
+def runs(codes):
+    begun = regimes.starts(codes)
+    lengths = np.diff(np.append(begun, len(codes)))
+    return list(zip((NAMES[codes[at]] for at in begun), lengths.tolist(), strict=True))
+
+
+def test_a_day_begins_in_range_and_no_regime_is_shorter_than_its_least():
+    for seed in range(20):
+        found = runs(regimes.walk(dice(seed, "x"), 23_100))
+
+        assert found[0][0] is Name.RANGE
+        assert all(length >= TABLE[name].min_s - 1 for name, length in found[:-1])
+
+
+def test_regimes_follow_each_other_and_last_as_the_table_says():
+    found = runs(regimes.walk(dice(1, "long"), 20_000_000))[:-1]
+
+    lasted = {name: np.mean([s for n, s in found if n is name]) for name in Name}
+    after_lb = [b for (a, _), (b, _) in pairwise(found) if a is Name.LB]
+    for name, regime in TABLE.items():
+        assert lasted[name] == pytest.approx(regime.mean_s, rel=0.1)
+        assert sum(regime.follow.values()) == pytest.approx(1.0)
+    for name, odds in TABLE[Name.LB].follow.items():
+        assert after_lb.count(name) / len(after_lb) == pytest.approx(odds, abs=0.03)
+
+
+def test_drift_and_volatility_of_a_regime_are_those_of_the_table():
+    moves = {name: [] for name in Name}
+    for seed in range(12):
+        path = day_path(seed, INDICES[0], 23_100)
+        step = np.diff(np.log(path.forward))
+        for code, name in enumerate(NAMES):
+            moves[name].append(step[path.regime[:-1] == code])
+
+    for name in (Name.LB, Name.SC, Name.SB, Name.LU):
+        found, regime = np.concatenate(moves[name]), TABLE[name]
+        vol = found.std() * math.sqrt(252 * 23_100)
+        assert vol == pytest.approx(math.hypot(regime.vol, 0.04), rel=0.03)
+        assert found.mean() * 3600 == pytest.approx(regime.drift, abs=0.003)
+
+
+def test_eight_of_ten_days_an_index_shares_its_regimes():
+    shared = sum(
+        np.array_equal(
+            _regimes(seed, INDICES[1], 23_100),
+            regimes.walk(dice(seed, "INDICES:regime"), 23_100),
+        )
+        for seed in range(60)
+    )
+
+    assert 40 <= shared <= 56
+
+
+def test_a_share_moves_by_itself_without_drift():
+    path = day_path(7, SHARES[0], 23_100)
+
+    assert np.std(np.diff(np.log(path.forward))) * math.sqrt(252 * 23_100) == pytest.approx(
+        0.2, rel=0.03
+    )
+
+
+def test_the_smile_is_the_specification_s_and_prices_give_it_back():
+    strike, years = np.array([25_500.0, 26_050.0, 26_600.0]), 5 / 365
+
+    sigma = pricing.smile(strike, 26_050.0, years, 0.12, -0.10)
+
+    x = math.log(25_500 / 26_050) / math.sqrt(years)
+    assert sigma[0] == pytest.approx(0.12 + 0.35 * -0.10 * x + 0.21 * x * x)
+    assert sigma[1] == pytest.approx(0.12)
+    price, _ = pricing.chain_prices(strike, 26_050.0, years, 0.12, -0.10)
+    assert price[0, 1] == pytest.approx(price[1, 1])
+    assert price[0, 0] - price[1, 0] == pytest.approx(math.exp(-0.055 * years) * 550)
+
+
+def test_an_expired_option_is_worth_what_it_is_in_the_money():
+    price, _ = pricing.chain_prices(np.array([100.0, 120.0]), 110.0, 0.0, 0.12, -0.1)
+
+    assert price.tolist() == [[10.0, 0.0], [0.0, 10.0]]
+
+
+def test_spreads_are_a_tick_at_least_wider_in_the_wings_and_threefold_in_a_shock():
+    price = np.array([[[10_000.0, 200.0], [1_000.0, 1_000.0]]] * 2)
+    delta = np.array([[[0.5, 0.05], [-0.4, -0.05]]] * 2)
+
+    half = pricing.half_spreads(price, delta, 5.0, np.array([False, True]))
+
+    assert half[0].tolist() == [[15.0, 5.0], [5.0, 10.0]]
+    assert half[1].tolist() == (3 * half[0]).tolist()
+
+
+def test_most_open_interest_is_at_round_strikes_calls_above_puts_below():
+    strike = 24_550.0 + 50 * np.arange(61)
+
+    base = interest.base_lots(dice(1, "x"), strike, 26_050.0, 50, 60_000)
+
+    assert strike[base[0].argmax()] > 26_050 > strike[base[1].argmax()]
+    assert strike[base.argmax(axis=1)].tolist() == [26_500.0, 25_500.0]
+    assert (base == np.rint(base)).all()
+
+
+@pytest.mark.parametrize("name", list(Name))
+def test_open_interest_at_the_money_flows_as_the_regime_s_row_says(name):
+    strike, forward = np.array([26_000.0]), np.full(1_801, 26_000.0)
+    codes = np.full(1_801, NAMES.index(name), np.int8)
+    base = np.full((2, 1), 1e6)
+
+    true = interest.option_lots(dice(2, "x"), base, strike, forward, codes)
+
+    grown = (true[-1] - base)[:, 0] / base[:, 0] / 10  # of ten windows of 15 minutes
+    regime = REGIMES[codes[0]]
+    for side, flow in ((0, regime.ce_flow[1]), (1, regime.pe_flow[1])):
+        assert grown[side] == pytest.approx(1.1 * flow * math.exp(0.125), abs=0.006)
+
+
+def test_open_interest_never_falls_below_zero():
+    codes = np.full(200_000, NAMES.index(Name.SC), np.int8)
+
+    true = interest.future_lots(dice(1, "x"), 100.0, codes)
+
+    assert true.min() == 0
+    assert true[0] == 100
+
+
+@pytest.mark.parametrize("publish_s", [1.0, 5.0, 60.0, 180.0, 600.0])
+def test_each_leg_publishes_what_is_true_at_its_own_times_and_repeats_it_between(publish_s):
+    true = np.cumsum(np.ones((400, 2, 7), np.int64), axis=0)
+
+    shown = interest.published(dice(5, "x"), true, publish_s)
+
+    age = true - shown
+    steps = max(1, math.ceil(publish_s / 5))
+    assert age[steps:].max() <= steps
+    assert age.min() == 0
+    changes = np.count_nonzero(np.diff(shown, axis=0), axis=0)
+    assert (np.abs(changes - 2_000 / max(publish_s, 5.0)) <= 1).all()
+    if publish_s > 5:
+        first = (np.diff(shown, axis=0) != 0).argmax(axis=0)
+        assert len(set(first.ravel().tolist())) > 3, "legs publish at times of their own"

@@ -1,0 +1,143 @@
+"""The acceptance table of hand-made days, and a small score through the real analytics."""
+
+import numpy as np
+import pytest
+
+from ingest.simulator.day import Plan
+from ingest.simulator.regimes import NAMES, Name
+from ingest.simulator.scoring import (
+    Delay,
+    Marks,
+    Readings,
+    balanced_accuracy,
+    by_turn,
+    figures,
+    marks,
+    median_s,
+)
+from ingest.simulator.trial import trial
+
+
+def codes(*parts):
+    return np.concatenate([np.full(seconds, NAMES.index(name), np.int8) for name, seconds in parts])
+
+
+def readings(labels, *, every_s=60, score=None, confidence=None, level=None):
+    count = len(labels)
+    return Readings(
+        at_s=every_s * np.arange(1, count + 1),
+        label=np.array(labels, np.int8),
+        score=np.array(labels if score is None else score, np.float64),
+        confidence=np.full(count, 0.4) if confidence is None else np.array(confidence),
+        level=np.full(count, 100.0) if level is None else np.array(level),
+    )
+
+
+def day(**fields):
+    made = {
+        "seed": 1,
+        "confusion": [[90, 5, 5], [0, 80, 20], [10, 10, 80]],
+        "delays": [Delay(0, 1, 100.0)],
+        "changes": 12,
+        "hours": 6.0,
+        "sure": (100, 70),
+        "unsure": (100, 52),
+    }
+    return Marks(**(made | fields))
+
+
+def test_the_first_half_hour_shocks_and_the_first_quarter_of_a_regime_are_not_scored():
+    truth = codes((Name.RANGE, 1_000), (Name.LB, 3_000), (Name.SHOCK, 600), (Name.SB, 2_000))
+
+    found = marks(1, truth, readings([1] * 110))
+
+    # LB from 1,900 to 3,999: analyses at 1,920 to 3,960; SB from 5,500 to 6,599: 5,520 to the end
+    assert found.confusion == [[35, 0, 0], [19, 0, 0], [0, 0, 0]]
+
+
+def test_a_delay_is_from_the_start_of_a_regime_to_its_label_and_none_where_it_never_stood():
+    truth = codes(
+        (Name.RANGE, 2_000), (Name.LB, 1_200), (Name.SC, 900), (Name.SB, 900), (Name.RANGE, 900)
+    )
+    labels = [0] * 40 + [1] * 31 + [0] * 28
+
+    found = marks(1, truth, readings(labels))
+
+    assert found.delays == [
+        Delay(0, 1, 460.0),
+        Delay(1, 1, 40.0),
+        Delay(1, -1, None),
+        Delay(-1, 0, 40.0),
+    ]
+    assert found.changes == 2
+    assert by_turn([found])["a direction reverses"] == (1, np.inf)
+    assert by_turn([found])["a direction begins"] == (1, 460.0)
+
+
+def test_a_delay_that_did_not_end_counts_as_the_longest():
+    assert median_s([Delay(0, 1, 10.0), Delay(0, 1, 20.0), Delay(0, 1, None)]) == 20.0
+    assert median_s([]) is None
+
+
+def test_signs_are_compared_five_minutes_on_by_confidence():
+    truth = codes((Name.RANGE, 4_000))
+    level = 100.0 + np.arange(60)  # it only rises
+
+    found = marks(
+        1,
+        truth,
+        readings(
+            [0] * 60,
+            score=[1.0] * 30 + [-1.0] * 30,
+            confidence=[0.6] * 30 + [0.1] * 30,
+            level=level,
+        ),
+    )
+
+    assert found.sure == (1, 1)  # 1,800 s is the 30th
+    assert found.unsure == (25, 0)  # the last five have no later level
+
+
+def test_balanced_accuracy_is_the_mean_over_the_labels_that_were_true():
+    assert balanced_accuracy([[9, 1, 0], [0, 0, 0], [5, 0, 5]]) == pytest.approx(0.7)
+    assert balanced_accuracy([[0, 0, 0]] * 3) is None
+
+
+def test_the_table_s_figures_are_those_of_the_days():
+    table = {each.what: each for each in figures([day(), day(confusion=[[50, 0, 50]] * 3)])}
+
+    assert table["balanced accuracy, mean"].value == pytest.approx((250 / 300 + 1 / 3) / 2)
+    assert table["opposite direction"].value == pytest.approx(100 * 55 / 400)
+    assert table["detection, median"].value == 100.0
+    assert table["label changes an hour"].value == 2.0
+    assert table["sign 5 min on, sure − unsure"].value == pytest.approx(18.0)
+    assert [
+        each.is_met for each in figures([day(confusion=[[90, 2, 8], [2, 90, 8], [5, 5, 90]])])
+    ] == [True] * 6
+    assert not table["opposite direction"].is_met
+
+
+def test_nothing_to_measure_is_a_figure_that_is_missed():
+    empty = day(confusion=[[0, 0, 0]] * 3, delays=[], hours=0.0, sure=(0, 0), unsure=(0, 0))
+
+    assert [(each.value, each.is_met) for each in figures([empty])] == [(None, False)] * 6
+
+
+def test_the_real_analytics_reads_two_small_days_better_than_chance():
+    found = [
+        trial(Plan(seed=seed, every_s=15, publish_s=60.0, expiries=1, seconds=4_200))
+        for seed in (2, 7)
+    ]
+
+    total = np.sum([each.confusion for each in found], axis=0)
+    assert total.sum() > 50
+    accuracy = balanced_accuracy(total.tolist())
+    assert accuracy is not None
+    assert accuracy > 0.6
+    assert total[0, 1] + total[1, 0] < 0.06 * total.sum()
+
+
+def test_a_day_is_scored_the_same_again():
+    plan = Plan(seed=5, every_s=15, publish_s=60.0, expiries=1, seconds=600)
+
+    assert trial(plan) == trial(plan)
