@@ -13,6 +13,7 @@ import numpy as np
 
 from analytics import analyse as analysing
 from analytics import findings, report
+from analytics.anchors import page_bases
 from analytics.cells import COUNT, Cell
 from analytics.findings import Findings
 from analytics.situation import Before, ChainCells, ChainNow, MarketNow
@@ -84,7 +85,7 @@ def market(beat: int) -> MarketNow:
 
 def told(chain: ChainNow, beat: int, before: Before) -> tuple[Findings, ExpiryAnalysis]:
     (found,) = analysing.analyse([chain], market(beat), [before])
-    return found, report.expiry_analysis(found)
+    return found, report.expiry_analysis(found, page_bases("a bench"))
 
 
 def run(quick: bool) -> list[Result]:

@@ -13,6 +13,7 @@ from notifier.ladder import WIDE, arrow, chain_table, quote_table
 from notifier.readings import DIRECTIONS, anchors, coaches, iv, nearest, other_expiry, readings
 from notifier.render import call
 from oimon import figures
+from oimon.explain.ages import DataState, states
 from oimon.explain.direction import is_conflict
 from oimon.figures import UNKNOWN, age, clock_time, grouped, percent, plain, signed
 from oimon.messages import Advice, ChainAnalysis, QuoteBoard
@@ -79,7 +80,7 @@ def screen(
                     width=width,
                     each_side=each_side,
                     contracts=contracts,
-                    is_stale=is_stale(view),
+                    is_stale=is_stale(view) or DataState.OI_OLD in states(analysis),
                 ),
                 *anchors(analysis, wide=width >= WIDE, contracts=contracts),
                 *readings(analysis),
@@ -218,6 +219,10 @@ def _notes(analysis: ChainAnalysis, view: View, *, contracts: bool) -> list[Text
         notes.append(Text(_stale_reason(analysis, view), style="bold red"))
     if analysis.market not in _OPEN:
         notes.append(Text(f"Market: {analysis.market.lower().replace('_', ' ')}", style="yellow"))
+    for state, reason in states(analysis).items():
+        if state in (DataState.OI_OLD, DataState.ONE_SIDED):
+            title = state.replace("_", " ").upper()
+            notes.append(Text(f"{title}: {reason}; verdicts are not to act on", style="bold red"))
     doubts = _doubts(analysis)
     if contracts and analysis.lot:
         doubts.append("open interest in contracts")

@@ -9,6 +9,8 @@ WORDS = {
     "stale": "the prices are stale",
     "gapped": "open interest or prices are missing from the recent window",
     "cold": "there is too little history yet",
+    "oi_old": "no open interest has moved for ten minutes",
+    "one_sided": "calls or puts have no open interest",
     "no_signal": "no direction is strong enough",
     "market_not_open": "the market is not in continuous trading",
     "outside_entry_window": "it is outside the hours for entries",

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.analyse import analyse
+from analytics.anchors import page_bases
 from analytics.cells import COUNT, Cell
 from analytics.report import expiry_fields
 from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow
@@ -329,8 +330,8 @@ def test_no_chain_of_numbers_zeros_and_gaps_gives_nan_infinity_or_an_exception(m
     with np.errstate(all="raise", under="ignore"):
         found = market.found()
 
-    told = expiry_fields(found)
+    told = expiry_fields(found, page_bases("a test"))
     assert list(unfinished(told)) == []
     assert 0 <= told["confidence_factor"] <= 1
     again = replace(market, before=found.after).found()
-    assert list(unfinished(expiry_fields(again))) == []
+    assert list(unfinished(expiry_fields(again, page_bases("a test")))) == []

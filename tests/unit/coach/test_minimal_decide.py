@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,13 +14,16 @@ from oimon import codec
 from oimon.coach.question import Heard
 from oimon.terms import Action, DecidedBy, Direction, MarketState, OptionKind, Quality
 from tests.unit.coach.market import (
+    STRIKES,
     X,
     at,
     entry_of,
     heard,
     later,
     make_analysis,
+    make_chain,
     make_decision,
+    make_legs,
     make_question,
     make_rich,
     without_quotes,
@@ -123,6 +127,7 @@ def test_an_order_without_a_quote_is_rejected_in_time(cadence_s, wait_s, rejecte
         ({"is_stale": True}, "stale"),
         ({"is_gapped": True}, "gapped"),
         ({"is_warm": False}, "cold"),
+        ({"chain": make_chain(pe=make_legs(oi=np.full(len(STRIKES), np.nan)))}, "one_sided"),
     ],
 )
 def test_numbers_that_cannot_be_trusted_mean_wait_whatever_a_model_says(changed, why):
