@@ -26,7 +26,10 @@ from oimon.errors import InputError
 from oimon.terms import OiUnit, Segment
 
 TICK = 0.05
-REMEDY = "Give the JSON of NSE's option-chain page (api/option-chain-indices), plain or .gz"
+REMEDY = (
+    "Give the JSON of NSE's option-chain page (api/option-chain-indices) or its bhavcopy of derivatives, plain or .gz; "
+    "a CSV of chains is for oi import"
+)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FIELDS = (
     (Cell.LTP, "lastPrice"),
