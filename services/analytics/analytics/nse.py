@@ -18,15 +18,18 @@ from typing import Any
 import numpy as np
 
 from analytics.cells import COUNT, Cell
-from analytics.situation import ChainCells, ChainNow, MarketNow
+from analytics.situation import ChainCells, ChainNow, FutureNow, MarketNow
 from oimon import calendar
 from oimon.core.chain import FloatArray
 from oimon.core.mark import mark_price
 from oimon.errors import InputError
-from oimon.terms import Segment
+from oimon.terms import OiUnit, Segment
 
 TICK = 0.05
-REMEDY = "Give the JSON of NSE's option-chain page (api/option-chain-indices), plain or .gz"
+REMEDY = (
+    "Give the JSON of NSE's option-chain page (api/option-chain-indices) or its bhavcopy of derivatives, plain or .gz; "
+    "a CSV of chains is for oi import"
+)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FIELDS = (
     (Cell.LTP, "lastPrice"),
@@ -38,7 +41,6 @@ _FIELDS = (
     (Cell.OI, "openInterest"),
     (Cell.OI_CHANGE_DAY, "changeinOpenInterest"),
 )
-_COUNTED = (Cell.VOLUME, Cell.OI, Cell.OI_CHANGE_DAY)  # in contracts
 Row = tuple[str, Mapping[str, Any]]
 """Place in the file, and the object there."""
 
@@ -53,7 +55,10 @@ class NsePage:
     expiry: date
     spot: float | None
     strike: FloatArray  # rupees, ascending, shape (n,)
-    cells: FloatArray  # shape (COUNT, 2, n), counts in contracts
+    cells: FloatArray  # shape (COUNT, 2, n), volume in contracts
+    oi_unit: OiUnit = OiUnit.LOTS
+    lot: int | None = None  # quantity of a contract, where the file itself tells it
+    future: float | None = None  # price of the near future, where the file has it
 
     @property
     def ts_us(self) -> int:
@@ -61,8 +66,8 @@ class NsePage:
         return round(self.at.timestamp()) * 1_000_000
 
 
-def read_page(path: Path) -> NsePage:
-    """Return the nearest expiry of a page.
+def read_page(path: Path, wanted: date | None = None) -> NsePage:
+    """Return one expiry of a page: the one wanted, else the nearest that has not passed.
 
     Raises:
         InputError: the file is no such page; names the place and what was found there.
@@ -71,7 +76,12 @@ def read_page(path: Path) -> NsePage:
     at = _timestamp(path, records.get("timestamp"))
     rows = list(_rows(path, records))
     days = {_day(path, place, row.get("expiryDate")) for place, row in rows}
-    expiry = min((day for day in days if day >= at.date()), default=max(days))
+    expiry = wanted or min((day for day in days if day >= at.date()), default=max(days))
+    if expiry not in days:
+        some = ", ".join(map(str, sorted(days)))
+        raise InputError(
+            path, "records.data", f"nothing expires on {expiry}, found {some}", "Choose one with --expiry"
+        )  # fmt: skip
     nearest = [
         (place, row) for place, row in rows if _day(path, place, row["expiryDate"]) == expiry
     ]
@@ -103,10 +113,12 @@ def situation(page: NsePage, lot: int | None) -> tuple[ChainNow, MarketNow]:
 
     Args:
         page: the nearest expiry.
-        lot: quantity of a contract; None leaves open interest and volume in contracts.
+        lot: quantity of a contract; None leaves what is in contracts so.
     """
     cells = page.cells.copy()
-    cells[[*_COUNTED, Cell.OI_PREV]] *= lot or 1
+    cells[Cell.VOLUME] *= lot or 1
+    if page.oi_unit is OiUnit.LOTS:
+        cells[[Cell.OI, Cell.OI_CHANGE_DAY, Cell.OI_PREV]] *= lot or 1
     segment, now_us = Segment.NFO, page.ts_us
     is_last_day = page.at.date() == page.expiry
     first_us, last_us = calendar.entry_window(segment, page.at.date(), is_expiry=is_last_day)
@@ -126,9 +138,23 @@ def situation(page: NsePage, lot: int | None) -> tuple[ChainNow, MarketNow]:
         spot=page.spot,
         spot_age_s=None if page.spot is None else 0.0,
         level_then=None,
-        future=None,
+        future=None if page.future is None else _future(page.future, lot),
     )
     return chain, market
+
+
+def _future(price: float, lot: int | None) -> FutureNow:
+    """Return the near future of which only the price is known."""
+    return FutureNow(
+        symbol="future",
+        expiry=None,
+        lot=lot or 1,
+        tick=TICK,
+        mark=price,
+        mark_change=None,
+        oi=None,
+        oi_change=None,
+    )
 
 
 def _records(path: Path) -> Mapping[str, Any]:
@@ -219,7 +245,7 @@ def _spot(holder: Mapping[str, Any]) -> float | None:
 def _timestamp(path: Path, text: object) -> datetime:
     try:
         day, clock = str(text).split(" ")
-        return datetime.combine(_parsed(day), time.fromisoformat(clock), calendar.IST)
+        return datetime.combine(parsed_day(day), time.fromisoformat(clock), calendar.IST)
     except (ValueError, KeyError) as error:
         wanted = f"must read like 05-Aug-2025 13:59:23, was {text!r}"
         raise InputError(path, "records.timestamp", wanted, REMEDY) from error
@@ -227,13 +253,13 @@ def _timestamp(path: Path, text: object) -> datetime:
 
 def _day(path: Path, place: str, text: object) -> date:
     try:
-        return _parsed(str(text))
+        return parsed_day(str(text))
     except ValueError as error:
         wanted = f"must read like 07-Aug-2025, was {text!r}"
         raise InputError(path, f"{place}.expiryDate", wanted, REMEDY) from error
 
 
-def _parsed(text: str) -> date:
+def parsed_day(text: str) -> date:
     """Return the day of "07-Aug-2025", whatever language this machine speaks."""
     day, month, year = text.split("-")
     return date(int(year), _MONTHS.index(month) + 1, int(day))

@@ -6,9 +6,10 @@ from analytics.analyse import analyse
 from analytics.anchors import page_bases
 from analytics.nse import NsePage, situation
 from analytics.report import expiry_fields
+from analytics.sheet import VOLUME_ONLY
 from analytics.situation import Before
 from oimon.messages import ChainAnalysis
-from oimon.terms import FeedState, Mode, Segment
+from oimon.terms import FeedState, Mode, OiUnit, Segment
 
 
 def page_analysis(page: NsePage, lot: int | None) -> ChainAnalysis:
@@ -35,6 +36,8 @@ def page_analysis(page: NsePage, lot: int | None) -> ChainAnalysis:
     first["why_null"] |= {
         name: "the page does not tell it" for name, value in told.items() if value is None
     }
+    if lot is None and page.oi_unit is OiUnit.QTY:
+        first["why_null"]["lot"] = VOLUME_ONLY
     return ChainAnalysis(
         **first,
         **told,

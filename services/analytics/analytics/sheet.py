@@ -15,6 +15,10 @@ EACH_SIDE = 10
 UNKNOWN = "--"
 
 
+VOLUME_ONLY = "lot unknown: volume is in contracts, open interest in units"
+"""Why an end-of-day file has no lot, where it has none."""
+
+
 def sheet(analysis: ChainAnalysis) -> RenderableType:
     """Return what a terminal shows of one analysis of a file.
 
@@ -23,7 +27,12 @@ def sheet(analysis: ChainAnalysis) -> RenderableType:
     """
     parts: list[RenderableType] = [_head(analysis), _figures(analysis), _ladder(analysis)]
     if analysis.lot is None:
-        note = "Open interest and volume are in contracts: the lot is unknown. Give it with --lot."
+        are = (
+            "Volume is"
+            if analysis.why_null["lot"] == VOLUME_ONLY
+            else "Open interest and volume are"
+        )
+        note = f"{are} in contracts: the lot is unknown. Give it with --lot."
         parts.append(Text(note, style="yellow"))
     return Group(*parts)
 
