@@ -47,11 +47,11 @@ def day(**fields):
 
 
 def test_the_first_half_hour_shocks_and_the_first_quarter_of_a_regime_are_not_scored():
-    truth = codes((Name.RANGE, 1_000), (Name.LB, 3_000), (Name.SHOCK, 600), (Name.SB, 2_000))
+    truth = codes((Name.RANGE, 1_000), (Name.LB, 3_000), (Name.SHOCK, 1_800), (Name.SB, 2_000))
 
-    found = marks(1, truth, readings([1] * 110))
+    found = marks(1, truth, readings([1] * 130))
 
-    # LB from 1,900 to 3,999: analyses at 1,920 to 3,960; SB from 5,500 to 6,599: 5,520 to the end
+    # LB from 1,900 to 3,999: analyses at 1,920 to 3,960; SB from 6,700: 6,720 to the end
     assert found.confusion == [[35, 0, 0], [19, 0, 0], [0, 0, 0]]
 
 
