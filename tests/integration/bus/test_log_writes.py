@@ -189,6 +189,22 @@ async def test_what_is_parked_again_after_a_rollback_is_kept_once(new_log, hand)
     assert len(await log.parked(ROLE, "NIFTY")) == 1
 
 
+async def test_what_is_parked_after_a_rollback_is_kept_though_a_later_entry_was_parked_before(
+    new_log, hand
+):
+    log = new_log()
+    first, _, third = (await feed(log))[:3]
+    lease = await log.park(await take(log), third, "late", 1)
+    for _ in range(2):  # the second time it is there already
+        hand.set_cursor(NEVER, 0)
+        lease = await log.park(replace(lease, cursor=NEVER, in_n=0), first, "early", 1)
+
+    parked = await log.parked(ROLE, "NIFTY")
+    assert [(p.entry.id, p.why) for p in parked] == [(first.id, "early"), (third.id, "late")]
+    await log.unpark(parked[0])
+    assert [p.entry.id for p in await log.parked(ROLE, "NIFTY")] == [third.id]
+
+
 async def test_many_parked_entries_are_all_found(new_log):
     log = new_log()
     entries = await feed(log, 230)

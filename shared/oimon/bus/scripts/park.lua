@@ -1,4 +1,4 @@
--- Set an entry of the input aside, under its own id, and move the cursor past it.
+-- Set an entry of the input aside and move the cursor past it.
 -- KEYS 1 ownership record, 2 stream of what was parked
 -- ARGV 1 me, 2 epoch, 3 cursor before, 4 id of the entry, 5 its n, 6 ttl in ms, 7 kept entries, 8 why, 9 tries, 10 its stream,
 --      11 v, 12 t, 13 d, unless it is too large
@@ -13,11 +13,15 @@ if ARGV[13] then
   fields[#fields + 1] = 'd'
   fields[#fields + 1] = ARGV[13]
 end
+-- Mostly its own id stands for it. It is too small when a later entry was parked before the log lost its end: then it is a field.
 local refused = 0
 local reply = redis.pcall('XADD', KEYS[2], 'MAXLEN', '~', ARGV[7], ARGV[4], unpack(fields))
 if type(reply) == 'table' and reply.err then
   if not string.find(tostring(reply.err), 'equal or smaller') then return redis.error_reply(tostring(reply.err)) end
-  refused = 1
+  for _, row in ipairs(redis.call('XRANGE', KEYS[2], '-', '+')) do
+    if row[1] == ARGV[4] or (row[2][1] == 'id' and row[2][2] == ARGV[4]) then refused = 1 end
+  end
+  if refused == 0 then redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[7], '*', 'id', ARGV[4], unpack(fields)) end
 end
 redis.call('HSET', KEYS[1], 'until', now_ms + ARGV[6], 'cursor', ARGV[4], 'in_n', ARGV[5])
 return refused
