@@ -33,7 +33,9 @@ _NOTE = (
     "stands. sure: confidence ≥ 0.55, unsure: < 0.30"
 )
 app = typer.Typer(
-    name="sim", help="The simulated market: how well is its truth read?", no_args_is_help=True
+    name="sim",
+    help="The simulated market: how well is its truth read?\n\nExample: `oi sim score --seeds 4 --seconds 7200`",
+    no_args_is_help=True,
 )
 
 
