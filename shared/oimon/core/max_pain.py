@@ -39,11 +39,11 @@ def max_pain(strike: FloatArray, oi: FloatArray, level: float) -> MaxPain | None
 
     Source: analytics specification, 3.
     """
-    held = without_gaps(oi)
-    total = float(np.add.reduce(held, axis=None))
+    if not len(strike):
+        return None
+    curve, total = _curve(strike, without_gaps(oi))
     if total <= 0:
         return None
-    curve = pain_curve(strike, held)
     least = int(curve.argmin())
     pain = curve.item(least)
     # what the sums may have lost to rounding where strikes have paise
@@ -70,15 +70,7 @@ def pain_curve(strike: FloatArray, oi: FloatArray) -> FloatArray:
 
     Source: analytics specification, 3.
     """
-    held = without_gaps(oi)
-    puts = held[PE]
-    both = held[CE] + puts
-    curve: FloatArray = np.add.accumulate(both) - np.add.reduce(puts)
-    curve *= strike
-    both *= strike
-    curve -= np.add.accumulate(both)
-    curve += puts.dot(strike)
-    return curve
+    return _curve(strike, without_gaps(oi))[0] if len(strike) else strike
 
 
 def max_pain_applies(years: float) -> bool:
@@ -104,6 +96,19 @@ def max_pain_score(
     nearness = clamp((NO_DAYS - 365.0 * years) / (NO_DAYS - FULL_DAYS), 0.0, 1.0)
     move = max(forward * sigma_atm * math.sqrt(max(years, 0.0)), 0.001 * forward)
     return clamp((strike - forward) / move, -1.0, 1.0) * nearness
+
+
+def _curve(strike: FloatArray, held: FloatArray) -> tuple[FloatArray, float]:
+    """Return the pain at each of at least one strike, and all open interest."""
+    puts = held[PE]
+    both = held[CE] + puts
+    running = np.add.accumulate(both)
+    curve: FloatArray = running - np.add.reduce(puts)
+    curve *= strike
+    both *= strike
+    curve -= np.add.accumulate(both)
+    curve += puts.dot(strike)
+    return curve, running.item(-1)
 
 
 def _flat(curve: FloatArray, least: int, limit: float) -> tuple[int, int]:
