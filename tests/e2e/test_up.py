@@ -41,7 +41,7 @@ def without_run(data: bytes) -> bytes:
 
 
 def test_a_minute_of_it_leaves_every_message_a_row_and_nothing_running(monitor):
-    up = monitor("--for", "15", "--speed", "60")
+    up = monitor("--for", "25", "--speed", "60")
 
     assert up.wait(60) == 0, up.said()
 

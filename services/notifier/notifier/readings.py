@@ -22,6 +22,7 @@ from oimon.messages import (
 )
 from oimon.terms import Direction
 
+_ANCHORS = "ΔOI CE/PE "
 DIRECTIONS = {
     Direction.BULLISH: ("▲", "green"),
     Direction.BEARISH: ("▼", "red"),
@@ -45,16 +46,17 @@ def readings(analysis: ChainAnalysis) -> list[Text]:
     return [levels, why, against, *(_event(analysis) if analysis.events else [])]
 
 
-def anchors(analysis: ChainAnalysis, *, wide: bool, contracts: bool) -> list[Text]:
-    """Return the chain's changes of open interest on all anchors, calls/puts; a narrow screen takes two lines."""
+def anchors(analysis: ChainAnalysis, *, width: int, contracts: bool) -> list[Text]:
+    """Return the chain's changes of open interest on all anchors, calls/puts; on two lines where one is too short."""
     told = [
         f"{anchor.name} {change(anchor.ce_change, analysis.lot, contracts=contracts)}/"
         f"{change(anchor.pe_change, analysis.lot, contracts=contracts)}{'~' * anchor.is_partial}"
         for anchor in analysis.oi_anchors
     ]
-    a_line = len(told) if wide else 3
+    is_one_line = len(_ANCHORS) + len("  ".join(told)) <= width
+    a_line = len(told) if is_one_line else 3
     return [
-        Text.assemble(("ΔOI CE/PE " if not place else " " * 10, "bold"), "  ".join(part))
+        Text.assemble((_ANCHORS if not place else " " * len(_ANCHORS), "bold"), "  ".join(part))
         for place in range(0, len(told), max(a_line, 1))
         for part in [told[place : place + a_line]]
     ]

@@ -82,7 +82,7 @@ def screen(
                     contracts=contracts,
                     is_stale=is_stale(view) or DataState.OI_OLD in states(analysis),
                 ),
-                *anchors(analysis, wide=width >= WIDE, contracts=contracts),
+                *anchors(analysis, width=width, contracts=contracts),
                 *readings(analysis),
                 *coaches(analysis, view.minimal, view.rich),
                 *(other_expiry(other) for other in analysis.more),

@@ -6,6 +6,7 @@ import numpy as np
 from rich.console import Console
 
 from notifier.screen import View, is_stale, screen, summary
+from oimon.messages import OiAnchor
 from oimon.terms import FeedState, MarketState, Mode, Quality
 from tests.unit.notifier.samples import (
     NOW_US,
@@ -303,3 +304,28 @@ def test_evidence_that_contradicts_itself_is_called_a_conflict():
         assert "CONFLICT" in drawn(make_view(analysis=analysis), width=width)[1]
         assert "CONFLICT" not in drawn(make_view(), width=width)[1]
     assert " CONFLICT | " in summary(make_view(analysis=analysis))
+
+
+def test_changes_on_all_anchors_are_told_whole_on_one_line_or_on_two():
+    anchors = [
+        OiAnchor(
+            name=name,
+            at_us=NOW_US,
+            source="sample",
+            is_partial=name == "30m",
+            legs=82,
+            ce_change=None if name == "open" else 199_900_000.0,
+            pe_change=-80_600_000.0,
+        )
+        for name in ("day", "open", "3m", "5m", "15m", "30m")
+    ]
+    view = make_view(analysis=dataclasses.replace(make_analysis(), oi_anchors=anchors))
+
+    (one,) = [line for line in drawn(view, width=160) if "ΔOI CE/PE" in line]
+    lines = drawn(view, width=120)
+    first = next(place for place, line in enumerate(lines) if "ΔOI CE/PE" in line)
+    two = lines[first : first + 2]
+
+    assert one.startswith("ΔOI CE/PE day +19.99cr/-8.06cr  open --/-8.06cr  3m")
+    assert one.endswith("30m +19.99cr/-8.06cr~")
+    assert " ".join(" ".join(two).split()) == " ".join(one.split())
