@@ -53,7 +53,7 @@ def test_the_table_shows_them_in_one_line_or_two():
     view = make_view(analysis=make_analysis(oi_anchors=[*ANCHORS, NONE]))
 
     wide = [line for line in drawn(view) if line.startswith("ΔOI")]
-    narrow = [line for line in drawn(view, width=80) if "m --/--" in line]
+    narrow = [line for line in drawn(view, width=56) if "m --/--" in line]
     contracts = [line for line in drawn(view, contracts=True) if line.startswith("ΔOI")]
 
     assert wide == ["ΔOI CE/PE day +1.30cr/-1.3L  15m 0/--~  30m --/--  30m --/--"]
