@@ -77,26 +77,27 @@ def _stand(
 ) -> _Stand:
     """Return what one chain says, given where the market stands and its smile, and what is remembered of it now."""
     interest = _interest(chain, reference, before)
+    reading = interest.reading
     volatility = _volatility(chain, reference, curve)
     memory = sampled(
         before,
         market.now_s,
-        pcr=interest.pcr.by_oi,
+        pcr=reading.pcr.by_oi,
         carry=spot_carry(reference, market),
         rr25=None if volatility.curve is None else volatility.curve.rr25,
     )
-    memory, happened = _watch_levels(chain, market, reference, interest.levels, memory)
+    memory, happened = _watch_levels(chain, market, reference, reading.levels, memory)
     return _Stand(
         position=Position(chain=chain, reference=reference, volatility=volatility, before=memory),
         interest=interest,
-        quality=_quality(chain, interest.shares, market, reference.forward),
+        quality=_quality(chain, reading.shares, market, reference.forward),
         events=happened,
     )
 
 
 def _findings(market: MarketNow, stand: _Stand, flow: Flow, before: Before) -> Findings:
     """Return everything that one chain says, given its flow."""
-    position, interest, quality = stand.position, stand.interest, stand.quality
+    position, interest, quality = stand.position, stand.interest.reading, stand.quality
     chain, reference, volatility = position.chain, position.reference, position.volatility
     memory = position.before
     judgement = judge(chain, market, reference, quality, volatility, interest, flow, memory)
@@ -114,7 +115,7 @@ def _findings(market: MarketNow, stand: _Stand, flow: Flow, before: Before) -> F
         after=replace(
             memory,
             direction=judgement.state,
-            interest=interest,
+            interest=stand.interest,
             classes=flow.classes,
             watches=watches,
         ),
@@ -123,7 +124,7 @@ def _findings(market: MarketNow, stand: _Stand, flow: Flow, before: Before) -> F
 
 def _seen(market: MarketNow, stand: _Stand, flow: Flow) -> Seen:
     """Return what is watched of one chain; of one that cannot be trusted nothing is known."""
-    position, interest, chain = stand.position, stand.interest, stand.position.chain
+    position, interest, chain = stand.position, stand.interest.reading, stand.position.chain
     if stand.quality.quality is Quality.BAD:
         return Seen(chain.tick)
     memory = position.before
@@ -178,7 +179,7 @@ def _interest(chain: ChainNow, reference: Reference, before: Before) -> Interest
         level=level,
         window=window,
     )
-    return Interest(asked_of, *reading)
+    return Interest(asked_of, reading)
 
 
 def _watch_levels(

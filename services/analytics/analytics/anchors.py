@@ -3,11 +3,9 @@
 Source: analytics specification, 1.3; requirement B02.
 """
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
-from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -83,12 +81,11 @@ def window_bases(history: RollingTicks, now_s: float) -> list[Base]:
     """Return what the changes over the windows count from: a sample, or nothing where the history is younger."""
     found = []
     for window_s in WINDOWS.values():
-        place = bisect_right(history.samples, now_s - window_s, key=attrgetter("at_s")) - 1
-        if place < 0:
+        sample = history.base(now_s, window_s)
+        if sample is None:
             found.append(Base())
         else:
-            at_s = history.samples[place].at_s
-            found.append(Base(at_s, f"sample of {now_s - at_s:.0f} s ago"))
+            found.append(Base(sample.at_s, f"sample of {now_s - sample.at_s:.0f} s ago"))
     return found
 
 
@@ -104,8 +101,7 @@ def bases(
         expiry: ISO day.
         now_s: the beat.
     """
-    place = next(e for e in book.layout.expiries if e.expiry == expiry)
-    session, columns = book.session, place.columns
+    session, columns = book.session, book.layout.of(expiry).columns
     seen = history.oldest.at_s[columns]
     first_s = float(np.fmin.reduce(seen, axis=None, initial=np.inf))
     if first_s == np.inf:
@@ -113,7 +109,7 @@ def bases(
     close_s = _previous_close_s(session.segment, session.date)
     has_previous = not np.isnan(book.cells()[Cell.OI_PREV, columns]).all()
     day = Base(close_s, f"previous close, as {session.source} tells it") if has_previous else Base()
-    is_told = any(session.instruments.oi_open)
+    is_told = book.tells_oi_open
     first = Base(
         None if is_told else first_s,
         f"first of the day, as {session.source} tells it" if is_told else "first seen in this run",

@@ -56,6 +56,8 @@ class ChainBook:
         ``absurd`` (beyond any sane value) and ``doubtful`` (open interest that leapt, told once)."""
         self._cells = _static(session)
         self._lots, self._is_index = lots(session), indices(session)
+        self.tells_oi_open = any(session.instruments.oi_open)
+        """Whether the session itself tells the day's first open interest."""
         self._delivered = np.zeros(self._cells.shape[1], np.bool_)
         self._waiting: list[
             TickBatch
@@ -121,6 +123,7 @@ class ChainBook:
             cells[:, :known] = self._cells[:, :known]
             self._cells, self.layout = cells, layout_of(session.instruments)
             self._lots, self._is_index = lots(session), indices(session)
+            self.tells_oi_open = any(session.instruments.oi_open)
             self._delivered = ~np.isnan(cells[Cell.RECEIVED_US])
         self.session, self.version = session, self.version + 1
         return len(tokens) - known

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from analytics.cells import Cell, known
-from analytics.situation import Before, ChainNow, Classes, Interest, MarketNow
+from analytics.situation import Before, ChainNow, Classes, MarketNow
 from oimon.core.chain import CE, PE
 from oimon.core.direction import Component, DirectionScore, Part, confidence_factor
 from oimon.core.direction_filter import DirectionState
 from oimon.core.forward import RATE, Forward
 from oimon.core.gex import Gex, gex
 from oimon.core.net_build_up import NetBuildUp
+from oimon.core.open_interest import Reading
 from oimon.core.pcr import PcrSlope
 from oimon.core.quality import ChainQuality
 from oimon.core.signal import Conditions, View, signal
@@ -124,7 +125,7 @@ class Findings:
     quality: ChainQuality
     reference: Reference
     volatility: Volatility
-    interest: Interest
+    interest: Reading
     flow: Flow
     judgement: Judgement
     events: list[Event]

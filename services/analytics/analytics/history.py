@@ -156,7 +156,7 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
 
     def at_window(self, now_s: float, window_s: float) -> Then:
         """Return what was known when a window that ends now began."""
-        base, oldest = self._base(now_s, window_s), self._oldest
+        base, oldest = self.base(now_s, window_s), self._oldest
         level = base
         if base is None and self._samples and self.span_s(now_s) >= MIN_WINDOW_S:
             level = self._samples[0]
@@ -172,10 +172,10 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
     def anchors(self, now_s: float, windows_s: Iterable[float]) -> tuple[object, ...]:
         """Return what changes over these windows count from: of two equal answers, from the same values."""
         is_old = now_s - self._oldest.at_s >= MIN_WINDOW_S - SLACK
-        bases = (self._base(now_s, window_s) for window_s in windows_s)
+        bases = (self.base(now_s, window_s) for window_s in windows_s)
         return (self._oldest, is_old.tobytes(), *bases)
 
-    def _base(self, now_s: float, window_s: float) -> Sample | None:
+    def base(self, now_s: float, window_s: float) -> Sample | None:
         """Return the last sample at or before the start of a window that ends now."""
         index = bisect_right(self._times, now_s - window_s) - 1
         return self._samples[index] if index >= 0 else None

@@ -1,7 +1,7 @@
 """What all of it adds up to: components, direction, signal (pure)."""
 
 from analytics.findings import Flow, Judgement, Reference, Volatility
-from analytics.situation import Before, ChainNow, Interest, MarketNow
+from analytics.situation import Before, ChainNow, MarketNow
 from oimon.core.coi import coi_score
 from oimon.core.direction import (
     NOT_APPLICABLE,
@@ -12,6 +12,7 @@ from oimon.core.direction import (
 from oimon.core.direction_filter import direction_filter
 from oimon.core.futures import futures_score
 from oimon.core.max_pain import max_pain_applies, max_pain_score
+from oimon.core.open_interest import Reading
 from oimon.core.pcr import pcr_level_score, pcr_slope
 from oimon.core.quality import ChainQuality
 from oimon.core.skew import skew_score
@@ -24,7 +25,7 @@ def judge(
     reference: Reference,
     quality: ChainQuality,
     volatility: Volatility,
-    interest: Interest,
+    interest: Reading,
     flow: Flow,
     before: Before,
 ) -> Judgement:
@@ -69,7 +70,7 @@ def judge(
 def _parts(
     reference: Reference,
     volatility: Volatility,
-    interest: Interest,
+    interest: Reading,
     flow: Flow,
     before: Before,
 ) -> dict[Component, Part]:

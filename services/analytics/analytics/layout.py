@@ -36,6 +36,10 @@ class Layout:
     vix: int | None
     tick: FloatArray
 
+    def of(self, expiry: str) -> ExpiryLayout:
+        """Return the expiry of that ISO day, which is one of these."""
+        return next(each for each in self.expiries if each.expiry == expiry)
+
 
 def layout_of(instruments: Instruments) -> Layout:
     """Return where each instrument stands."""

@@ -89,7 +89,7 @@ def chain_analysis(
 def _nullable(book: ChainBook, beat: Beat, headline: Findings, cells: FloatArray) -> dict[str, Any]:
     """Return the message's fields that may be null, each of which then needs a reason."""
     layout, expiry = book.layout, headline.chain.expiry
-    place = next(e for e in layout.expiries if e.expiry == expiry)
+    place = layout.of(expiry)
     changed_us = _newest(cells[Cell.OI_CHANGED_US, place.columns])
     return {
         "spot": headline.market.spot,

@@ -11,15 +11,11 @@ from analytics.levels import LevelWatch
 from analytics.watches import Watches
 from oimon.core.build_up import CLASSES
 from oimon.core.chain import FloatArray, IntArray
-from oimon.core.coi import Coi
 from oimon.core.direction_filter import DirectionState
 from oimon.core.mark import Marks
-from oimon.core.max_pain import MaxPain
-from oimon.core.pcr import Pcr
-from oimon.core.quality import OiShares
+from oimon.core.open_interest import Reading
 from oimon.core.skew import skew_reference
 from oimon.core.verdict import VERDICTS, Verdicts, strike_verdict
-from oimon.core.walls import SupportResistance
 from oimon.messages import StrikeVerdict
 from oimon.terms import MarketState
 
@@ -147,12 +143,7 @@ class Interest(NamedTuple):
     """What open interest says (2 to 4), and of which chain, level and window: it need not be asked again for the same."""
 
     asked_of: tuple[ChainCells, float | None, slice]
-    shares: OiShares
-    pcr: Pcr
-    pcr_window: Pcr
-    coi: Coi
-    pain: MaxPain | None
-    levels: SupportResistance
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,10 +121,15 @@ def _spot_row(underlying: str, taken: set[str]) -> MasterRow:
             tick_size=f"{TICK_PAISE}.000000",
         )
     taken.add(index.token)
+    return index_row(underlying, index)
+
+
+def index_row(name: str, index: Index) -> MasterRow:
+    """Return the master's row of an index."""
     return MasterRow(
         token=index.token,
         symbol=index.symbol,
-        name=underlying,
+        name=name,
         expiry="",
         strike="0.000000",
         lotsize="1",

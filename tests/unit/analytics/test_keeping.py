@@ -231,7 +231,7 @@ def test_what_has_no_types_of_its_own_is_kept_whole():
     book, history = vars(ChainBook(session)), vars(RollingTicks(session.instruments.symbol))
 
     derived = (
-        {"layout", "lots", "is_index", "waiting", "ticks_waiting"},
+        {"layout", "lots", "is_index", "tells_oi_open", "waiting", "ticks_waiting"},
         {"rows", "times", "unseen"},
     )
     told = (

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from ingest.contracts import Key, master_rows, synthetic_token
+from ingest.contracts import Index, Key, index_row, master_rows, synthetic_token
 from ingest.instruments import MasterRow, master_expiry
 from ingest.simulator.universe import Market
 from oimon import calendar
@@ -18,17 +18,7 @@ from oimon.core.chain import FloatArray
 from oimon.errors import ConfigError
 from oimon.terms import Segment
 
-_VIX = MasterRow(
-    token="99926017",  # noqa: S106 - the broker's number of an index
-    symbol="India VIX",
-    name="INDIA VIX",
-    expiry="",
-    strike="0.000000",
-    lotsize="1",
-    instrumenttype="AMXIDX",
-    exch_seg="NSE",
-    tick_size="0.000000",
-)
+_VIX = index_row("INDIA VIX", Index("NSE", "99926017", "India VIX"))
 _TUESDAY, _THURSDAY = 1, 3
 _COMMODITY_OPTION, _COMMODITY_FUTURE = 17, 19
 _FUTURES = 2
