@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from analytics.desk import Desk, handle
+from oimon.codec import encode
 from oimon.core import fast
 from oimon.core.build_up import build_up, option_bands
 from oimon.core.gex import gex
@@ -10,6 +12,7 @@ from oimon.core.greeks import black76
 from oimon.core.implied_vol import implied_vol
 from oimon.core.open_interest import open_interest
 from oimon.core.smile import Quotes, smiles
+from tests.unit.analytics.recorded import recorded_entries
 
 RATE = 0.055
 
@@ -176,3 +179,21 @@ def test_classes_are_those_of_numpy(both):
     ours, theirs = both(lambda: build_up(change, flow, bands))
     assert np.array_equal(ours, theirs)
     assert set(ours.ravel().tolist()) == {0, 1, 2, 3, 4}
+
+
+def answers(entries):
+    """Return the bytes of all analyses of these entries."""
+    desk, found = Desk(partition="NIFTY"), []
+    for entry in entries:
+        desk, outputs = handle(desk, entry)
+        found += [encode(output.message) for output in outputs]
+    return found
+
+
+def test_recorded_beats_have_the_same_bytes_both_ways(both):
+    entries = recorded_entries(240)
+
+    ours, theirs = both(lambda: answers(entries))
+
+    assert len(ours) == 240
+    assert ours == theirs
