@@ -17,9 +17,12 @@ import uvloop
 from oimon.bus.redis.keys import key
 from oimon.messages import ANALYSIS, TICKS
 from tests.bench.exchange_feed import Job
-from tests.bench.harness import Result, main
-from tests.chaos.processes import Process, clean_environment, python
-from tests.chaos.world import World
+from tests.bench.harness import Result, main, server_cpu_s
+
+if sys.platform == "linux":  # only there are CPU times to read
+    from tests.bench.pipeline import used_cpu_s
+    from tests.chaos.processes import Process, clean_environment, python
+    from tests.chaos.world import World
 
 UNDERLYINGS = 200
 CORES, GIB, LAG_S = 1.5, 2.0, 1.0
@@ -74,8 +77,8 @@ async def _watch(world, analytics, feed, job: Job, seconds: float) -> list[Resul
     pids = {"ingest": feed.pid, "analytics": analytics.process.pid}
     feed.say("start")
     await asyncio.sleep(SETTLE_S)
-    before = {name: _cpu_s(pid) for name, pid in pids.items()} | {
-        "server": await _server_cpu_s(world)
+    before = {name: used_cpu_s(pid) for name, pid in pids.items()} | {
+        "server": await server_cpu_s(world.server.client)
     }
     lags_s: list[float] = []
     loop = asyncio.get_running_loop()
@@ -85,8 +88,8 @@ async def _watch(world, analytics, feed, job: Job, seconds: float) -> list[Resul
         newest_s = await _look(world, job.partitions)
         lags_s += newest_s
         print(f"\r{loop.time() - started_s:4.0f} of {seconds:.0f} s, lag now p50 {np.median(newest_s):.2f} s, max {max(newest_s):.2f} s", end="", file=sys.stderr, flush=True)  # fmt: skip
-    after = {name: _cpu_s(pid) for name, pid in pids.items()} | {
-        "server": await _server_cpu_s(world)
+    after = {name: used_cpu_s(pid) for name, pid in pids.items()} | {
+        "server": await server_cpu_s(world.server.client)
     }
     passed_s = loop.time() - started_s
     print(file=sys.stderr)
@@ -133,19 +136,9 @@ async def _look(world, partitions: list[str]) -> list[float]:
     return waited
 
 
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
 def _rss_gib(pid: int) -> float:
     (line,) = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmHWM")]  # fmt: skip
     return int(line.split()[1]) / 2**20
-
-
-async def _server_cpu_s(world) -> float:
-    used = await world.server.client.info("cpu")
-    return float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from oimon.bus import Pulse, Role
 from oimon.bus.redis import RedisBus
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, TICKS
 from oimon.terms import FeedState, MarketState
-from tests.bench.harness import Result, main
+from tests.bench.harness import Result, main, server_cpu_s
 from tests.chaos.waiting import until
 from tests.integration.conftest import a_server
 
@@ -85,17 +85,12 @@ async def measure(url: str, rounds: int, seconds: float) -> list[float]:
     async with Redis.from_url(url) as client, everything_owned(url):
         await asyncio.sleep(SETTLED_S)
         for _ in range(rounds):
-            before_s = await _cpu_s(client)
+            before_s = await server_cpu_s(client)
             started_s = asyncio.get_running_loop().time()
             await asyncio.sleep(seconds)
             passed_s = asyncio.get_running_loop().time() - started_s
-            spent_us.append((await _cpu_s(client) - before_s) * 1e6 / passed_s)
+            spent_us.append((await server_cpu_s(client) - before_s) * 1e6 / passed_s)
     return spent_us
-
-
-async def _cpu_s(client: Redis) -> float:
-    used = await client.info("cpu")
-    return float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
 
 
 def run(quick: bool) -> list[Result]:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 QUICK_SHARE = 0.6  # of a goal that a quick run must reach: few rounds on a busy machine are noisy
 _ROUND_NS = (
@@ -59,6 +60,12 @@ class Result:
     ) -> "Result":
         """Return the comparison of times, one entry a round, with the longest that there may be."""
         return cls.of(bench, n, ours_us=ours_us, theirs_us=[limit_us] * len(ours_us), goal=goal)
+
+
+async def server_cpu_s(client: Any) -> float:
+    """Return the CPU time of a server of Redis so far."""
+    used = await client.info("cpu")
+    return float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
 
 
 def interleave(ours: Job, theirs: Job, rounds: int) -> tuple[list[float], list[float]]:

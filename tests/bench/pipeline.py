@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from oimon.bus.redis.keys import key
 from oimon.messages import ANALYSIS, TICKS
+from tests.bench.harness import server_cpu_s
 from tests.bench.hop import hop_ms
 from tests.bench.publisher import Job
 from tests.chaos.processes import Process, clean_environment, python
@@ -71,8 +72,7 @@ class Consumer:
 
     async def cpu_s(self) -> float:
         """Return the CPU time of the server so far."""
-        used = await self._client.info("cpu")
-        return float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
+        return await server_cpu_s(self._client)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -147,7 +147,7 @@ class Pipeline:
 
     async def _cpu_s(self, consumer: Consumer) -> float:
         """Return the CPU time of server and analytics so far."""
-        return await consumer.cpu_s() + _used_cpu_s(self._analytics.process.pid)
+        return await consumer.cpu_s() + used_cpu_s(self._analytics.process.pid)
 
 
 @contextlib.asynccontextmanager
@@ -159,7 +159,8 @@ async def pipeline() -> AsyncIterator[Pipeline]:
             yield Pipeline(world, analytics)
 
 
-def _used_cpu_s(pid: int) -> float:
+def used_cpu_s(pid: int) -> float:
+    """Return the CPU time of a process so far."""
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
     user, system = stat.rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / _CLOCK_HZ
