@@ -6,6 +6,7 @@ Source: screens, section 2; requirement B01 (an age on every number); rulings 10
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -74,7 +75,7 @@ def screen(
             body = [_board_header(board), quote_table(board), *_off(board)]
         case ChainAnalysis() as analysis:
             body = [
-                *_header(analysis, view, wide=width >= WIDE),
+                *_header(analysis, view, width=width),
                 chain_table(
                     analysis,
                     width=width,
@@ -145,7 +146,8 @@ def _waiting(view: View) -> Text:
 # --- header --------------------------------------------------------------------------------------------------------
 
 
-def _header(analysis: ChainAnalysis, view: View, *, wide: bool) -> list[Text]:
+def _header(analysis: ChainAnalysis, view: View, *, width: int) -> list[Text]:
+    wide = width >= WIDE
     mark, colour = DIRECTIONS[analysis.direction]
     bias_style = "bright_black" if is_stale(view) else f"bold {colour}"
     first = Text.assemble(
@@ -168,9 +170,13 @@ def _header(analysis: ChainAnalysis, view: View, *, wide: bool) -> list[Text]:
         (f"{mark} {analysis.direction} {percent(analysis.confidence_factor)}", bias_style),
         *([("  CONFLICT", "bold yellow")] if is_conflict(analysis) else []),
         *([f"  VIX {figures.decimal(analysis.vix, 1)}"] if wide else []),
-        f"  {_ages(analysis)}",
     )
-    return [first, second]
+    ages = _ages(
+        analysis
+    )  # are never cut off: where there is no room they have a line of their own
+    if second.cell_len + 2 + cell_len(ages) > width:
+        return [first, second, Text(ages)]
+    return [first, second.append(f"  {ages}")]
 
 
 def _change(analysis: ChainAnalysis) -> Text:

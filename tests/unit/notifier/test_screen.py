@@ -329,3 +329,14 @@ def test_changes_on_all_anchors_are_told_whole_on_one_line_or_on_two():
     assert one.startswith("ΔOI CE/PE day +19.99cr/-8.06cr  open --/-8.06cr  3m")
     assert one.endswith("30m +19.99cr/-8.06cr~")
     assert " ".join(" ".join(two).split()) == " ".join(one.split())
+
+
+def test_ages_are_never_cut_off_where_a_conflict_takes_their_room():
+    calm = make_analysis(cadence_s=60.0, tick_age_ms=53_000)
+    torn = dataclasses.replace(calm, agreement=0.1, score=0.05)
+
+    for analysis in (calm, torn):
+        for width in (80, 112, 120, 160):
+            lines = drawn(make_view(analysis=analysis), width=width)[:3]
+            assert any("OI 1m12s" in line for line in lines), (width, lines)
+            assert not any(line.endswith("…") for line in lines), (width, lines)
