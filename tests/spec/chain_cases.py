@@ -26,7 +26,7 @@ from oimon.core.level_break import (
     confirmed_by_oi,
     watch_break,
 )
-from oimon.core.mark import Marks, mark_price
+from oimon.core.mark import MARK_SOURCES, Marks, mark_price
 from oimon.core.max_pain import max_pain, max_pain_applies, max_pain_score, pain_curve
 from oimon.core.net_build_up import net_build_up
 from oimon.core.oi import detect_oi_unit, oi_change, oi_normalise
@@ -86,7 +86,7 @@ def _mark_price(a):
         trade_age_s=np.full((2, 1), a["ltp_age_s"]),
         tick=a["tick"],
     )
-    return {"mark": plain(marks.price[0, 0]), "source": marks.sources()[0][0]}
+    return {"mark": plain(marks.price[0, 0]), "source": MARK_SOURCES[marks.source[0, 0]]}
 
 
 def _synthetic_forward(a):

@@ -16,6 +16,7 @@ from analytics.words import line
 from oimon.core.direction import Component, against
 from oimon.core.direction_filter import DirectionState
 from oimon.core.implied_vol import IV_STATUSES
+from oimon.core.mark import MARK_SOURCES
 from oimon.messages import (
     Chain,
     CoiReading,
@@ -35,6 +36,7 @@ _MADE_HERE = {"mark_source", "build_up", "delta"}
 _CELLS = {f.name: getattr(Cell, f.name.upper()) for f in fields(Legs) if f.name not in _MADE_HERE}
 """Cell of each column of the message."""
 
+_SOURCES = tuple(source and source.value for source in MARK_SOURCES)
 _NAMES = {part: part.value for part in Component}  # asking an enum takes ten times as long
 
 _NO_SPOT = "no price of the underlying yet"
@@ -240,9 +242,14 @@ def _columns(rows: ChainCells) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the columns of calls and of puts that are cells, by the message's names."""
     calls, puts = (
         {
-            "mark_source": [str(source) if source is not None else None for source in sources],
+            "mark_source": _sources(codes.tobytes()),
             **{name: rows.cells[cell, side] for name, cell in _CELLS.items()},
         }
-        for side, sources in enumerate(marks_of(rows).sources())
+        for side, codes in enumerate(marks_of(rows).source)
     )
     return calls, puts
+
+
+@lru_cache(maxsize=CHAINS_KEPT)
+def _sources(codes: bytes) -> list[str | None]:
+    return [_SOURCES[code] for code in codes]

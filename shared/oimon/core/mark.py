@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from oimon.core.chain import BoolArray, FloatArray
+from oimon.core.chain import BoolArray, FloatArray, IntArray
 from oimon.core.compare import SLACK
 
 MAX_AGE_S = 60.0  # of a quote or a trade
@@ -18,6 +18,9 @@ class MarkSource(StrEnum):
     LTP = "ltp"
 
 
+MARK_SOURCES = (None, MarkSource.LTP, MarkSource.MID)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
     """Mark of each leg in rupees, NaN where there is none, and whether it is a mid; shapes as the legs given."""
@@ -25,15 +28,10 @@ class Marks:
     price: FloatArray
     is_mid: BoolArray
 
-    def sources(self) -> list[list[MarkSource | None]]:
-        """Return the source of each mark of a two-sided column, a list a side."""
-        return [
-            [
-                None if price != price else MarkSource.MID if mid else MarkSource.LTP  # noqa: PLR0124 - NaN
-                for price, mid in zip(prices, mids, strict=True)
-            ]
-            for prices, mids in zip(self.price.tolist(), self.is_mid.tolist(), strict=True)
-        ]
+    @property
+    def source(self) -> IntArray:
+        """Source of each mark as an index into ``MARK_SOURCES``, shape as the legs'."""
+        return np.where(np.isnan(self.price), np.int8(0), np.int8(1) + self.is_mid)
 
 
 def mark_price(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from oimon.core.chain import atm_strike, nearest_index, strike_window
 from oimon.core.forward import ForwardSource, synthetic_forward
-from oimon.core.mark import Marks, mark_price
+from oimon.core.mark import MARK_SOURCES, Marks, mark_price
 from tests.unit.core.chains import chains, column, levels, prices, two_sided
 
 STRIKE = column(25_900, 25_950, 26_000, 26_050, 26_100)
@@ -121,4 +121,7 @@ def test_sources_are_named_by_side():
         is_mid=np.array([[True, False], [False, True]]),
     )
 
-    assert marks.sources() == [["mid", None], ["ltp", "mid"]]
+    assert [[MARK_SOURCES[code] for code in side] for side in marks.source] == [
+        ["mid", None],
+        ["ltp", "mid"],
+    ]
