@@ -1,4 +1,5 @@
-"""The whole exchange on two cores: 124,000 instruments, each ticking once a second, ingested, analysed each beat and published.
+"""The whole exchange on two cores: 124,000 instruments, each ticking once a second, ingested, analysed each beat and published;
+and what a beat costs as underlyings grow, plotted.
 
 Feed and ingest's pump, server, and one replica of analytics are three processes; making the packets is the bench's own work and is
 taken off. The compiled loops are used where numba is installed. Beside each figure stands the most that it may be. Asserted first: no entry was lost, nothing was conflated, every
@@ -9,6 +10,7 @@ import asyncio
 import json
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,10 @@ if sys.platform == "linux":  # only there are CPU times to read
 UNDERLYINGS = 200
 CORES, GIB, LAG_S = 1.5, 2.0, 1.0
 SETTLE_S = 20.0
+GROWTH = (1, 10, UNDERLYINGS)
+"""Underlyings of which the cost of a beat is plotted; the whole exchange is the last."""
+GROWTH_S = 30.0
+_BAR = 40
 LOOKED_AT = 5
 """The newest beats that a look compares with their analyses; a look comes as often."""
 _LOOK = """
@@ -46,15 +52,64 @@ def run(quick: bool) -> list[Result]:
         print("bench_exchange was skipped: it reads /proc", file=sys.stderr)
         return []
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_measure(30.0 if quick else 600.0))
+        costs_us, results = {}, []
+        for count in GROWTH:
+            seconds = GROWTH_S if quick or count != UNDERLYINGS else 600.0
+            taken = runner.run(_measure(count, seconds))
+            costs_us[count] = taken.beat_us
+            if count == UNDERLYINGS:
+                results = taken.results(count)
+    print(plot(costs_us), file=sys.stderr)
+    one, most = costs_us[1], costs_us[UNDERLYINGS]
+    grown = Result.within(
+        "exchange, growth", UNDERLYINGS, ours_us=[most], limit_us=one * UNDERLYINGS
+    )
+    return [*results, grown]
 
 
-async def _measure(seconds: float) -> list[Result]:
+def plot(costs_us: dict[int, float]) -> str:
+    """Return what a beat of all underlyings costs, and of one of them, as bars."""
+    most = max(cost / count for count, cost in costs_us.items())
+    lines = ["underlyings   a beat ms   an underlying ms"]
+    for count, cost in costs_us.items():
+        each = cost / count
+        bar = "█" * round(_BAR * each / most)
+        lines.append(f"{count:>11} {cost / 1e3:>11.2f} {each / 1e3:>18.2f} {bar}")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What one run came to; CPU times a second of it, without the making of packets."""
+
+    cores: dict[str, float]
+    gib: float
+    lags_s: list[float]
+    answered: float
+    """Beats answered a second."""
+
+    @property
+    def beat_us(self) -> float:
+        """CPU time of a beat of all underlyings; where answers fell behind, as if they had not."""
+        rest = sum(self.cores.values()) - self.cores["analytics"]
+        return 1e6 * (rest + self.cores["analytics"] / self.answered)
+
+    def results(self, underlyings: int) -> list[Result]:
+        n = underlyings * Job(url="", partitions=[], seconds=0).instruments
+        lag_s = float(np.percentile(self.lags_s, 99))
+        return [
+            Result.within("exchange, cores", n, ours_us=[sum(self.cores.values()) * 1e6], limit_us=CORES * 1e6),
+            Result.within("exchange, lag p99", n, ours_us=[lag_s * 1e6], limit_us=LAG_S * 1e6),
+            Result.within("exchange, GiB", n, ours_us=[self.gib], limit_us=GIB),
+        ]  # fmt: skip
+
+
+async def _measure(underlyings: int, seconds: float) -> Taken:
     with tempfile.TemporaryDirectory() as folder:
         async with World(Path(folder), seed=1) as world:
             await world.server.start()
             analytics = world.replica("analytics", TICKS_KEEP_S="90", ANALYSIS_KEEP="10", FAST="1")
-            names = [f"U{number:03}" for number in range(UNDERLYINGS)]
+            names = [f"U{number:03}" for number in range(underlyings)]
             job = Job(url=world.server.url, partitions=names, seconds=seconds + SETTLE_S)
             feed = Process(
                 python("tests.bench.exchange_feed", job.argument()),
@@ -72,11 +127,12 @@ async def _measure(seconds: float) -> list[Result]:
                 feed.kill()
 
 
-async def _watch(world, analytics, feed, job: Job, seconds: float) -> list[Result]:
+async def _watch(world, analytics, feed, job: Job, seconds: float) -> Taken:
     """Start the feed, let it settle, and take figures until it ends."""
     pids = {"ingest": feed.pid, "analytics": analytics.process.pid}
     feed.say("start")
     await asyncio.sleep(SETTLE_S)
+    made = (await analytics.look())["oi_analyses_total"]
     before = {name: used_cpu_s(pid) for name, pid in pids.items()} | {
         "server": await server_cpu_s(world.server.client)
     }
@@ -92,6 +148,8 @@ async def _watch(world, analytics, feed, job: Job, seconds: float) -> list[Resul
         "server": await server_cpu_s(world.server.client)
     }
     passed_s = loop.time() - started_s
+    counters = await analytics.look()
+    made = counters["oi_analyses_total"] - made
     print(file=sys.stderr)
     told = json.loads(await asyncio.to_thread(feed.read_line))
     making = told["making_s"] / job.seconds
@@ -107,12 +165,12 @@ async def _watch(world, analytics, feed, job: Job, seconds: float) -> list[Resul
     counters = await analytics.look()
     assert not counters["oi_bus_hole_entries_total"], "entries were lost"
     feed.say("stop")
-    n = UNDERLYINGS * job.instruments
-    return [
-        Result.within("exchange, cores", n, ours_us=[sum(cores.values()) * 1e6], limit_us=CORES * 1e6),
-        Result.within("exchange, lag p99", n, ours_us=[float(np.percentile(lags_s, 99)) * 1e6], limit_us=LAG_S * 1e6),
-        Result.within("exchange, GiB", n, ours_us=[sum(rss.values())], limit_us=GIB),
-    ]  # fmt: skip
+    return Taken(
+        cores=cores,
+        gib=sum(rss.values()),
+        lags_s=lags_s,
+        answered=made / len(job.partitions) / passed_s,
+    )
 
 
 async def _look(world, partitions: list[str]) -> list[float]:
