@@ -48,6 +48,7 @@ class Job:
     seconds: float
     strikes: int = 83
     expiries: int = 3
+    flush_ms: float = 250.0
 
     def argument(self) -> str:
         return json.dumps(asdict(self))
@@ -103,36 +104,32 @@ class Exchange:
     def __init__(self, job: Job, sessions: list[Session]) -> None:
         self._dice = np.random.default_rng(7)
         tokens = [token for session in sessions for token in session.instruments.token]
-        self._packets = np.zeros(len(tokens), _SNAP)
-        self._packets["mode"] = SNAP_QUOTE
-        self._packets["token"] = np.array(tokens, "S25")
+        packets = np.zeros(len(tokens), _SNAP)
+        packets["mode"] = SNAP_QUOTE
+        packets["token"] = np.array(tokens, "S25")
         is_index = np.tile(np.arange(job.instruments) == 0, len(sessions))
-        self._packets["exchange_type"] = np.where(
-            is_index, EXCHANGE_TYPES["NSE"], EXCHANGE_TYPES["NFO"]
-        )
-        self._paise = np.tile(_prices(job), len(sessions)).round().astype(np.int64)
-        self._lots = self._dice.integers(100, 50_000, len(tokens))
-        self._order = self._dice.permutation(len(tokens))
-        self._packets["levels"]["flag"] = LEVEL_FLAGS
-        self._packets["levels"]["qty"] = 130
+        packets["exchange_type"] = np.where(is_index, EXCHANGE_TYPES["NSE"], EXCHANGE_TYPES["NFO"])
+        packets["ltp"] = np.tile(_prices(job), len(sessions)).round()
+        packets["oi"] = self._dice.integers(100, 50_000, len(tokens)) * LOT
+        packets["levels"]["flag"] = LEVEL_FLAGS
+        packets["levels"]["qty"] = 130
+        order = self._dice.permutation(len(tokens))
+        self._bursts = [packets[order[first::BURSTS]] for first in range(BURSTS)]
         self._sequence = 0
 
     def burst(self, number: int, now_us: int) -> list[bytes]:
         """Return one read's packets: a fiftieth of all instruments."""
-        rows = self._order[number % BURSTS :: BURSTS]
-        part = self._packets[rows]
-        step = self._dice.integers(-2, 3, len(rows)) * 5
-        price = np.maximum(self._paise[rows] + step, 5)
-        moves = self._dice.random(len(rows)) < 1 / SETTLES_S
-        self._lots[rows] += np.where(moves, self._dice.integers(-50, 80, len(rows)), 0)
+        part = self._bursts[number % BURSTS]
+        price = part["ltp"] + self._dice.integers(-2, 3, len(part)) * 5
+        np.maximum(price, 5, out=price)
+        moved = (self._dice.random(len(part)) < 1 / SETTLES_S).nonzero()[0]
+        more = part["oi"][moved] + LOT * self._dice.integers(-50, 80, len(moved))
         self._sequence += 1
         part["sequence"], part["exchange_ms"] = self._sequence, now_us // 1000
         part["ltp"], part["traded_s"] = price, now_us // 1_000_000
-        part["levels"]["price"][:, 0], part["levels"]["price"][:, 5] = (
-            np.maximum(price - 5, 5),
-            price + 5,
-        )
-        part["volume"], part["oi"] = self._sequence * LOT, np.maximum(self._lots[rows], 0) * LOT
+        best = part["levels"]["price"]
+        best[:, 0], best[:, 5] = np.maximum(price - 5, 5), price + 5
+        part["volume"], part["oi"][moved] = self._sequence * LOT, np.maximum(more, 0)
         data, size = part.tobytes(), _SNAP.itemsize
         return [data[at : at + size] for at in range(0, len(data), size)]
 
@@ -188,7 +185,7 @@ async def _run(job: Job) -> None:
     exchange = Exchange(job, sessions)
     bus = RedisBus(job.url, "bench-ingest")
     await bus.declare(job.partitions)
-    pump = Pump(bus, SystemClock(), sessions, table, flush_ms=5, beat_ms=1000)
+    pump = Pump(bus, SystemClock(), sessions, table, flush_ms=job.flush_ms, beat_ms=1000)
     feed = Feed(exchange, pump, job.seconds)
     publishing = asyncio.ensure_future(pump.run())
     await asyncio.sleep(0)

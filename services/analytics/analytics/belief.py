@@ -10,6 +10,7 @@ from oimon.core.oi import is_leap
 from oimon.messages import Session, TickFlag
 from oimon.terms import Kind
 
+AHEAD_US = 60_000_000  # further than this before its own arrival no tick was sent
 MOST = 10**12  # quantity of open interest or volume; a thousand times the largest ever seen
 _PRICES = ("ltp", "bid", "ask")
 _QUANTITIES = ("volume", "oi")

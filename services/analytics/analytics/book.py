@@ -8,15 +8,14 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from analytics.belief import believed, indices, is_sane, lots
-from analytics.cells import KEPT, Cell
+from analytics.belief import AHEAD_US, believed, indices, is_sane, lots
+from analytics.cells import KEPT, PAISE, Cell
 from analytics.layout import Layout, layout_of
+from oimon.core import fast
 from oimon.core.chain import BoolArray, FloatArray
 from oimon.errors import PoisonMessage
 from oimon.messages import TICK, Session, TickBatch, TickFlag
 
-PAISE = 100.0  # in a rupee; divided by, so that 14235 becomes 142.35 and not its neighbour
-AHEAD_US = 60_000_000  # further than this before its own arrival no tick was sent
 MOST_WAITING = 16_384  # ticks, 1 MB
 _DAY = (
     (Cell.DAY_OPEN, "open"),
@@ -24,7 +23,6 @@ _DAY = (
     (Cell.DAY_LOW, "low"),
     (Cell.DAY_AVERAGE, "average"),
 )
-_BYTES = np.dtype(f"V{TICK.itemsize}")
 Rows = npt.NDArray[np.intp]
 
 
@@ -157,18 +155,37 @@ class ChainBook:
             return
         batches, self._waiting, self._ticks_waiting = self._waiting, [], 0
         ticks = _joined([batch.records for batch in batches])
-        received = np.repeat(
-            [batch.received_us for batch in batches], [len(batch.records) for batch in batches]
-        ) + ticks["received_after_us"].astype(np.float64)
+        came_us = [float(batch.received_us) for batch in batches]
+        received = np.repeat(came_us, [len(batch.records) for batch in batches])
+        received += ticks["received_after_us"]
         day = _day_records(batches, len(ticks))
+        if fast.loops is not None and day is None:
+            self._take_in_order(ticks, received)
+            return
+        rows = ticks["row"]
+        if not (rows[1:] > rows[:-1]).all():
+            order = rows.argsort(kind="stable")
+            ticks, received, day = _at(ticks, order), received[order], _of(day, order)
         sane = is_sane(ticks, self._is_index)
         if not sane.all():
             self.dropped["absurd"] += int((~sane).sum())
-            ticks, received, day = ticks[sane], received[sane], day[sane]
-        order = ticks["row"].argsort(kind="stable")
-        self._take_in(ticks[order], received[order], day[order])
+            ticks, received, day = ticks[sane], received[sane], _of(day, sane)
+        self._take_in(ticks, received, day)
 
-    def _take_in(self, ticks: npt.NDArray[np.void], received: FloatArray, day: FloatArray) -> None:
+    def _take_in_order(self, ticks: npt.NDArray[np.void], received: FloatArray) -> None:
+        """Take in ticks without day records as machine code."""
+        from analytics import compiled  # noqa: PLC0415 - only where numba is
+
+        drops = compiled.take_in(
+            ticks, received, self._cells, self._delivered, self._is_index, self._lots
+        )
+        for why, count in zip(("absurd", "old", "doubtful"), drops, strict=True):
+            if count:
+                self.dropped[why] += count
+
+    def _take_in(
+        self, ticks: npt.NDArray[np.void], received: FloatArray, day: FloatArray | None
+    ) -> None:
         """Take in sane ticks by instrument, each one's in their order; ``day`` holds their day records in rupees, shape (n, 4).
 
         Where an instrument has several, the last assignment of a cell stays.
@@ -180,58 +197,66 @@ class ChainBook:
         is_new = _is_new(rows, exchange, seq, cells[Cell.EXCHANGE_US, rows], cells[Cell.SEQ, rows])
         if not is_new.all():
             self.dropped["old"] += int((~is_new).sum())
-            ticks, rows, received, day = ticks[is_new], rows[is_new], received[is_new], day[is_new]
+            ticks, rows, received, day = (
+                ticks[is_new],
+                rows[is_new],
+                received[is_new],
+                _of(day, is_new),
+            )
             exchange, seq = exchange[is_new], seq[is_new]
         cells[Cell.EXCHANGE_US, rows], cells[Cell.SEQ, rows] = exchange, seq
         cells[Cell.RECEIVED_US, rows] = received
-        flags = ticks["flags"]
         self._delivered[rows] = True
-        self._trade(ticks, rows, flags & TickFlag.PRICE > 0)
-        self._quote(ticks, rows, flags & TickFlag.QUOTE > 0, received)
-        has = flags & TickFlag.VOLUME > 0
-        cells[Cell.VOLUME, rows[has]] = ticks["volume"][has]
-        self._interest(ticks["oi"], rows, flags & TickFlag.OI > 0, received)
-        has = flags & TickFlag.DAY > 0
-        if has.any():
+        flags = ticks["flags"]
+        has_price = flags & TickFlag.PRICE > 0
+        has_price &= ticks["ltp"] > 0  # a contract that never traded has a last price of 0
+        self._trade(ticks, rows, _places(has_price))
+        self._quote(ticks, rows, received, _places(flags & TickFlag.QUOTE > 0))
+        at = _places(flags & TickFlag.VOLUME > 0)
+        cells[Cell.VOLUME, rows[at]] = ticks["volume"][at]
+        at = _places(flags & TickFlag.OI > 0)
+        self._interest(ticks["oi"][at].astype(np.float64), rows[at], received[at])
+        if day is not None:
+            has = flags & TickFlag.DAY > 0
             for i, (cell, _) in enumerate(_DAY):
                 cells[cell, rows[has]] = day[has, i]
 
-    def _trade(self, ticks: npt.NDArray[np.void], rows: Rows, has: BoolArray) -> None:
-        has = has & (ticks["ltp"] > 0)  # a contract that never traded has a last price of 0
-        at, traded = rows[has], ticks["traded_s"][has].astype(np.float64) * 1e6
-        self._cells[Cell.LTP, at] = ticks["ltp"][has] / PAISE
+    def _trade(self, ticks: npt.NDArray[np.void], rows: Rows, at: Rows) -> None:
+        traded, into = ticks["traded_s"][at] * 1e6, rows[at]
+        self._cells[Cell.LTP, into] = ticks["ltp"][at] / PAISE
         # A feed that does not say when the last trade was: it is as old as the frame that tells it.
-        self._cells[Cell.TRADED_US, at] = np.where(traded > 0, traded, ticks["exchange_us"][has])
+        traded = np.where(traded > 0, traded, ticks["exchange_us"][at])
+        self._cells[Cell.TRADED_US, into] = traded
 
     def _quote(
-        self, ticks: npt.NDArray[np.void], rows: Rows, has: BoolArray, received: FloatArray
+        self, ticks: npt.NDArray[np.void], rows: Rows, received: FloatArray, at: Rows
     ) -> None:
-        at = rows[has]
-        self._cells[Cell.BID, at] = ticks["bid"][has] / PAISE
-        self._cells[Cell.ASK, at] = ticks["ask"][has] / PAISE
-        self._cells[Cell.BID_QTY, at] = ticks["bid_qty"][has]
-        self._cells[Cell.ASK_QTY, at] = ticks["ask_qty"][has]
-        self._cells[Cell.QUOTED_US, at] = received[has]
+        into = rows[at]
+        self._cells[Cell.BID, into] = ticks["bid"][at] / PAISE
+        self._cells[Cell.ASK, into] = ticks["ask"][at] / PAISE
+        self._cells[Cell.BID_QTY, into] = ticks["bid_qty"][at]
+        self._cells[Cell.ASK_QTY, into] = ticks["ask_qty"][at]
+        self._cells[Cell.QUOTED_US, into] = received[at]
 
-    def _interest(
-        self, oi: npt.NDArray[np.int64], rows: Rows, has: BoolArray, received: FloatArray
-    ) -> None:
+    def _interest(self, now: FloatArray, at: Rows, seen: FloatArray) -> None:
         """Keep open interest, when it was last told, and when it last changed; a change is an event of its own."""
-        cells, at, now, seen = self._cells, rows[has], oi[has].astype(np.float64), received[has]
-        before = _before(_is_first(at), cells[Cell.OI, at], now)
+        cells, is_first = self._cells, _is_first(at)
+        before = _before(is_first, cells[Cell.OI, at], now)
         is_sure = believed(
             at, now, before, oi=cells[Cell.OI], doubted=cells[Cell.OI_DOUBTED], lot=self._lots
         )
         if not is_sure.all():
             self.dropped["doubtful"] += int((~is_sure).sum())
             at, now, seen = at[is_sure], now[is_sure], seen[is_sure]
-            before = _before(_is_first(at), cells[Cell.OI, at], now)
-        is_first = _is_first(at)
-        moved = (before != now) & ~np.isnan(before)  # the first value seen is no change
+            is_first = _is_first(at)
+            before = _before(is_first, cells[Cell.OI, at], now)
+        moved = ((before != now) & ~np.isnan(before)).nonzero()[
+            0
+        ]  # the first value seen is no change
         cells[Cell.OI_CHANGED_US, at[moved]] = seen[moved]
         cells[Cell.OI, at] = now
         cells[Cell.OI_SEEN_US, at] = seen
-        opened = is_first & np.isnan(cells[Cell.OI_OPEN, at])
+        opened = (is_first & np.isnan(cells[Cell.OI_OPEN, at])).nonzero()[0]
         cells[Cell.OI_OPEN, at[opened]] = now[opened]
 
 
@@ -248,6 +273,10 @@ def _static(session: Session) -> FloatArray:
     return cells
 
 
+def _of(day: FloatArray | None, place: Rows | BoolArray) -> FloatArray | None:
+    return None if day is None else day[place]
+
+
 def _is_first(rows: Rows) -> BoolArray:
     """Return which ticks are their instrument's first, where each one's stand together."""
     is_first = np.ones(len(rows), np.bool_)
@@ -257,8 +286,11 @@ def _is_first(rows: Rows) -> BoolArray:
 
 def _before(is_first: BoolArray, known: FloatArray, told: FloatArray) -> FloatArray:
     """Return what stood before each tick: what its instrument's tick before it told, or for the first what is known."""
+    later = (~is_first).nonzero()[0]
+    if not len(later):
+        return known
     before: FloatArray = known.copy()
-    before[1:] = np.where(is_first[1:], known[1:], told[:-1])
+    before[later] = told[later - 1]
     return before
 
 
@@ -292,12 +324,24 @@ def _is_new(
 
 
 def _joined(records: Sequence[npt.NDArray[np.void]]) -> npt.NDArray[np.void]:
-    """Return arrays of ticks as one; as plain bytes, for numpy compares the fields of each with those of all others."""
-    return np.concatenate([each.view(_BYTES) for each in records]).view(TICK)
+    """Return arrays of ticks as one; as bytes, for numpy copies fields one by one."""
+    return np.frombuffer(b"".join([each.tobytes() for each in records]), TICK)
 
 
-def _day_records(batches: Sequence[TickBatch], count: int) -> FloatArray:
-    """Return the day record of each tick of all batches in rupees, shape (count, 4), NaN where it has none."""
+def _at(ticks: npt.NDArray[np.void], places: Rows) -> npt.NDArray[np.void]:
+    """Return the ticks at these places; as words, for numpy copies fields one by one."""
+    words = np.ndarray((len(ticks), TICK.itemsize // 8), np.uint64, ticks)
+    return np.ndarray((len(places),), TICK, words.take(places, 0))
+
+
+def _places(has: BoolArray) -> Rows:
+    return has.nonzero()[0]
+
+
+def _day_records(batches: Sequence[TickBatch], count: int) -> FloatArray | None:
+    """Return the day record of each tick of all batches in rupees, shape (count, 4), NaN where it has none; None if none has."""
+    if all(batch.day is None for batch in batches):
+        return None
     values, end = np.full((count, len(_DAY)), np.nan), 0
     for batch in batches:
         start, end = end, end + len(batch.records)

@@ -12,6 +12,8 @@ from oimon.core.mark import MAX_AGE_S, mark_price
 from oimon.core.oi import window_base
 from oimon.core.quality import OI_STALE_S
 
+PAISE = 100.0  # in a rupee; divided by, so that 14235 becomes 142.35 and not its neighbour
+
 
 class Cell:
     """Rows of the matrix; plain numbers, because an array is indexed by them some hundred times a beat. Prices in rupees, interest and volume in quantity, instants in microseconds; NaN is unknown."""
