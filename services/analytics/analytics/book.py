@@ -260,6 +260,16 @@ class ChainBook:
         cells[Cell.OI_OPEN, at[opened]] = now[opened]
 
 
+def warm_up() -> None:
+    """Have the machine code for ticks compiled, or read from its cache, where it is used."""
+    if fast.loops is not None:
+        from analytics import compiled  # noqa: PLC0415 - only where numba is
+
+        one, none = np.zeros(1), np.zeros(1, np.bool_)
+        ticks = np.frombuffer(bytes(TICK.itemsize), TICK)
+        compiled.take_in(ticks, one, np.full((KEPT, 1), np.nan), none, none, one)
+
+
 def _static(session: Session) -> FloatArray:
     """Return cells in which only what the session itself tells is known."""
     told = session.instruments

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from analytics.book import warm_up
 from analytics.config import AnalyticsSettings
 from analytics.desk import Desk, handle, replay
 from analytics.keeping import KEEPING
@@ -68,6 +69,7 @@ def _warm_up() -> None:
     quotes = Quotes(strike, np.full((2, 3), 2.0), 100.0, 0.1, 0.05)
     (curve,) = smiles([quotes], RATE)
     gex(strike, np.ones((2, 3)), curve, forward=100.0, years=0.1, rate=RATE)
+    warm_up()
 
 
 async def run(running: Running[AnalyticsSettings]) -> None:
