@@ -68,8 +68,8 @@ def anchors(rows: ChainCells, counted_from: Sequence[Base]) -> list[OiAnchor]:
 def _totals(rows: ChainCells) -> list[tuple[int, float | None, float | None]]:
     """Return, of each change, how many legs have it, and the sums of calls and of puts, None where none has."""
     changes = rows.cells[_FIRST : _LAST + 1]
-    is_known = ~np.isnan(changes)
-    counts = np.count_nonzero(is_known, axis=2).tolist()
+    is_known = changes == changes  # noqa: PLR0124 - only NaN is unlike itself
+    counts = np.add.reduce(is_known, axis=2, dtype=np.intp).tolist()
     sums = np.add.reduce(np.where(is_known, changes, 0.0), axis=2).tolist()
     return [
         (ce_legs + pe_legs, ce if ce_legs else None, pe if pe_legs else None)

@@ -138,7 +138,7 @@ class ChainBook:
             )
         if not len(batch.records):
             return
-        row = batch.records["row"].max()
+        row = np.maximum.reduce(batch.records["row"])
         if row >= len(self.session.instruments.token):
             raise PoisonMessage(
                 f"tick of row {row}, but the session has {len(self.session.instruments.token)}"
