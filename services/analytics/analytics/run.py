@@ -151,7 +151,7 @@ def chain_now(run: Run, expiry: ExpiryLayout, standing: Standing, ts_us: int) ->
     if rows is None:
         is_listed = run.book.delivered()[expiry.columns].any(axis=0)
         columns = expiry.columns[:, is_listed]
-        rows = ChainCells(expiry.strike[is_listed], standing.cells[:, columns])
+        rows = ChainCells(expiry.strike[is_listed], standing.cells.take(columns, axis=1))
         standing.chains[expiry.expiry] = rows
     return ChainNow(
         expiry=expiry.expiry,
