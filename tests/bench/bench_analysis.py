@@ -30,7 +30,7 @@ NOW_S = 1_795_600_000
 SECTIONS = {
     "forward, levels of the market (1.5)": (analysing, "reference_of"),
     "volatility, deltas (9)": (analysing, "smiles"),
-    "ratios, max pain, levels (1.6, 2, 3, 4)": (analysing, "open_interest"),
+    "ratios, max pain, levels (1.6, 2, 3, 4)": (analysing, "_interest"),
     "build-up, verdicts (5)": (analysing, "flows_of"),
     "direction (6)": (analysing, "judge"),
     "gamma exposure (9.4)": (findings, "gex"),

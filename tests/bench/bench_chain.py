@@ -2,19 +2,22 @@
 
 The other side is the common way, restated: rows of nested dictionaries in which a leg may be missing, and for every
 candidate strike a loop over all rows. Both sides make the same outputs, which is asserted first, also of a chain with
-missing legs. ``fast`` is the same, and more, by the compiled loops of the extra of that name; ``growth`` is the time of 240 strikes
-beside that of 480, of which it may be 2.3 times. Source: performance paper, 4a and 10.
+missing legs. ``fast`` is the same, and more, in the one pass of the extra of that name; ``fast, told`` is that pass with its numbers made into what
+an analysis holds, shown; ``growth`` is the time of 240 strikes beside that of 480, of which it may be 2.3 times. Source: performance paper, 4a and 10.
 """
 
 import math
 import sys
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from oimon.core import fast
 from oimon.core.build_up import CLASSES, build_up, option_bands
 from oimon.core.max_pain import max_pain
+from oimon.core.one_pass import Columns as Places
+from oimon.core.one_pass import one_pass, reading_of
 from oimon.core.pcr import pcr
 from oimon.core.walls import oi_walls
 from oimon.terms import BuildUp
@@ -24,6 +27,8 @@ GOALS = {100: 45.0, 240: 180.0}
 FAST_GOALS = {100: 500.0, 240: 1500.0}
 GROWTH = 2.3
 LOT, TICK = 65, 0.05
+PLACES = np.array(Places(oi=0, volume=1, mark=2, price_change=3, oi_change=4, oi_change_day=5, oi_age_s=6))  # fmt: skip
+WINDOW = slice(20, 41)
 FIELDS = ("oi", "volume", "price_then", "price_change", "oi_then", "oi_change")
 
 
@@ -39,6 +44,18 @@ class Columns:
     oi_then: np.ndarray
     oi_change: np.ndarray
     level: float
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """The same as analytics holds it: one matrix of rows of legs, shape (7, 2, n)."""
+        mark = self.price_then + self.price_change
+        age_s = np.full(self.oi.shape, 30.0)
+        return np.stack([self.oi, self.volume, mark, self.price_change, self.oi_change, self.oi_change, age_s])  # fmt: skip
+
+    @cached_property
+    def delta(self) -> np.ndarray:
+        """Unknown of each leg: the other side knows no noise either."""
+        return np.full(self.oi.shape, np.nan)
 
 
 def make_columns(n: int) -> Columns:
@@ -110,21 +127,23 @@ def theirs(rows, level: float):
 
 
 def ours_fast(chain: Columns):
-    """Do the same by the compiled loops, which give numbers by place; levels, shares and changes come with it."""
-    reading = fast.loops.open_interest(
+    """Do the same, levels, shares and changes besides, in the one pass of machine code that analytics calls."""
+    return one_pass(
         chain.strike,
-        chain.oi,
-        chain.volume,
-        chain.oi_change,
-        chain.oi_change,
-        chain.price_then,
-        chain.level,
-        0,
-        len(chain.strike),
-        math.inf,
+        chain.cells,
+        PLACES,
+        level=chain.level,
+        window=WINDOW,
+        lot=LOT,
+        tick=TICK,
+        noise=(chain.delta, 0.0),
     )
-    bands = option_bands(chain.price_then, chain.oi_then, lot=LOT, tick=TICK)
-    return reading, build_up(chain.price_change, chain.oi_change, bands)
+
+
+def ours_told(chain: Columns):
+    """Do the same and make what an analysis holds of its numbers."""
+    numbers, codes = ours_fast(chain)
+    return reading_of(numbers, len(chain.strike), WINDOW), codes
 
 
 def run(quick: bool) -> list[Result]:
@@ -145,6 +164,7 @@ def run(quick: bool) -> list[Result]:
     if fast.use():
         try:
             results += [_beside_dictionaries("chain, fast", n, ours_fast, FAST_GOALS, rounds) for n in sizes]  # fmt: skip
+            results += [_beside_dictionaries("chain, fast, told", n, ours_told, {}, rounds) for n in sizes]  # fmt: skip
         finally:
             fast.use(wanted=False)
     else:
@@ -157,10 +177,11 @@ def _beside_dictionaries(name: str, n: int, way, goals: dict[int, float], rounds
     chain = make_columns(n)
     rows = make_rows(chain)
     for each in (chain, without_some_legs(chain)):
-        found = way(each)
-        (_assert_same if way is ours else _assert_same_reading)(
-            found, theirs(make_rows(each), each.level)
-        )
+        other = theirs(make_rows(each), each.level)
+        if way is ours:
+            _assert_same(ours(each), other)
+        else:
+            _assert_same_reading(ours_fast(each), other)
     return compare(
         name,
         n,
@@ -218,12 +239,14 @@ def _assert_same(mine, other) -> None:
 
 def _assert_same_reading(mine, other) -> None:
     """Compare what both have: of walls the two largest on each side."""
-    reading, codes = mine
+    numbers, codes = mine
     totals, other_ratios, other_pain, support, resistance, classes = other
-    assert [reading[place] for place in (3, 5, 4, 6)] == list(totals.values())
-    assert [reading[4] / reading[3], reading[6] / reading[5]] == other_ratios
-    assert tuple(reading[14:16]) == other_pain
-    for found, walls in ((reading[18:22], support), (reading[22:26], resistance)):
+    reading = reading_of(numbers, codes.shape[1], WINDOW)
+    ratios, pain = reading.pcr, reading.pain
+    assert [ratios.ce_oi, ratios.ce_volume, ratios.pe_oi, ratios.pe_volume] == list(totals.values())
+    assert [ratios.by_oi, ratios.by_volume] == other_ratios
+    assert (pain.strike, pain.pain) == other_pain
+    for found, walls in ((numbers[17:21], support), (numbers[27:31], resistance)):
         assert found.tolist() == [number for wall in walls[:2] for number in wall]
     assert [[CLASSES[code] for code in row] for row in codes] == classes
 

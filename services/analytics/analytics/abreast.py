@@ -24,7 +24,6 @@ class Abreast:
 
     parts: tuple[slice, ...]
     strike: FloatArray
-    moves: Moves
     size: FloatArray
     held: FloatArray
     has_flow: tuple[bool, ...]
@@ -32,15 +31,35 @@ class Abreast:
 
 def abreast(chains: Sequence[ChainNow]) -> Abreast:
     """Return chains side by side: of the same cells what was returned before."""
-    return _abreast(tuple((chain.rows, chain.lot or 1, chain.tick) for chain in chains))
+    return _abreast(tuple(chain.rows for chain in chains))
+
+
+def moves_abreast(chains: Sequence[ChainNow]) -> Moves:
+    """Return the changes of chains side by side: of the same cells what was returned before."""
+    return _moves(tuple((chain.rows, chain.lot or 1, chain.tick) for chain in chains))
 
 
 @lru_cache(maxsize=CHAINS_KEPT)
-def _abreast(chains: tuple[tuple[ChainCells, int, float], ...]) -> Abreast:
-    sizes = [len(rows.strike) for rows, _, _ in chains]
-    mark, oi, moved, flowed = (
-        np.concatenate([rows.cells[cell] for rows, _, _ in chains], axis=1)
-        for cell in (Cell.MARK, Cell.OI, Cell.PRICE_CHANGE_15M, Cell.OI_CHANGE_15M)
+def _abreast(chains: tuple[ChainCells, ...]) -> Abreast:
+    sizes = [len(rows.strike) for rows in chains]
+    oi, flowed = _side_by_side(chains, (Cell.OI, Cell.OI_CHANGE_15M))
+    parts = tuple(slice(*ends) for ends in pairwise(accumulate(sizes, initial=0)))
+    is_known = ~np.isnan(flowed)
+    return Abreast(
+        parts=parts,
+        strike=np.concatenate([rows.strike for rows in chains]),
+        size=np.abs(without_gaps(flowed)),
+        held=without_gaps(oi),
+        has_flow=tuple(bool(is_known[:, part].any()) for part in parts),
+    )
+
+
+@lru_cache(maxsize=CHAINS_KEPT)
+def _moves(chains: tuple[tuple[ChainCells, int, float], ...]) -> Moves:
+    rows = [each for each, _, _ in chains]
+    sizes = [len(each.strike) for each in rows]
+    mark, oi, moved, flowed = _side_by_side(
+        rows, (Cell.MARK, Cell.OI, Cell.PRICE_CHANGE_15M, Cell.OI_CHANGE_15M)
     )
     bands = option_bands(
         mark - moved,
@@ -48,13 +67,9 @@ def _abreast(chains: tuple[tuple[ChainCells, int, float], ...]) -> Abreast:
         lot=np.array([lot for _, lot, _ in chains]).repeat(sizes),
         tick=np.array([tick for _, _, tick in chains]).repeat(sizes),
     )
-    parts = tuple(slice(*ends) for ends in pairwise(accumulate(sizes, initial=0)))
-    is_known = ~np.isnan(flowed)
-    return Abreast(
-        parts=parts,
-        strike=np.concatenate([rows.strike for rows, _, _ in chains]),
-        moves=moves(moved, flowed, bands),
-        size=np.abs(without_gaps(flowed)),
-        held=without_gaps(oi),
-        has_flow=tuple(bool(is_known[:, part].any()) for part in parts),
-    )
+    return moves(moved, flowed, bands)
+
+
+def _side_by_side(chains: Sequence[ChainCells], wanted: Sequence[int]) -> list[FloatArray]:
+    """Return each of these cells of all chains, shape (2, N)."""
+    return [np.concatenate([rows.cells[cell] for rows in chains], axis=1) for cell in wanted]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from analytics import levels
 from analytics.cells import Cell, known
 from analytics.findings import Findings, Flow, Judgement, Reference, Volatility
@@ -12,18 +14,31 @@ from analytics.reference import reference_of, spot_carry
 from analytics.situation import Before, ChainNow, Interest, MarketNow, is_doubtful, sampled
 from analytics.watches import Seen, watch
 from oimon.core.build_up import em_window
-from oimon.core.chain import CE, PE
+from oimon.core.chain import CE, PE, IntArray
 from oimon.core.compare import age_limit
 from oimon.core.forward import RATE, Forward
 from oimon.core.level_break import LevelKind
 from oimon.core.oi import WINDOW_S
 from oimon.core.oi_speed import chain_flow
-from oimon.core.open_interest import open_interest
+from oimon.core.one_pass import Columns, one_pass, reading_of
+from oimon.core.open_interest import Reading, open_interest
 from oimon.core.quality import SLOW_S, STALE_S, ChainQuality, OiShares, quality_of
 from oimon.core.smile import Quotes, Smile, smiles
 from oimon.core.walls import SupportResistance
 from oimon.messages import Event
 from oimon.terms import Direction, EventKind, MarketState, Quality
+
+_COLUMNS = np.array(
+    Columns(
+        oi=Cell.OI,
+        volume=Cell.VOLUME,
+        mark=Cell.MARK,
+        price_change=Cell.PRICE_CHANGE_15M,
+        oi_change=Cell.OI_CHANGE_15M,
+        oi_change_day=Cell.OI_CHANGE_DAY,
+        oi_age_s=Cell.OI_AGE_S,
+    )
+)
 
 
 def analyse(
@@ -76,9 +91,9 @@ def _stand(
     chain: ChainNow, market: MarketNow, before: Before, reference: Reference, curve: Smile | None
 ) -> _Stand:
     """Return what one chain says, given where the market stands and its smile, and what is remembered of it now."""
-    interest = _interest(chain, reference, before)
-    reading = interest.reading
     volatility = _volatility(chain, reference, curve)
+    interest, codes = _interest(chain, reference, volatility, before)
+    reading = interest.reading
     memory = sampled(
         before,
         market.now_s,
@@ -88,7 +103,9 @@ def _stand(
     )
     memory, happened = _watch_levels(chain, market, reference, reading.levels, memory)
     return _Stand(
-        position=Position(chain=chain, reference=reference, volatility=volatility, before=memory),
+        position=Position(
+            chain=chain, reference=reference, volatility=volatility, before=memory, codes=codes
+        ),
         interest=interest,
         quality=_quality(chain, reading.shares, market, reference.forward),
         events=happened,
@@ -163,13 +180,38 @@ def _volatility(chain: ChainNow, reference: Reference, curve: Smile | None) -> V
     return Volatility(chain=chain, reference=reference, curve=curve, em_window=em_w)
 
 
-def _interest(chain: ChainNow, reference: Reference, before: Before) -> Interest:
-    """Return ratios, max pain and levels: of the same cells, at one level, those of the beat before."""
-    window, level, cells = reference.window, reference.level, chain.cells
+def _interest(
+    chain: ChainNow, reference: Reference, volatility: Volatility, before: Before
+) -> tuple[Interest, IntArray | None]:
+    """Return ratios, max pain and levels, and the classes of the legs if they were read with them.
+
+    Of the same cells, at one level, the former are those of the beat before; the classes depend on the volatility too.
+    """
+    window, level = reference.window, reference.level
+    curve, em_w = volatility.curve, volatility.em_window
     asked_of = (chain.rows, level, window)
-    if before.interest is not None and before.interest.asked_of == asked_of:
-        return before.interest
-    reading = open_interest(
+    known = before.interest
+    read = one_pass(
+        chain.strike,
+        chain.cells,
+        _COLUMNS,
+        level=level,
+        window=window,
+        lot=chain.lot or 1,
+        tick=chain.tick,
+        noise=None if curve is None or em_w is None else (curve.delta, em_w),
+    )
+    codes = None if read is None else read[1]
+    if known is not None and known.asked_of == asked_of:
+        return known, codes
+    if read is None:
+        return Interest(asked_of, _reading(chain, level, window)), None
+    return Interest(asked_of, reading_of(read[0], len(chain.strike), window)), codes
+
+
+def _reading(chain: ChainNow, level: float | None, window: slice) -> Reading:
+    cells = chain.cells
+    return open_interest(
         chain.strike,
         cells[Cell.OI],
         cells[Cell.VOLUME],
@@ -179,7 +221,6 @@ def _interest(chain: ChainNow, reference: Reference, before: Before) -> Interest
         level=level,
         window=window,
     )
-    return Interest(asked_of, reading)
 
 
 def _watch_levels(

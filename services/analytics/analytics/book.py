@@ -8,11 +8,12 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from analytics.belief import AHEAD_US, believed, indices, is_sane, lots
+from analytics.belief import AHEAD_US, MOST, believed, indices, is_sane, lots
 from analytics.cells import KEPT, PAISE, Cell
 from analytics.layout import Layout, layout_of
 from oimon.core import fast
 from oimon.core.chain import BoolArray, FloatArray
+from oimon.core.oi import LEAP, LEAP_LOTS
 from oimon.errors import PoisonMessage
 from oimon.messages import TICK, Session, TickBatch, TickFlag
 
@@ -23,6 +24,11 @@ _DAY = (
     (Cell.DAY_LOW, "low"),
     (Cell.DAY_AVERAGE, "average"),
 )
+_PLACES = (
+    Cell.EXCHANGE_US, Cell.SEQ, Cell.RECEIVED_US, Cell.LTP, Cell.TRADED_US, Cell.BID, Cell.ASK, Cell.BID_QTY, Cell.ASK_QTY,
+    Cell.QUOTED_US, Cell.VOLUME, Cell.OI, Cell.OI_CHANGED_US, Cell.OI_SEEN_US, Cell.OI_OPEN, Cell.OI_DOUBTED,
+)  # fmt: skip
+_LIMITS = (PAISE, float(AHEAD_US), float(MOST), LEAP_LOTS, LEAP)
 Rows = npt.NDArray[np.intp]
 
 
@@ -176,9 +182,8 @@ class ChainBook:
         """Take in ticks without day records as machine code."""
         from analytics import compiled  # noqa: PLC0415 - only where numba is
 
-        drops = compiled.take_in(
-            ticks, received, self._cells, self._delivered, self._is_index, self._lots
-        )
+        book = self._cells, self._delivered, self._is_index, self._lots
+        drops = compiled.take_in(ticks, received, *book, _PLACES, _LIMITS)
         for why, count in zip(("absurd", "old", "doubtful"), drops, strict=True):
             if count:
                 self.dropped[why] += count
@@ -267,7 +272,8 @@ def warm_up() -> None:
 
         one, none = np.zeros(1), np.zeros(1, np.bool_)
         ticks = np.frombuffer(bytes(TICK.itemsize), TICK)
-        compiled.take_in(ticks, one, np.full((KEPT, 1), np.nan), none, none, one)
+        cells = np.full((KEPT, 1), np.nan)
+        compiled.take_in(ticks, one, cells, none, none, one, _PLACES, _LIMITS)
 
 
 def _static(session: Session) -> FloatArray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.abreast import Abreast, abreast
+from analytics.abreast import Abreast, abreast, moves_abreast
 from analytics.findings import Flow, Reference, Volatility
 from analytics.situation import Before, ChainNow, Classes, FutureNow, MarketNow
 from oimon.core.build_up import classes, future_bands, one_build_up, price_noise
@@ -18,12 +18,16 @@ from oimon.terms import BuildUp
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Position:
-    """Where one chain stands before its flow is known: levels, smile, and what is remembered of it."""
+    """Where one chain stands before its flow is known: levels, smile, and what is remembered of it.
+
+    ``codes`` are the classes of its legs, shape (2, n), where they were read with its open interest.
+    """
 
     chain: ChainNow
     reference: Reference
     volatility: Volatility
     before: Before
+    codes: IntArray | None = None
 
 
 def flows_of(market: MarketNow, positions: Sequence[Position]) -> list[Flow]:
@@ -36,8 +40,7 @@ def flows_of(market: MarketNow, positions: Sequence[Position]) -> list[Flow]:
     Source: analytics specification, 5 and 6.1 (basis).
     """
     side = abreast([each.chain for each in positions])
-    noise = [_noise(each) for each in positions]
-    codes = classes(side.moves, np.concatenate(noise, axis=1))
+    codes = _codes(positions)
     nets = _nets(market, positions, side, codes)
     return [
         _flow(market, each, codes[:, part], net)
@@ -55,6 +58,15 @@ def _flow(market: MarketNow, position: Position, codes: IntArray, net: NetBuildU
         basis=basis,
         basis_then=basis_then,
     )
+
+
+def _codes(positions: Sequence[Position]) -> IntArray:
+    """Return the class of each leg of all chains side by side, shape (2, N)."""
+    read = [each.codes for each in positions if each.codes is not None]
+    if len(read) == len(positions):
+        return np.concatenate(read, axis=1)
+    noise = np.concatenate([_noise(each) for each in positions], axis=1)
+    return classes(moves_abreast([each.chain for each in positions]), noise)
 
 
 def _noise(position: Position) -> FloatArray:

@@ -17,6 +17,7 @@ from oimon.config import load
 from oimon.core import fast
 from oimon.core.forward import RATE
 from oimon.core.gex import gex
+from oimon.core.one_pass import Columns, one_pass
 from oimon.core.smile import Quotes, smiles
 from oimon.messages import ANALYSIS, TICKS, ChainAnalysis, QuoteBoard, Session
 from oimon.service import Running, Service
@@ -68,7 +69,21 @@ def _warm_up() -> None:
     strike = np.array([90.0, 100.0, 110.0])
     quotes = Quotes(strike, np.full((2, 3), 2.0), 100.0, 0.1, 0.05)
     (curve,) = smiles([quotes], RATE)
-    gex(strike, np.ones((2, 3)), curve, forward=100.0, years=0.1, rate=RATE)
+    held = np.array(
+        [[2.0, 2.0, 2.0], [1.0, 1.0, 1.0]]
+    )  # as much on both sides would be no search for zero gamma
+    gex(strike, held, curve, forward=100.0, years=0.1, rate=RATE)
+    cells, around = np.ones((len(Columns._fields), 2, 3)), slice(0, 3)
+    one_pass(
+        strike,
+        cells,
+        np.arange(len(cells)),
+        level=100.0,
+        window=around,
+        lot=1,
+        tick=0.05,
+        noise=(curve.delta, 1.0),
+    )
     warm_up()
 
 

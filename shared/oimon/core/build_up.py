@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oimon.core import fast
 from oimon.core.chain import FloatArray, IntArray, Terms
 from oimon.core.compare import SLACK
 from oimon.terms import BuildUp
@@ -110,9 +109,6 @@ def build_up(price_change: FloatArray, oi_change: FloatArray, bands: DeadBands) 
 
     Source: analytics specification, 5.1.
     """
-    if fast.loops is not None:
-        codes: IntArray = fast.loops.build_up(price_change, oi_change, *bands)
-        return codes
     found = moves(price_change, oi_change, bands)
     return classes(found, found.band)
 

@@ -1,7 +1,7 @@
 """The change of open interest as a ratio, a balance and a score."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ class CoiCase(StrEnum):
     INSUFFICIENT_HISTORY = "insufficient_history"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coi:
+class Coi(NamedTuple):
     """Changes of open interest of a window of strikes, in quantity, and what they say."""
 
     case: CoiCase

@@ -1,15 +1,20 @@
 """The loops as machine code give what numpy gives; left out where numba is not installed."""
 
+from importlib import import_module
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from analytics.desk import Desk, handle
+from analytics.main import _warm_up
 from oimon.codec import encode
 from oimon.core import fast
 from oimon.core.build_up import build_up, option_bands
 from oimon.core.gex import gex
 from oimon.core.greeks import black76
 from oimon.core.implied_vol import implied_vol
+from oimon.core.one_pass import Columns, one_pass, reading_of
 from oimon.core.open_interest import open_interest
 from oimon.core.smile import Quotes, smiles
 from tests.unit.analytics.recorded import recorded_entries
@@ -33,6 +38,15 @@ def both():
             fast.use(wanted=False)
 
     yield run
+    fast.use(wanted=False)
+
+
+@pytest.fixture
+def machine_code():
+    """Have machine code used."""
+    if not fast.use():
+        pytest.skip("numba is not installed")
+    yield
     fast.use(wanted=False)
 
 
@@ -129,34 +143,57 @@ def test_without_numba_it_is_numpy(monkeypatch):
     assert fast.loops is None
 
 
+COLUMNS = np.array(
+    Columns(oi=0, volume=1, mark=2, price_change=3, oi_change=4, oi_change_day=5, oi_age_s=6)
+)
+
+
 def a_chain(seed):
-    """Return a random chain: missing legs, empty strikes, equal walls, a level that may be a strike."""
+    """Return a random chain: missing legs, empty strikes, equal walls, changes of nothing, a level that may be a strike."""
     dice = np.random.default_rng(seed)
     n = int(dice.integers(0, 60))
     strike = 24_000 + 50.0 * np.arange(n)
-    columns = {
-        "oi": 65.0 * dice.integers(0, 40, (2, n)),
-        "volume": 65.0 * dice.integers(0, 900, (2, n)),
-        "oi_change": 65.0 * dice.integers(-20, 20, (2, n)),
-        "oi_change_day": 65.0 * dice.integers(-20, 20, (2, n)),
-        "oi_age_s": dice.uniform(0, 900, (2, n)),
-    }
-    for column in columns.values():
+    cells = np.stack([
+        65.0 * dice.integers(0, 40, (2, n)) * dice.choice([1, 100]),
+        65.0 * dice.integers(0, 900, (2, n)),
+        np.round(dice.uniform(0.05, 300, (2, n)), 2),
+        np.round(dice.normal(0, 3, (2, n)), 2) * (dice.random((2, n)) < 0.9),
+        65.0 * dice.integers(-60, 60, (2, n)),
+        65.0 * dice.integers(-20, 20, (2, n)),
+        dice.uniform(0, 900, (2, n)),
+    ])  # fmt: skip
+    for column in cells:
         column[dice.random((2, n)) < dice.choice([0.0, 0.1, 0.9])] = np.nan
+    delta = dice.uniform(-1, 1, (2, n))
+    delta[dice.random((2, n)) < 0.2] = np.nan
     level = [None, 24_000 + 50.0 * n / 2, 24_012.3 + 50 * n / 3, 20_000.0][seed % 4]
     first = int(dice.integers(0, n + 1))
-    return strike, columns, level, slice(first, min(first + 21, n))
+    return strike, cells, level, slice(first, min(first + 21, n)), delta
 
 
-def test_what_open_interest_says_is_what_numpy_reads(both):
-    for seed in range(300):
-        strike, columns, level, window = a_chain(seed)
-        asked = {name: column for name, column in columns.items() if name not in ("oi", "volume")}
-        ours, theirs = both(
-            lambda s=strike, c=columns, a=asked, x=level, w=window: open_interest(
-                s, c["oi"], c["volume"], **a, level=x, window=w
-            )
+def by_numpy(strike, cells, level, window, noise):
+    """Return reading and classes of a chain by the functions that say what they are."""
+    oi, volume, mark, moved, flowed, day, age = cells
+    reading = open_interest(
+        strike, oi, volume, oi_change=flowed, oi_change_day=day, oi_age_s=age, level=level, window=window
+    )  # fmt: skip
+    delta, em_w = (None, None) if noise is None else noise
+    bands = option_bands(mark - moved, oi - flowed, lot=65, tick=0.05, delta=delta, em_w=em_w)
+    return reading, build_up(moved, flowed, bands)
+
+
+def test_one_pass_reads_what_numpy_reads(machine_code):
+    seen = set()
+    for seed in range(400):
+        strike, cells, level, window, delta = a_chain(seed)
+        noise = None if seed % 3 == 0 else (delta, 12.5)
+        ours, codes = by_numpy(strike, cells, level, window, noise)
+
+        numbers, others = one_pass(
+            strike, cells, COLUMNS, level=level, window=window, lot=65, tick=0.05, noise=noise
         )
+
+        theirs = reading_of(numbers, len(strike), window)
         assert theirs[:5] == ours[:5]
         for mine, other in zip(ours.levels, theirs.levels, strict=True):
             assert other._replace(strongest=()) == mine._replace(strongest=())
@@ -164,21 +201,28 @@ def test_what_open_interest_says_is_what_numpy_reads(both):
             assert [x for _, x in other.strongest] == pytest.approx(
                 [x for _, x in mine.strongest], rel=1e-12
             )
+        assert np.array_equal(codes, others)
+        seen |= set(codes.ravel().tolist())
+    assert seen == {0, 1, 2, 3, 4}
 
 
-def test_classes_are_those_of_numpy(both):
-    dice = np.random.default_rng(5)
-    then, change = dice.uniform(1, 500, (2, 400)), dice.normal(0, 8, (2, 400))
-    oi_then, flow = (
-        65.0 * dice.integers(0, 9_000, (2, 400)),
-        65.0 * dice.integers(-200, 200, (2, 400)),
-    )
-    for column in (then, change, flow):
-        column[dice.random((2, 400)) < 0.05] = np.nan
-    bands = option_bands(then, oi_then, lot=65, tick=0.05)
-    ours, theirs = both(lambda: build_up(change, flow, bands))
-    assert np.array_equal(ours, theirs)
-    assert set(ours.ravel().tolist()) == {0, 1, 2, 3, 4}
+def test_what_each_leg_does_depends_on_the_noise_of_its_price(machine_code):
+    cells = np.full((7, 2, 1), 100.0)
+    cells[3], cells[4] = 5.0, 65.0 * 30
+
+    def codes(noise):
+        asked = {"level": None, "window": slice(0, 1), "lot": 65, "tick": 0.05}
+        return one_pass(np.array([100.0]), cells, COLUMNS, noise=noise, **asked)[1].tolist()
+
+    assert codes(None) == [[1], [1]]
+    assert codes((np.array([[0.5], [-0.4]]), 30.0)) == [[0], [1]]
+
+
+def test_without_machine_code_there_is_no_one_pass():
+    strike, cells, level, window, _ = a_chain(1)
+    asked = {"level": level, "window": window, "lot": 65, "tick": 0.05}
+
+    assert one_pass(strike, cells, COLUMNS, noise=None, **asked) is None
 
 
 def answers(entries):
@@ -188,6 +232,29 @@ def answers(entries):
         desk, outputs = handle(desk, entry)
         found += [encode(output.message) for output in outputs]
     return found
+
+
+def test_what_beats_call_was_compiled_before_them(machine_code, monkeypatch):
+    called = {}
+
+    def kept(name, loop):
+        def call(*args):
+            called.setdefault(name, set()).add(tuple(str(typeof(each)) for each in args))
+            return loop(*args)
+
+        return call
+
+    names = fast.loops.__all__
+    loops = SimpleNamespace(**{name: kept(name, getattr(fast.loops, name)) for name in names})
+    typeof = import_module("numba").typeof
+    monkeypatch.setattr(fast, "loops", loops)
+    _warm_up()
+    compiled, called = called, {}
+
+    answers(recorded_entries(40))
+
+    assert {"one_pass", "implied_vols", "d1_and_deltas", "zero_gamma"} <= set(called)
+    assert called == {name: compiled[name] for name in called}
 
 
 def test_recorded_beats_have_the_same_bytes_both_ways(both):

@@ -1,18 +1,11 @@
-"""The hot loops of a chain as machine code, by numba: what the extra ``fast`` brings.
-
-Each does what a numpy function of the core does, which says what it means and against which it is tested. Import it by way of
-``oimon.core.fast`` only.
-"""
+"""Volatilities, Greeks and deltas of many options as machine code; ``implied_vol``, ``greeks`` and ``smile`` say what they mean."""
 
 import math
-from typing import Any
 
 import numpy as np
-from numba import njit
 
 from oimon.core.chain import BoolArray, FloatArray, IntArray
-
-_compiled: Any = njit(cache=True, error_model="numpy", nogil=True)
+from oimon.core.compiled.machine import machine
 
 _ROOT_HALF = math.sqrt(0.5)
 _PHI_0 = 1.0 / math.sqrt(2.0 * math.pi)
@@ -21,15 +14,14 @@ _STEPS, _MAX_STEPS, _CLOSE = 8, 60, 1e-5
 _SIGMA_MIN, _SIGMA_MAX = 0.01, 5.0
 _YEAR_S, _MIN_SECONDS = 365.0 * 86_400.0, 60.0
 _NO_PRICE, _EXPIRED, _TOO_CLOSE, _TICK_FLOOR, _BELOW_INTRINSIC, _ABOVE_BOUND, _BELOW_MIN, _ABOVE_MAX = range(1, 9)  # fmt: skip
-_FAR = 80.0  # half a squared d1 beyond which a density is nothing beside any other
 
 
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+@machine  # type: ignore[untyped-decorator]  # numba has no types
 def _cdf(x: float) -> float:
     return 0.5 * math.erfc(-x * _ROOT_HALF)
 
 
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+@machine  # type: ignore[untyped-decorator]  # numba has no types
 def _halley(value: float, x: float, s: float, growth: float) -> tuple[float, float]:
     ratio, half = x / s, 0.5 * s
     upper = ratio + half
@@ -41,7 +33,7 @@ def _halley(value: float, x: float, s: float, growth: float) -> tuple[float, flo
     return s - newton / (1.0 - 0.5 * newton * bend), error
 
 
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+@machine  # type: ignore[untyped-decorator]  # numba has no types
 def _start(value: float, x: float) -> float:
     ey = math.exp(x)
     alpha = value * math.sqrt(ey)
@@ -64,7 +56,7 @@ def _start(value: float, x: float) -> float:
     return math.sqrt(gamma - x) + (-lower if alpha <= turn else lower)
 
 
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+@machine  # type: ignore[untyped-decorator]  # numba has no types
 def _deviation(value: float, x: float, root: float) -> float:
     """Return s = σ√T; see ``implied_vol._deviation``."""
     growth = math.exp(0.5 * x)
@@ -94,7 +86,7 @@ def _deviation(value: float, x: float, root: float) -> float:
     return s
 
 
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+@machine  # type: ignore[untyped-decorator]  # numba has no types
 def _status(undiscounted: float, intrinsic: float, bound: float, years: float, floor: float) -> int:
     if math.isnan(undiscounted):
         return _NO_PRICE
@@ -107,7 +99,7 @@ def _status(undiscounted: float, intrinsic: float, bound: float, years: float, f
     return _ABOVE_BOUND if undiscounted >= bound else 0
 
 
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+@machine  # type: ignore[untyped-decorator]  # numba has no types
 def implied_vols(
     price: FloatArray,
     is_call: BoolArray,
@@ -140,7 +132,7 @@ def implied_vols(
     return sigma, status
 
 
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+@machine  # type: ignore[untyped-decorator]  # numba has no types
 def d1_and_deltas(
     strike: FloatArray, forward: FloatArray, years: FloatArray, sigma: FloatArray, rate: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -157,7 +149,7 @@ def d1_and_deltas(
     return d_one, delta, above
 
 
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+@machine  # type: ignore[untyped-decorator]  # numba has no types
 def black76(
     forward: float, strike: FloatArray, years: float, sigma: FloatArray, rate: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -179,188 +171,3 @@ def black76(
         theta[0, i] = (price[0, i] * rate - decay) / 365.0
         theta[1, i] = (price[1, i] * rate - decay) / 365.0
     return price, delta, gamma, vega, theta
-
-
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def _exposure(
-    level: float, log_strike: FloatArray, net: FloatArray, deviation: FloatArray
-) -> float:
-    total, at = 0.0, math.log(level)
-    for i in range(len(net)):
-        d = (at - log_strike[i]) / deviation[i] + 0.5 * deviation[i]
-        half = 0.5 * d * d
-        if half < _FAR:
-            total += net[i] / deviation[i] * math.exp(-half)
-    return total * level
-
-
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def zero_gamma(
-    strike: FloatArray, net: FloatArray, deviation: FloatArray, forward: float, grid: FloatArray
-) -> float:
-    """Return the crossing nearest to the forward, NaN without one; from the grid's middle outwards. See ``gex``."""
-    log_strike = np.log(strike)
-    middle = len(grid) // 2
-    below = above = forward * grid[middle]
-    at_below = at_above = _exposure(below, log_strike, net, deviation)
-    nearest = math.nan
-    for step in range(1, middle + 1):
-        for side in (-1, 1):
-            x0 = below if side < 0 else above
-            y0 = at_below if side < 0 else at_above
-            x1 = forward * grid[middle + side * step]
-            y1 = _exposure(x1, log_strike, net, deviation)
-            if y0 != 0.0 and y1 != 0.0 and (y0 < 0) != (y1 < 0):
-                crossing = x0 - y0 * (x1 - x0) / (y1 - y0)
-                if not abs(crossing - forward) >= abs(nearest - forward):
-                    nearest = crossing
-            if y1 != 0.0:
-                if side < 0:
-                    below, at_below = x1, y1
-                else:
-                    above, at_above = x1, y1
-        if not math.isnan(nearest):
-            break
-    return nearest
-
-
-# --- what open interest says ---------------------------------------------------------------------------------------
-
-READING = 38
-"""Numbers of a reading, in this order: legs known, their interest, what of it is fresh; interest of calls and of puts, volumes
-likewise, the same four of the window; changes known in the window, of calls, of puts; max pain's strike, pain, zone; the two largest
-walls below, strike and interest each, likewise above; the three strongest levels below, strike and strength each, likewise above."""
-
-
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def open_interest(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
-    strike: FloatArray,
-    oi: FloatArray,
-    volume: FloatArray,
-    change: FloatArray,
-    change_day: FloatArray,
-    age_s: FloatArray,
-    level: float,
-    first: int,
-    last: int,
-    stale_s: float,
-) -> FloatArray:
-    """Return a reading, NaN where there is none; arguments as of ``open_interest.open_interest``."""
-    found, n = np.full(READING, np.nan), len(strike)
-    found[:14] = 0.0
-    for side in range(2):
-        for i in range(n):
-            held, inside = oi[side, i], first <= i < last
-            if not math.isnan(held):
-                found[0] += 1.0
-                found[1] += held
-                found[3 + side] += held
-                if age_s[side, i] <= stale_s:
-                    found[2] += held
-                if inside:
-                    found[7 + side] += held
-            if not math.isnan(volume[side, i]):
-                found[5 + side] += volume[side, i]
-                if inside:
-                    found[9 + side] += volume[side, i]
-            if inside and not math.isnan(change[side, i]):
-                found[11] += 1.0
-                found[12 + side] += change[side, i]
-    _max_pain(strike, oi, max(0.0, level), found)
-    if level > 0.0:
-        _levels(strike, oi, change_day, level, 1, found[18:22], found[26:32])
-        _levels(strike, oi, change_day, level, 0, found[22:26], found[32:38])
-    return found
-
-
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def _max_pain(strike: FloatArray, oi: FloatArray, level: float, found: FloatArray) -> None:
-    """Put strike, pain and zone of max pain in their places; see ``max_pain``."""
-    n, puts, puts_strike = len(strike), 0.0, 0.0
-    for i in range(n):
-        if not math.isnan(oi[1, i]):
-            puts += oi[1, i]
-            puts_strike += oi[1, i] * strike[i]
-    curve, running, running_strike = np.empty(n), 0.0, 0.0
-    for i in range(n):
-        both = 0.0
-        for side in range(2):
-            if not math.isnan(oi[side, i]):
-                both += oi[side, i]
-        running += both
-        running_strike += both * strike[i]
-        curve[i] = (running - puts) * strike[i] - running_strike + puts_strike
-    if not running > 0.0:
-        return
-    pain = curve.min()
-    slack = 1e-12 * running * strike[n - 1]
-    at = low = high = math.nan
-    for i in range(n):
-        if curve[i] <= 1.02 * pain + slack:
-            low = strike[i] if math.isnan(low) else low
-            high = strike[i]
-        if curve[i] <= pain + slack and not abs(strike[i] - level) >= abs(at - level):
-            at = strike[i]
-    found[14], found[15], found[16], found[17] = at, max(pain, 0.0), low, high
-
-
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def _levels(
-    strike: FloatArray,
-    oi: FloatArray,
-    change_day: FloatArray,
-    level: float,
-    side: int,
-    walls: FloatArray,
-    strongest: FloatArray,
-) -> None:
-    """Put one side's two walls and three levels in their places, from the level outwards; see ``walls.sr_levels``."""
-    n, moved = len(strike), 0.0
-    for place in range(n):
-        i = n - 1 - place if side == 1 else place
-        if (strike[i] > level if side == 1 else strike[i] < level) or not oi[side, i] > 0.0:
-            continue
-        _insert(walls, strike[i], oi[side, i])
-        if not math.isnan(change_day[side, i]):
-            moved = max(moved, abs(change_day[side, i]))
-    for place in range(n):
-        i = n - 1 - place if side == 1 else place
-        if (strike[i] > level if side == 1 else strike[i] < level) or not oi[side, i] > 0.0:
-            continue
-        other = 0.0 if math.isnan(oi[1 - side, i]) else oi[1 - side, i]
-        fixed = oi[side, i] / (oi[side, i] + other) + math.exp(
-            -100.0 / level * abs(strike[i] - level)
-        )
-        strength = oi[side, i] * (50.0 / walls[1]) + fixed * 15.0 + 10.0
-        if moved > 0.0 and not math.isnan(change_day[side, i]):
-            strength += change_day[side, i] * (10.0 / moved)
-        _insert(strongest, strike[i], strength)
-
-
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def _insert(ranks: FloatArray, strike: float, value: float) -> None:
-    """Put strike and value in their place among the largest; of equal ones the first stays first."""
-    place = len(ranks) // 2 - 1
-    if not (math.isnan(ranks[2 * place + 1]) or value > ranks[2 * place + 1]):
-        return
-    while place > 0 and (math.isnan(ranks[2 * place - 1]) or value > ranks[2 * place - 1]):
-        ranks[2 * place], ranks[2 * place + 1] = ranks[2 * place - 2], ranks[2 * place - 1]
-        place -= 1
-    ranks[2 * place], ranks[2 * place + 1] = strike, value
-
-
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def build_up(
-    price_change: FloatArray, oi_change: FloatArray, price_band: FloatArray, oi_band: FloatArray
-) -> IntArray:
-    """Return the class of each leg, shape (2, n); see ``build_up.build_up``."""
-    codes = np.zeros(price_change.shape, np.int8)
-    for side in range(price_change.shape[0]):
-        for i in range(price_change.shape[1]):
-            moved, flowed = price_change[side, i], oi_change[side, i]
-            if (
-                abs(moved) + _SLACK >= price_band[side, i]
-                and abs(flowed) + _SLACK >= oi_band[side, i]
-            ):
-                codes[side, i] = 1 + (moved < 0) + 2 * (flowed < 0)
-    return codes

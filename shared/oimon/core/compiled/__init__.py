@@ -1,0 +1,11 @@
+"""The hot loops of a chain as machine code, by numba: what the extra ``fast`` brings.
+
+Each does what numpy functions of the core do, which say what it means and against which it is tested. Import it by way of
+``oimon.core.fast`` only.
+"""
+
+from oimon.core.compiled.gamma import zero_gamma
+from oimon.core.compiled.one_pass import one_pass
+from oimon.core.compiled.volatility import black76, d1_and_deltas, implied_vols
+
+__all__ = ["black76", "d1_and_deltas", "implied_vols", "one_pass", "zero_gamma"]
