@@ -52,8 +52,10 @@ def _keep_interest(
 def _is_sane(tick: Any, is_index: bool, most: float) -> bool:
     if (tick.flags & _PRICE) != 0 and tick.ltp == 0 and is_index:
         return False
-    is_price = tick.ltp >= 0 and tick.bid >= 0 and tick.ask >= 0
-    return is_price and 0 <= tick.volume <= most and 0 <= tick.oi <= most
+    if tick.ltp < 0 or tick.bid < 0 or tick.ask < 0:
+        return False
+    is_sane: bool = 0 <= tick.volume <= most and 0 <= tick.oi <= most
+    return is_sane
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
