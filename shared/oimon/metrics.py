@@ -24,6 +24,11 @@ BEAT_DUE = Gauge(
     ["partition"],
 )
 FEED_AGE = Gauge("oi_feed_age_seconds", "Time since the feed's last market data", ["partition"])
+FEED_RECONNECTS = Counter(
+    "oi_feed_reconnects_total",
+    "Connections to the broker's stream that ended or did not come about",
+)
+FEED_REFUSALS = Counter("oi_feed_refusals_total", "Subscriptions that the broker refused", ["code"])
 ANALYSES = Counter("oi_analyses_total", "Analyses made", ["partition"])
 ANALYSIS_SECONDS = Histogram("oi_analysis_seconds", "Time to make one analysis", buckets=_FAST)
 ANALYSIS_AGE = Gauge(

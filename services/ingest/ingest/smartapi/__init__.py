@@ -1,0 +1,1 @@
+"""The live feed: Angel One's SmartAPI."""

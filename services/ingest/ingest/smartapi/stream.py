@@ -1,0 +1,331 @@
+"""One connection to the broker's stream, again and again for as long as it is wanted: packets to the buffer, the rest to a state.
+
+Our own, by picows: TLS is verified, packets are handed on a read at a time, and whatever is wrong ends a connection, never the loop.
+Source: smartapi, 4 and 9; bus contract, rows 22 to 24.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from ssl import SSLContext
+from typing import Any, Protocol
+
+from picows import (
+    WSError,
+    WSFrame,
+    WSHandshakeError,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    ws_connect,
+)
+from typing_extensions import override
+
+from ingest.feed import FrameBuffer
+from ingest.smartapi.registry import Change, in_order
+from ingest.smartapi.watchdog import Patience, Watchdog
+from ingest.smartapi.wire import (
+    ANSWER,
+    HEARTBEAT,
+    Action,
+    Subscription,
+    refusal,
+    requests,
+)
+from oimon import metrics
+from oimon.clock import Clock
+from oimon.terms import FeedState, MarketState
+
+MOST_BYTES = 64 * 1024
+"""Of one message; a packet has at most 443."""
+HANDSHAKE_S = 10.0
+_LOOK_S = 0.5  # how often the watchdog looks
+_UNAUTHORIZED, _TOO_MANY = 401, 429
+
+logger = logging.getLogger(__name__)
+
+
+class Tokens(Protocol):
+    """Who has what the broker wants to see, and gets it anew; see ``session``."""
+
+    async def headers(self) -> Mapping[str, str]:
+        """Return the headers of a connection, logging in if need be.
+
+        Raises:
+            NoTokens: there are none now.
+        """
+        ...
+
+    def refuse(self, why: str) -> None:
+        """Note that the broker did not take the tokens: the next headers are of a new login."""
+        ...
+
+
+class NoTokens(Exception):  # noqa: N818 - a state of the feed
+    """There are no tokens now."""
+
+    def __init__(self, why: str, *, wait_s: float) -> None:
+        """Say why.
+
+        Args:
+            why: in words, with the remedy.
+            wait_s: how long it makes no sense to ask again.
+        """
+        super().__init__(why)
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """How the broker is called."""
+
+    url: str
+    """``wss://…``; ``ws://…`` for a broker on this machine."""
+    tls: SSLContext | None = None
+    """By which certificates are checked; the system's where none is given."""
+    patience: Patience = field(default_factory=Patience)
+    dice: random.Random = field(default_factory=random.Random)
+    """Spreads attempts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outage:
+    """A stretch of time in which a connection brought nothing though it was wanted."""
+
+    connection: int
+    from_us: int
+    to_us: int
+    why: str
+
+
+class Stream:
+    """One connection, over all its lives."""
+
+    def __init__(
+        self,
+        number: int,
+        line: Line,
+        tokens: Tokens,
+        buffer: FrameBuffer,
+        clock: Clock,
+        *,
+        market: Callable[[int], MarketState],
+        over: Callable[[Outage], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            number: of the connection.
+            line: how the broker is called.
+            tokens: what the broker wants to see.
+            buffer: where packets go.
+            clock: says when they came.
+            market: state of the market at an instant in microseconds.
+            over: told of each outage when it is over.
+        """
+        self.number = number
+        self.state, self.why = FeedState.DOWN, "not connected yet"
+        self.connects = 0
+        """Connections made so far."""
+        self._line, self._tokens, self._buffer, self._clock = line, tokens, buffer, clock
+        self._market, self._over = market, over
+        self._watchdog = Watchdog(line.patience)
+        self._wanted: dict[Subscription, None] = {}
+        self._held: set[Subscription] = set()
+        self._open: _Listener | None = None
+        self._requests = 0
+        self._down: tuple[int, str] | None = None  # since when and why, until a packet comes
+
+    def ask(self, change: Change) -> None:
+        """Change what this connection is to have, at once where it is up."""
+        for each in change.remove:
+            self._wanted.pop(each, None)
+        self._wanted |= dict.fromkeys(change.add)
+        if self._open is not None and self.state is FeedState.OK:
+            for adds, some in in_order(change, len(self._held)):
+                self._request(Action.SUBSCRIBE if adds else Action.UNSUBSCRIBE, some)
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what ``/status`` says of it."""
+        return {
+            "state": self.state,
+            "why": self.why,
+            "subscriptions": len(self._wanted),
+            "connects": self.connects,
+        }
+
+    async def run(self) -> None:
+        """Keep a connection until cancelled."""
+        attempt = 0
+        while True:
+            attempt += 1
+            wait_s, before = None, self.connects
+            try:
+                wait_s = await self._one_life()
+            except NoTokens as error:
+                self._is_down(FeedState.LOGIN_FAILED, str(error))
+                wait_s = error.wait_s
+            except WSHandshakeError as error:
+                wait_s = self._turned_away(error)
+            except (OSError, TimeoutError, WSError) as error:
+                self._is_down(
+                    FeedState.DOWN, f"cannot connect: {str(error) or type(error).__name__}"
+                )
+            if self.connects > before:
+                attempt = 1
+            metrics.FEED_RECONNECTS.inc()
+            await asyncio.sleep(wait_s or self._line.patience.wait_s(attempt, self._line.dice))
+
+    # --- one connection --------------------------------------------------------------------------------------------
+
+    async def _one_life(self) -> float | None:
+        """Connect, ask for everything, and stay until the connection is of no use."""
+        headers = await self._tokens.headers()
+        listener = _Listener(self._take, self._told)
+        transport, _ = await ws_connect(
+            lambda: listener,
+            self._line.url,
+            ssl_context=self._line.tls,
+            websocket_handshake_timeout=HANDSHAKE_S,
+            max_frame_size=MOST_BYTES,
+            max_redirects=0,
+            extra_headers=list(headers.items()),
+        )
+        self._open = listener
+        self._watchdog.connected(self._clock.monotonic_s())
+        self._held.clear()
+        self.state, self.why = FeedState.OK, ""
+        self.connects += 1
+        with self._hung_up(transport):
+            self._request(Action.SUBSCRIBE, list(self._wanted))
+            why = await self._stay(transport)
+        self._is_down(FeedState.DOWN, why)
+        if self._watchdog.wants_login:
+            self._tokens.refuse(why)
+            self._watchdog.logged_in()
+        return None
+
+    @contextlib.contextmanager
+    def _hung_up(self, transport: WSTransport) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._open = None
+            transport.disconnect(graceful=False)
+
+    async def _stay(self, transport: WSTransport) -> str:
+        """Send heartbeats until the connection ends or is doubted; return why."""
+        ended = asyncio.ensure_future(transport.wait_disconnected())
+        beat_s = self._clock.monotonic_s()
+        try:
+            while not ended.done():
+                now_s = self._clock.monotonic_s()
+                if now_s >= beat_s:
+                    transport.send(WSMsgType.TEXT, HEARTBEAT.encode())
+                    transport.send_ping()
+                    beat_s = now_s + self._line.patience.heartbeat_s
+                doubt = self._watchdog.doubt(now_s, self._market(self._clock.now_us()))
+                if doubt is not None:
+                    return doubt
+                await asyncio.wait((ended,), timeout=min(_LOOK_S, self._line.patience.heartbeat_s))
+        finally:
+            ended.cancel()
+        return "the broker closed the connection"
+
+    def _request(self, action: Action, subscriptions: Sequence[Subscription]) -> None:
+        assert self._open is not None  # noqa: S101 - both callers looked
+        for text in requests(action, subscriptions, first=self._requests + 1):
+            self._requests += 1
+            self._open.say(text)
+        if action is Action.SUBSCRIBE:
+            self._held |= set(subscriptions)
+        else:
+            self._held -= set(subscriptions)
+
+    # --- what comes ------------------------------------------------------------------------------------------------
+
+    def _take(self, packets: Sequence[bytes]) -> None:
+        now_us = self._clock.now_us()
+        self._watchdog.packet(self._clock.monotonic_s())
+        if self._down is not None:
+            from_us, why = self._down
+            self._down = None
+            self._over(Outage(connection=self.number, from_us=from_us, to_us=now_us, why=why))
+        self._buffer.put_all(packets, now_us)
+
+    def _told(self, text: str | None) -> None:
+        """Take note of a text, or (``None``) of the answer to a ping."""
+        if text is None or text == ANSWER:
+            self._watchdog.answered(self._clock.monotonic_s())
+            return
+        refused = refusal(text)
+        if refused is None:
+            logger.warning("the broker said what is not known", extra={"said": text[:200]})
+            return
+        metrics.FEED_REFUSALS.labels(refused.code).inc()
+        self.why = f"the broker refused a subscription: {refused.text} ({refused.code})"
+        logger.warning("subscription refused", extra={"code": refused.code, "why": refused.text})
+
+    def _turned_away(self, error: WSHandshakeError) -> float | None:
+        """Take note of a handshake that failed; return how long to wait, where it is not the usual time."""
+        response = error.response
+        if response is None:
+            self._is_down(FeedState.DOWN, f"cannot connect: {error}")
+            return None
+        said = response.headers.get("x-error-message") or f"HTTP {int(response.status)}"
+        if response.status == _UNAUTHORIZED:
+            self._is_down(FeedState.DOWN, f"the broker does not take the tokens: {said}")
+            self._tokens.refuse(said)
+            return None
+        if response.status == _TOO_MANY:
+            self._is_down(
+                FeedState.DOWN, f"{said}: is another program connected with this account?"
+            )
+            return self._line.patience.crowded_wait_s
+        self._is_down(FeedState.DOWN, f"the broker turned the connection away: {said}")
+        return None
+
+    def _is_down(self, state: FeedState, why: str) -> None:
+        if self._down is None and self.connects:
+            self._down = self._clock.now_us(), why
+        if (self.state, self.why) != (state, why):
+            logger.warning("connection is down", extra={"connection": self.number, "why": why})
+        self.state, self.why = state, why
+
+
+class _Listener(WSListener):
+    """Hands packets over a read at a time; whatever they hold, nothing here fails on it."""
+
+    def __init__(
+        self, take: Callable[[Sequence[bytes]], None], told: Callable[[str | None], None]
+    ) -> None:
+        self._take, self._told = take, told
+        self._packets: list[bytes] = []
+        self._transport: WSTransport | None = None
+
+    @override
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+
+    @override
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if kind == WSMsgType.BINARY:
+            self._packets.append(frame.get_payload_as_bytes())
+        elif kind == WSMsgType.TEXT:
+            self._told(frame.get_payload_as_bytes().decode(errors="replace"))
+        elif kind == WSMsgType.PONG:
+            self._told(None)
+        elif kind == WSMsgType.CLOSE:
+            transport.disconnect()
+        if frame.last_in_buffer and self._packets:
+            packets, self._packets = self._packets, []
+            self._take(packets)
+
+    def say(self, text: str) -> None:
+        """Send a text."""
+        if self._transport is not None:
+            self._transport.send(WSMsgType.TEXT, text.encode())
