@@ -79,6 +79,15 @@ class TicksCache(Mapping[str, CachedTick]):
             self._rows = {symbol: row for row, symbol in enumerate(symbols)}
             self._columns = np.full((5, len(symbols)), np.nan)
 
+    def renew(self, *sessions: Session) -> None:
+        """Hold these sessions' instruments from now on; what is known of a symbol stays known."""
+        rows, columns = self._rows, self._columns
+        self.start(*sessions)
+        kept = [symbol for symbol in rows if symbol in self._rows]
+        with WS_LOCK:
+            here, there = [self._rows[each] for each in kept], [rows[each] for each in kept]
+            self._columns[:, here] = columns[:, there]
+
     def apply(self, ticks: npt.NDArray[np.void]) -> None:
         """Take over ticks, by their rows; of one instrument the last wins."""
         rows, flags = ticks["row"], ticks["flags"]

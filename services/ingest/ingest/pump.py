@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from oimon.bus import Bus, Pulse
 from oimon.calendar import market_state
 from oimon.clock import Clock
 from oimon.codec import MAX_TICKS
-from oimon.messages import Session, TickBatch
+from oimon.messages import Gap, Session, TickBatch
 from oimon.terms import FeedState
 
 _BEATS_A_CALL = 0.25  # with nothing new, the bus is called four times a beat, so that none is late by more than that
@@ -31,6 +31,19 @@ class _Partition:
     has_beat: bool = True
     conflated: int = 0
     data_us: int | None = None
+    to_tell: list[Session | Gap] = field(default_factory=list)
+    """What goes before the next ticks."""
+
+    def __post_init__(self) -> None:
+        self.to_tell.append(self.session)
+
+    def __len__(self) -> int:
+        return len(self.session.instruments.token)
+
+    def told(self) -> list[Session | Gap]:
+        """Return what is to be told now; then it is."""
+        told, self.to_tell = self.to_tell, []
+        return told
 
 
 class Pump:
@@ -45,16 +58,18 @@ class Pump:
         *,
         flush_ms: float,
         beat_ms: int,
+        state: Callable[[], FeedState] = lambda: FeedState.OK,
     ) -> None:
         """Prepare to publish.
 
         Args:
             bus: where to.
             clock: paces flushes and says how old data is.
-            sessions: what the ticks mean, one a partition; published first.
+            sessions: what the ticks mean, one a partition; each is told before its ticks.
             tokens: look-up of all of them; its rows are those of the first session, then of the next, and so on.
             flush_ms: least time between two calls.
             beat_ms: from beat to beat of the bus; 0: every batch is one.
+            state: what is known of the feed, for the beats.
         """
         loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
@@ -62,13 +77,12 @@ class Pump:
         def wake() -> None:
             loop.call_soon_threadsafe(self._arrived.set)
 
-        counts = [len(session.instruments.token) for session in sessions]
-        self.buffer = FrameBuffer(wake, max(MAX_WAITING, sum(counts)))
+        self._partitions = [_Partition(session) for session in sessions]
+        self._state = state
+        self.buffer = FrameBuffer(wake, max(MAX_WAITING, sum(map(len, self._partitions))))
         """Where the feed's thread puts its frames."""
         self._bus = bus
         self._clock = clock
-        self._partitions = [_Partition(session) for session in sessions]
-        self._first_rows = np.cumsum([0, *counts])
         self._tokens = tokens
         self._flush_s = flush_s(flush_ms, len(sessions))
         self._held_back_s = held_back_s(len(sessions))
@@ -77,8 +91,8 @@ class Pump:
 
     async def run(self) -> None:
         """Publish until cancelled."""
-        now_s = self._clock.monotonic_s()
-        await self._publish({each: [each.session] for each in self._partitions}, now_s)
+        told = {each: each.told() for each in self._partitions}
+        await self._publish(told, self._clock.monotonic_s())
         while True:
             started_s = self._clock.monotonic_s()
             if not await self.flush() and self._is_beat_by_batch:
@@ -92,6 +106,28 @@ class Pump:
             if rest_s > 0:
                 await asyncio.sleep(rest_s)
 
+    def tell(self, underlying: str, message: Gap) -> None:
+        """Have a partition told something before its next ticks."""
+        for partition in self._partitions:
+            if partition.session.underlying == underlying:
+                partition.to_tell.append(message)
+                self._arrived.set()
+
+    def renew(self, sessions: Sequence[Session], tokens: TokenTable) -> None:
+        """Go on with instruments added at the end of sessions; those of a session that is the same are not told again.
+
+        Args:
+            sessions: of the same underlyings in the same order.
+            tokens: look-up of all of them.
+        """
+        for partition, session in zip(self._partitions, sessions, strict=True):
+            if session.table != partition.session.table:
+                partition.session = session
+                partition.to_tell.append(session)
+        self._tokens = tokens
+        TICKS_CACHE.renew(*sessions)
+        self._arrived.set()
+
     async def flush(self) -> bool:
         """Publish all that has arrived, or nothing but what the next beats say; return whether every call had a beat."""
         now_s = self._clock.monotonic_s()
@@ -102,15 +138,17 @@ class Pump:
         metrics.TICKS_CONFLATED.inc(conflated)
         TICKS_CACHE.apply(ticks)
         due_s = now_s - self._beat_s * _BEATS_A_CALL
-        calls: dict[_Partition, list[Session | TickBatch]] = {}
+        calls: dict[_Partition, Sequence[Session | Gap | TickBatch]] = {}
         for partition, own in zip(self._partitions, self._shared_out(ticks), strict=True):
             partition.conflated += conflated  # nobody knows any more whose they were
+            told = partition.told()
             if len(own):
                 partition.data_us = times[0] + int(own["received_after_us"][-1])
-                calls[partition] = list(_batches(partition.session, own, times[0]))
                 metrics.TICKS.labels(partition.session.underlying).inc(len(own))
-            elif partition.called_s <= due_s or not partition.has_beat:
-                calls[partition] = []
+            is_due = partition.called_s <= due_s or not partition.has_beat
+            if told or len(own) or is_due:
+                batches = _batches(partition.session, own, times[0] if len(own) else 0)
+                calls[partition] = [*told, *batches]
         await self._publish(calls, now_s)
         if len(ticks):
             newest_us = times[0] + int(ticks["received_after_us"][-1])
@@ -121,14 +159,15 @@ class Pump:
         """Return each partition's ticks in their order, with rows of its own session."""
         if len(self._partitions) == 1 or not len(ticks):
             return [ticks, *([ticks[:0]] * (len(self._partitions) - 1))]
-        place = np.searchsorted(self._first_rows, ticks["row"], side="right") - 1
+        first_rows = np.cumsum([0, *map(len, self._partitions)])
+        place = np.searchsorted(first_rows, ticks["row"], side="right") - 1
         order = place.argsort(kind="stable")
         own, place = ticks[order], place[order]
-        own["row"] -= self._first_rows[place].astype(np.uint32)
+        own["row"] -= first_rows[place].astype(np.uint32)
         return np.split(own, np.searchsorted(place, np.arange(1, len(self._partitions))))
 
     async def _publish(
-        self, calls: Mapping[_Partition, Sequence[Session | TickBatch]], now_s: float
+        self, calls: Mapping[_Partition, Sequence[Session | Gap | TickBatch]], now_s: float
     ) -> None:
         """Make the calls of one flush together: they go out in one go."""
         now_us = self._clock.now_us()
@@ -143,13 +182,13 @@ class Pump:
             partition.called_s = now_s
 
     async def _call(
-        self, partition: _Partition, messages: Sequence[Session | TickBatch], now_us: int
+        self, partition: _Partition, messages: Sequence[Session | Gap | TickBatch], now_us: int
     ) -> None:
         session, data_us = partition.session, partition.data_us
         pulse = Pulse(
             run=session.run,
             market=market_state(session.segment, now_us),
-            feed=FeedState.OK,
+            feed=self._state(),
             age_ms=None if data_us is None else max(0, now_us - data_us) // 1000,
             conflated=partition.conflated,
         )

@@ -15,7 +15,7 @@ from ingest.smartapi.watchdog import Patience
 from ingest.smartapi.wire import Subscription
 from oimon.clock import SystemClock
 from oimon.terms import FeedState, MarketState
-from tests.chaos.waiting import until as until_true
+from tests.eventually import eventually
 
 QUICK = Patience(
     silent_s=0.4,
@@ -152,13 +152,6 @@ async def calling(broker):
     assert all(task.cancelled() for task in running), "an exception escaped"
 
 
-async def until(condition):
-    async def ask():
-        return condition()
-
-    await until_true(ask, "come about", within_s=5)
-
-
 def taken(buffer):
     frames, _, _ = buffer.take()
     return frames
@@ -167,8 +160,8 @@ def taken(buffer):
 async def test_it_subscribes_to_everything_and_hands_packets_over(broker, calling):
     stream, buffer, _, _ = calling()
 
-    await until(lambda: len(broker.asked) == 2)
-    await until(lambda: len(taken(buffer)) > 0)
+    await eventually(lambda: len(broker.asked) == 2)
+    await eventually(lambda: len(taken(buffer)) > 0)
 
     assert broker.tokens == {str(token) for token in range(60)}
     assert broker.headers[0]["x-feed-token"] == "token-0"
@@ -177,25 +170,25 @@ async def test_it_subscribes_to_everything_and_hands_packets_over(broker, callin
 
 async def test_a_change_is_asked_for_on_the_open_connection(broker, calling):
     stream, _, _, _ = calling()
-    await until(lambda: len(broker.asked) == 2)
+    await eventually(lambda: len(broker.asked) == 2)
 
     more = [Subscription(3, 2, "777")]
     stream.ask(Change(connection=0, add=more, remove=WANTED[:1]))
 
-    await until(lambda: len(broker.asked) == 4)
+    await eventually(lambda: len(broker.asked) == 4)
     assert [request["action"] for request in broker.asked[2:]] == [1, 0]
     assert len(broker.headers) == 1
 
 
 async def test_a_closed_connection_is_made_again_with_the_changed_subscriptions(broker, calling):
     stream, _, desk, outages = calling()
-    await until(lambda: len(broker.asked) == 2)
+    await eventually(lambda: len(broker.asked) == 2)
     stream.ask(Change(connection=0, remove=WANTED[:10]))
     broker.asked.clear()
 
     broker.hang_up()
 
-    await until(lambda: len(outages) == 1)
+    await eventually(lambda: len(outages) == 1)
     assert broker.tokens == {str(token) for token in range(10, 60)}
     assert outages[0].why == "the broker closed the connection"
     assert outages[0].from_us < outages[0].to_us
@@ -208,12 +201,12 @@ async def test_a_mute_connection_is_given_up_and_the_second_time_a_login_is_aske
     broker.is_mute = True
     _, _, desk, _ = calling()
 
-    await until(lambda: desk.refused)
+    await eventually(lambda: desk.refused)
 
     assert len(broker.headers) == 2
     assert "no packet for" in desk.refused[0]
     broker.is_mute = False
-    await until(lambda: broker.headers[-1]["x-feed-token"] == "token-1")
+    await eventually(lambda: broker.headers[-1]["x-feed-token"] == "token-1")
 
 
 async def test_a_mute_connection_is_kept_while_the_market_is_closed(broker, calling):
@@ -231,7 +224,7 @@ async def test_a_half_open_connection_is_given_up_even_then(broker, calling):
     broker.is_deaf = True
     stream, _, _, _ = calling(MarketState.CLOSED)
 
-    await until(lambda: len(broker.headers) == 2)
+    await eventually(lambda: len(broker.headers) == 2)
 
     assert "no answer to heartbeats" in stream.why or stream.state is FeedState.OK
 
@@ -240,18 +233,18 @@ async def test_tokens_that_are_not_taken_are_refused_and_the_reason_is_shown(bro
     broker.turn_away = (401, "Invalid Header - Invalid Feed Token")
     stream, _, desk, _ = calling()
 
-    await until(lambda: desk.refused)
+    await eventually(lambda: desk.refused)
 
     assert desk.refused[0] == "Invalid Header - Invalid Feed Token"
     assert "Invalid Feed Token" in stream.why
     broker.turn_away = None
-    await until(lambda: stream.state is FeedState.OK)
+    await eventually(lambda: stream.state is FeedState.OK)
 
 
 async def test_too_many_connections_are_waited_out(broker, calling):
     broker.turn_away = (429, "Connection Limit Exceeded.")
     stream, _, desk, _ = calling()
-    await until(lambda: broker.headers)
+    await eventually(lambda: broker.headers)
 
     await asyncio.sleep(0.2)
 
@@ -262,38 +255,38 @@ async def test_too_many_connections_are_waited_out(broker, calling):
 
 async def test_without_tokens_nothing_is_called_and_the_state_says_why(broker, calling):
     stream, _, desk, _ = calling()
-    await until(lambda: broker.headers)
+    await eventually(lambda: broker.headers)
     desk.none = NoTokens("AB1006: the client is blocked", wait_s=0.05)
     broker.hang_up()
 
-    await until(lambda: stream.state is FeedState.LOGIN_FAILED)
+    await eventually(lambda: stream.state is FeedState.LOGIN_FAILED)
 
     assert stream.why == "AB1006: the client is blocked"
     calls = len(broker.headers)
     await asyncio.sleep(0.2)
     assert len(broker.headers) == calls
     desk.none = None
-    await until(lambda: stream.state is FeedState.OK)
+    await eventually(lambda: stream.state is FeedState.OK)
 
 
 async def test_a_broker_that_is_not_there_is_called_for_ever(broker, calling):
     await broker.stop()
     stream, _, _, _ = calling()
 
-    await until(lambda: "cannot connect" in stream.why)
+    await eventually(lambda: "cannot connect" in stream.why)
 
     assert stream.state is FeedState.DOWN
 
 
 async def test_refusals_and_unknown_words_leave_the_connection(broker, calling):
     stream, buffer, _, _ = calling()
-    await until(lambda: broker.lines)
+    await eventually(lambda: broker.lines)
 
     refused = b'{"errorCode":"E1002","errorMessage":"Subscription Limit Exceeded"}'
     for text in (b"hello", refused, b"\xff\xfe"):
         broker.lines[0].send(picows.WSMsgType.TEXT, text)
-    await until(lambda: "E1002" in stream.why)
+    await eventually(lambda: "E1002" in stream.why)
     broker.send(b"", b"x", b"\0" * 5000, PACKET)
 
-    await until(lambda: PACKET in taken(buffer))
+    await eventually(lambda: PACKET in taken(buffer))
     assert len(broker.headers) == 1

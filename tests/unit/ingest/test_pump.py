@@ -6,13 +6,15 @@ from itertools import pairwise
 import pytest
 
 from ingest.feed import MAX_WAITING, TICKS_CACHE
+from ingest.instruments import instruments, read_row
 from ingest.pump import Pump
 from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
 from oimon.codec import MAX_TICKS
-from oimon.messages import TICKS, Beat, Session, TickBatch
-from tests.builders import make_frame, make_session, make_tokens
+from oimon.messages import TICKS, Beat, Gap, Session, TickBatch
+from oimon.terms import FeedState
+from tests.builders import make_frame, make_row, make_session, make_tokens
 from tests.eventually import eventually
 
 SESSION = make_session()
@@ -203,3 +205,73 @@ async def feed_on(pump, token):
         n += 1
         pump.buffer.put(make_frame(token, sequence=n), n)
         await asyncio.sleep(0.001)
+
+
+async def test_a_beat_says_what_is_known_of_the_feed(bus):
+    state = [FeedState.OK]
+    tokens = make_tokens(["99926000", "40637"])
+    pump = Pump(
+        bus, SystemClock(), [SESSION], tokens, flush_ms=5, beat_ms=100, state=lambda: state[0]
+    )
+
+    async def newest():
+        beats = [each for each in await messages(bus) if isinstance(each, Beat)]
+        return beats and beats[-1].feed
+
+    async with running(pump):
+        await eventually(newest)
+        state[0] = FeedState.DOWN
+
+        async def is_down():
+            return await newest() is FeedState.DOWN
+
+        await eventually(is_down)
+
+
+async def test_a_gap_is_told_before_the_ticks_after_it(bus, pump):
+    pump.buffer.put(make_frame(sequence=1), 1_000_000)
+    await eventually(lambda: sequences(bus))
+
+    pump.tell("NIFTY", Gap(from_us=1, to_us=2, why="closed"))
+    pump.buffer.put(make_frame(sequence=2), 2_000_000)
+
+    async def is_there():
+        return await sequences(bus) == [1, 2]
+
+    await eventually(is_there)
+    kinds = [type(each) for each in await messages(bus) if not isinstance(each, Beat)]
+    assert kinds == [Session, TickBatch, Gap, TickBatch]
+
+
+async def test_a_session_with_instruments_added_is_told_before_their_ticks(bus, pump):
+    rows = [make_row("99926000", kind="INDEX"), make_row(), make_row("40638", strike=24_250)]
+    columns = instruments(
+        [read_row(row) for row in rows],
+        prev_close=[None] * 3,
+        oi_prev=[None] * 3,
+        oi_open=[None] * 3,
+    )
+    more = make_session(instruments=columns)
+
+    pump.renew([more], make_tokens(["99926000", "40637", "40638"]))
+    pump.buffer.put(make_frame(token="40638", sequence=3), 1_000_000)
+
+    async def is_there():
+        return await sequences(bus) == [3]
+
+    await eventually(is_there)
+    told = [each for each in await messages(bus) if not isinstance(each, Beat)]
+    assert [type(each) for each in told] == [Session, Session, TickBatch]
+    assert told[2].table == told[1].table == more.table
+    assert told[2].records["row"].tolist() == [2]
+
+
+async def test_what_is_newest_of_a_symbol_is_kept_when_instruments_are_added(bus, pump):
+    pump.buffer.put(make_frame(), 1_000_000)
+    symbol = SESSION.instruments.symbol[1]
+    await eventually(lambda: TICKS_CACHE[symbol].ltp == 123.85)
+
+    pump.renew([SESSION], make_tokens(["99926000", "40637"]))
+
+    assert TICKS_CACHE[symbol].ltp == 123.85
+    assert TICKS_CACHE[SESSION.instruments.symbol[0]].ltp is None
