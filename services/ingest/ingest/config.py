@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 from typing_extensions import override
 
+from ingest.exchange_clock import FeedClock
 from ingest.recordings import BUNDLED
 from ingest.simulator.day import EXPIRY_WEEK
 from ingest.simulator.faults import parse
@@ -47,6 +48,10 @@ class IngestSettings(Settings):
         description="where market data comes from: replay, or sim for a simulated day",
     )
     recording: Path = Field(BUNDLED, description="the recorded day to play")
+    feed_clock: FeedClock = Field(
+        FeedClock.ARRIVAL,
+        description="what says when a price came: its arrival, or exchange: the newest time of the exchange",
+    )
     run: str = Field(
         "",
         pattern="^[A-Za-z0-9]*$",

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from pathlib import Path
 
 from ingest.config import FeedKind, IngestSettings
+from ingest.exchange_clock import timed
 from ingest.feed import Feed, flush_s
 from ingest.player import ReplayFeed
 from ingest.recording import Day, open_recording
@@ -15,8 +17,9 @@ from ingest.simulator.faults import parse
 from ingest.simulator.feed import Part, SimFeed
 from ingest.simulator.truth import TruthFile
 from oimon.bus import Place
+from oimon.config import load
 from oimon.errors import ConfigError, InputError
-from oimon.service import Running, Service
+from oimon.service import Recorded, Running, Service
 from oimon.terms import Segment
 
 SIMULATED_NOTE = "the market is simulated: its numbers show how the program works, and say nothing of any real one"
@@ -55,7 +58,8 @@ async def _replay_feed(running: Running[IngestSettings]) -> Feed:
     speed = settings.times_real_time
     window_us = SECOND_US if speed is None else round(flush_s(settings.flush_ms, 1) * speed * 1e6)
     run_id, from_us = run_to_play(recording, await running.bus.place(underlying), settings.run)
-    replay = Replay(recording, run_id, window_us=window_us, beat_us=settings.beat_ms * 1000)
+    day = timed(recording, settings.feed_clock)
+    replay = Replay(day, run_id, window_us=window_us, beat_us=settings.beat_ms * 1000)
     return ReplayFeed(running.bus, running.clock, recording, replay, speed, after_us=from_us)
 
 
@@ -108,4 +112,9 @@ def segment_notes(settings: IngestSettings, found: Segment) -> list[str]:
     return [f"there is no recording of {what}: playing {settings.recording.name}, a day of {found}"]
 
 
-service = Service(name="ingest", settings=IngestSettings, run=run, replay=recorded)
+def _recorded(path: Path) -> Recorded:
+    """Open a recording for ``oi replay``, by the clock that the service would use."""
+    return recorded(path, load(IngestSettings).feed_clock)
+
+
+service = Service(name="ingest", settings=IngestSettings, run=run, replay=_recorded)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest.blocks import Block
+from ingest.exchange_clock import FeedClock, timed
 from ingest.frames import Drop, decode
 from ingest.recording import Day, open_recording
 from oimon.bus import Pulse
@@ -59,6 +60,8 @@ class Replay:
         self._beats = 0
         self._beat = 0  # the newest
         self._data_us: int | None = None  # when the newest tick came
+        self._first_us: int | None = None  # when the first frame came
+        self._newest_us = 0  # and the newest
 
     def steps(self, frames_at_a_time: int | None = None) -> Iterator[Step]:
         """Give what to publish, in order, from the session to the beat that says ``ended``; once.
@@ -69,18 +72,27 @@ class Replay:
         Raises:
             InputError: a block of the recording is damaged.
         """
-        last = self._recording.last
-        at_most = min(frames_at_a_time or MAX_TICKS, MAX_TICKS)
-        yield self._step(last.first_us, [self.session], event_us=0)
         for block in self._recording.blocks():
-            start = 0
-            for end, ts_us in self._cuts(block):
-                yield from self._batches(block, start, end, at_most)
-                yield self._beat_step(ts_us, self._recording.state(ts_us))
-                start = end
-            yield from self._batches(block, start, len(block.frames), at_most)
+            yield from self.block_steps(block, frames_at_a_time)
+        yield from self.last_steps()
+
+    def block_steps(self, block: Block, frames_at_a_time: int | None = None) -> Iterator[Step]:
+        """Give what one block comes to; blocks are given in their order, each with frames."""
+        at_most = min(frames_at_a_time or MAX_TICKS, MAX_TICKS)
+        if self._first_us is None and len(block.received_us):
+            self._first_us = int(block.received_us[0])
+            yield self._step(self._first_us, [self.session], event_us=0)
+        start = 0
+        for end, ts_us in self._cuts(block):
+            yield from self._batches(block, start, end, at_most)
+            yield self._beat_step(ts_us, self._recording.state(ts_us))
+            start = end
+        yield from self._batches(block, start, len(block.frames), at_most)
+
+    def last_steps(self) -> Iterator[Step]:
+        """Give the beat after the last frame, and the one that says ``ended``."""
         step_us = self._beat_us or SECOND_US
-        end_us = _next_whole(max(last.last_us, self._beat), step_us)
+        end_us = _next_whole(max(self._newest_us, self._beat), step_us)
         yield self._beat_step(end_us, self._recording.state(end_us))
         yield self._beat_step(end_us + step_us, FeedState.ENDED)
 
@@ -91,7 +103,8 @@ class Replay:
         times = block.received_us
         if not self._beat_us or not len(times):
             return []
-        before_us = self._beat or _whole(self._recording.last.first_us, self._beat_us)
+        assert self._first_us is not None  # noqa: S101 - a block with frames has set it
+        before_us = self._beat or _whole(self._first_us, self._beat_us)
         first = before_us + self._beat_us
         beats = np.arange(first, int(times[-1]) + 1, self._beat_us)
         return list(zip(times.searchsorted(beats).tolist(), beats.tolist(), strict=True))
@@ -101,7 +114,7 @@ class Replay:
         while start < end:
             until = int(times.searchsorted(times[start] + self._window_us))
             stop = min(start + at_most, max(until, start + 1), end)
-            came_us = int(times[start])
+            came_us, self._newest_us = int(times[start]), int(times[stop - 1])
             ticks, drops = decode(
                 block.frames[start:stop], times[start:stop], self._recording.tokens
             )
@@ -142,7 +155,7 @@ class Replay:
         )
 
 
-def recorded(path: Path) -> Recorded:
+def recorded(path: Path, clock: FeedClock = FeedClock.ARRIVAL) -> Recorded:
     """Open a recording for ``oi replay``; its run is named after its contents, so that two replays give the same bytes.
 
     Raises:
@@ -150,11 +163,12 @@ def recorded(path: Path) -> Recorded:
     """
     found = open_recording(path)
     run = f"{found.header.date}-{found.last.digest[:8]}"
+    day = timed(found, clock)
     return Recorded(
         underlying=found.header.underlying,
         first_us=found.last.first_us,
         last_us=found.last.last_us,
-        steps=lambda frames_at_a_time: Replay(found, run).steps(frames_at_a_time),
+        steps=lambda frames_at_a_time: Replay(day, run).steps(frames_at_a_time),
     )
 
 
