@@ -210,6 +210,7 @@ def _words(group: ExceptionGroup[Any]) -> Iterator[str]:
 
 def calm_garbage() -> None:
     """Let the collector of cycles pass over what the start has made, and come less often: a beat makes no cycles."""
+    gc.collect()  # what a day played before has left behind would be frozen too, and kept for ever
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 

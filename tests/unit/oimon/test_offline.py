@@ -1,8 +1,11 @@
 """A recording through the real handlers: how fast and in what portions it is played changes no byte."""
 
+import weakref
+
 from ingest.packets import book
 from oimon import offline
 from oimon.messages import ADVICE_MINIMAL, ANALYSIS
+from oimon.service import calm_garbage
 from tests.builders import make_frame, make_recording, make_row
 
 START_US = 1_795_578_301_000_000  # 25 November 2026, 09:15:01 in India
@@ -47,3 +50,18 @@ def test_speed_and_portions_change_no_byte(tmp_path):
     analyses = [data for stream, data in whole if stream == ANALYSIS]
     assert len(analyses) == len(set(analyses)) == 10
     assert sum(stream == ADVICE_MINIMAL for stream, _ in whole) == 10
+
+
+class Leftover:
+    """Holds itself, as a bus and its tasks hold each other."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def test_what_one_day_has_left_behind_is_not_kept_by_the_next():
+    left = weakref.ref(Leftover())
+
+    calm_garbage()
+
+    assert left() is None

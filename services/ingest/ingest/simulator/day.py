@@ -27,7 +27,7 @@ from oimon.terms import FeedState, Mode, OiUnit
 Tell = Callable[[Mapping[str, object]], None]
 """Takes one line of the truth."""
 
-VERSION = 1
+VERSION = 2
 """Grows with every change of what a seed gives."""
 OPENS = time(9, 15)
 """Of every market, commodities too, which are there from 09:00."""

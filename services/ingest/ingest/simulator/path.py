@@ -17,7 +17,7 @@ from oimon.core.chain import FloatArray
 SHARED = 0.8
 """Probability that an index has the regimes of all indices on a day; else it has its own."""
 OWN_VOL = 0.04
-"""Volatility a year of an index beside the common factor."""
+"""Volatility a year of what an index does by itself; with the common factor an index of beta 1 has that of the regime."""
 SHARE_VOL = 0.20
 """Volatility a year of a share, whose quotes know no regime."""
 _SESSIONS = 252
@@ -60,7 +60,8 @@ def day_path(seed: int, market: Market, seconds: int) -> Path:
     a_second = 1 / math.sqrt(_SESSIONS * seconds)
     if market.beta is not None:
         common = dice(seed, "INDICES:path").standard_normal(seconds)
-        moves = (market.beta * vol * common + OWN_VOL * own) * a_second
+        shared_vol = np.sqrt(vol * vol - OWN_VOL * OWN_VOL)
+        moves = (market.beta * shared_vol * common + OWN_VOL * own) * a_second
     else:
         moves = (vol if market.strikes else SHARE_VOL) * own * a_second
     if market.strikes:
