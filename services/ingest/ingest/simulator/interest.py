@@ -14,25 +14,41 @@ _ATM = 0.3  # % of moneyness
 Lots = npt.NDArray[np.int64]
 
 
-def base_lots(
+def weights(
     chance: np.random.Generator, strike: FloatArray, forward: float, step: float, peak: float
 ) -> FloatArray:
-    """Return open interest at the open in lots, calls then puts, shape (2, n).
+    """Return what each leg has for itself in its base, in lots where the hump is 1, calls then puts, shape (2, n).
 
     Args:
         chance: the stream's generator.
         strike: rupees, ascending, shape (n,).
-        forward: rupees.
+        forward: rupees, at the open.
         step: between strikes, rupees.
-        peak: lots of the largest strike, before its lognormal factor.
+        peak: lots of the largest strike at the open, before its lognormal factor.
     """
-    money = 100 * (strike - forward) / forward
-    hump = np.exp(-(((money - np.array([[1.2], [-1.2]])) / 1.6) ** 2)) + 0.03
     rounded = np.where(strike % (10 * step) == 0, 3.0, np.where(strike % (2 * step) == 0, 1.8, 1.0))
-    shape = hump * rounded
-    found: FloatArray = np.rint(
-        peak * shape / shape.max() * chance.lognormal(0.0, 0.3, shape.shape)
-    )
+    shape = _hump(strike, np.array([forward]))[0] * rounded
+    found: FloatArray = peak * rounded / shape.max() * chance.lognormal(0.0, 0.3, shape.shape)
+    return found
+
+
+def base_lots(weight: FloatArray, strike: FloatArray, forward: FloatArray) -> FloatArray:
+    """Return the base of each leg's open interest in lots while the forward is there, shape (times, 2, n).
+
+    At the open it is what is held; later it is what flows are a share of, so writers go where the price has gone.
+
+    Args:
+        weight: of :func:`weights`, shape (2, n).
+        strike: rupees, shape (n,).
+        forward: rupees, shape (times,).
+    """
+    return weight * _hump(strike, forward)
+
+
+def _hump(strike: FloatArray, forward: FloatArray) -> FloatArray:
+    """Return where calls and puts are held, by moneyness, shape (times, 2, n)."""
+    money = 100 * (strike / forward[:, None, None] - 1)
+    found: FloatArray = np.exp(-(((money - np.array([[1.2], [-1.2]])) / 1.6) ** 2)) + 0.03
     return found
 
 
@@ -54,7 +70,7 @@ def option_lots(
 
     Args:
         chance: the stream's generator.
-        base: lots at the open, shape (2, n).
+        base: lots at each step, shape (steps, 2, n).
         strike: rupees, shape (n,).
         forward: rupees at each step, shape (steps,).
         codes: regime at each step, shape (steps,).
@@ -67,22 +83,24 @@ def option_lots(
     places = np.arange(len(codes))[:, None]
     flow = np.stack([flows[places, 0, above], flows[places, 1, 2 - above]], axis=1)
     flow *= activity(strike, forward)[:, None, :]
-    return _grown(chance, base, flow)
+    return _grown(chance, base, flow, noise=_NOISE)
 
 
 def future_lots(chance: np.random.Generator, base: float, codes: Codes) -> Lots:
     """Return the true open interest of a future in lots at each step, shape (steps,)."""
     flow = np.array([regime.future_flow for regime in REGIMES])[codes]
-    return _grown(chance, np.array(base), flow)
+    return _grown(chance, np.full(flow.shape, base), flow, noise=_NOISE)
 
 
-def _grown(chance: np.random.Generator, base: FloatArray, flow: FloatArray) -> Lots:
-    """Return lots after each step of a flow (share of the base in 15 minutes), never below 0."""
+def _grown(
+    chance: np.random.Generator, base: FloatArray, flow: FloatArray, *, noise: float
+) -> Lots:
+    """Return lots after each step of a flow and of noise (shares of that step's base in 15 minutes), never below 0."""
     part = STEP_S / _WINDOW_S
-    noise = _NOISE * np.sqrt(part) * chance.standard_normal(flow.shape)
-    moved = base * (flow * part * chance.lognormal(0.0, 0.5, flow.shape) + noise)
-    moved[0] = 0.0
-    total = base + np.cumsum(moved, axis=0)
+    spread = noise * np.sqrt(part) * chance.standard_normal(flow.shape)
+    moved = base * (flow * part * chance.lognormal(0.0, 0.5, flow.shape) + spread)
+    moved[0] = np.rint(base[0])
+    total = np.cumsum(moved, axis=0)
     # Held at 0 at every step: the whole is what it would be without a floor, less its deepest dive so far.
     total -= np.minimum(np.minimum.accumulate(total, axis=0), 0.0)
     found: Lots = np.rint(total).astype(np.int64)

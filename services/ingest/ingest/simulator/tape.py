@@ -86,7 +86,8 @@ class Tape:
         chance = self._dice("oi", expiry)
         peak = market.peak_lots / (1 + self._listed.options.index(expiry))
         forward, codes = self.path.forward[::STEP_S], self.path.regime[::STEP_S]
-        base = interest.base_lots(chance, strike, forward[0], market.step, peak)
+        weight = interest.weights(chance, strike, float(forward[0]), market.step, peak)
+        base = interest.base_lots(weight, strike, forward)
         true = interest.option_lots(chance, base, strike, forward, codes)
         return Interest(true=true, shown=interest.published(chance, true, publish_s))
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ingest.simulator import interest, pricing, regimes
+from ingest.simulator.day import Plan, SimulatedDay
 from ingest.simulator.dice import dice
 from ingest.simulator.path import _regimes, day_path
 from ingest.simulator.regimes import NAMES, REGIMES, TABLE, Name
@@ -106,25 +107,58 @@ def test_spreads_are_a_tick_at_least_wider_in_the_wings_and_threefold_in_a_shock
 def test_most_open_interest_is_at_round_strikes_calls_above_puts_below():
     strike = 24_550.0 + 50 * np.arange(61)
 
-    base = interest.base_lots(dice(1, "x"), strike, 26_050.0, 50, 60_000)
+    weight = interest.weights(dice(1, "x"), strike, 26_050.0, 50, 60_000)
+    base = interest.base_lots(weight, strike, np.array([26_050.0]))[0]
 
     assert strike[base[0].argmax()] > 26_050 > strike[base[1].argmax()]
     assert strike[base.argmax(axis=1)].tolist() == [26_500.0, 25_500.0]
-    assert (base == np.rint(base)).all()
+    assert 0.5 * 60_000 < base.max() < 2 * 60_000
+
+
+def test_writers_go_where_the_price_has_gone():
+    strike, rising = 24_550.0 + 50 * np.arange(61), np.linspace(26_050.0, 26_550.0, 1_801)
+    codes = np.full(1_801, NAMES.index(Name.RANGE), np.int8)
+    weight = interest.weights(dice(1, "x"), strike, 26_050.0, 50, 60_000)
+    even = np.ones_like(weight) * weight.mean()  # by moneyness alone
+
+    for forward in (np.full(1_801, 26_050.0), rising):
+        base = interest.base_lots(even, strike, forward)
+        true = interest.option_lots(dice(2, "x"), base, strike, forward, codes)
+        calls, puts = (true[-1] - true[-181]).sum(axis=1)
+        assert calls / puts == pytest.approx(1.0, abs=0.1)
+
+    held = interest.option_lots(dice(2, "x"), base[:1].repeat(1_801, axis=0), strike, rising, codes)
+    calls, puts = (held[-1] - held[-181]).sum(axis=1)
+    assert calls / puts > 1.5, "a base left behind at the open would write calls alone"
 
 
 @pytest.mark.parametrize("name", list(Name))
 def test_open_interest_at_the_money_flows_as_the_regime_s_row_says(name):
     strike, forward = np.array([26_000.0]), np.full(1_801, 26_000.0)
     codes = np.full(1_801, NAMES.index(name), np.int8)
-    base = np.full((2, 1), 1e6)
+    base = np.full((1_801, 2, 1), 1e6)
 
     true = interest.option_lots(dice(2, "x"), base, strike, forward, codes)
 
-    grown = (true[-1] - base)[:, 0] / base[:, 0] / 10  # of ten windows of 15 minutes
+    grown = (true[-1] / base[0] - 1)[:, 0] / 10  # of ten windows of 15 minutes
     regime = REGIMES[codes[0]]
     for side, flow in ((0, regime.ce_flow[1]), (1, regime.pe_flow[1])):
         assert grown[side] == pytest.approx(1.1 * flow * math.exp(0.125), abs=0.006)
+
+
+def test_in_a_range_calls_and_puts_flow_alike_wherever_the_price_has_gone():
+    tilts = []
+    for seed in range(1, 9):
+        tape = SimulatedDay(Plan(seed=seed, expiries=1), INDICES[0]).tape
+        true, codes = tape.options[0].true, tape.path.regime[::5]
+        gone = np.log(tape.path.forward / tape.path.forward[0])[::5]
+        is_range = np.lib.stride_tricks.sliding_window_view(codes, 181) == NAMES.index(Name.RANGE)
+        for step in np.flatnonzero(is_range.all(axis=1) & (np.abs(gone[180:]) > 0.006)):
+            calls, puts = (true[step + 180] - true[step]).sum(axis=1)
+            tilts.append(np.sign(gone[step + 180]) * (calls - puts) / (calls + puts))
+
+    assert len(tilts) > 1_000
+    assert abs(np.mean(tilts)) < 0.1
 
 
 def test_open_interest_never_falls_below_zero():
