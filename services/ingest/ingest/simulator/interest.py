@@ -87,9 +87,9 @@ def option_lots(
 
 
 def future_lots(chance: np.random.Generator, base: float, codes: Codes) -> Lots:
-    """Return the true open interest of a future in lots at each step, shape (steps,)."""
+    """Return the true open interest of a future in lots at each step, shape (steps,): the noise is that of legs."""
     flow = np.array([regime.future_flow for regime in REGIMES])[codes]
-    return _grown(chance, np.full(flow.shape, base), flow, noise=_NOISE)
+    return _grown(chance, np.full(flow.shape, base), flow, noise=0.0)
 
 
 def _grown(

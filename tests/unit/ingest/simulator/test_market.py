@@ -146,6 +146,15 @@ def test_open_interest_at_the_money_flows_as_the_regime_s_row_says(name):
         assert grown[side] == pytest.approx(1.1 * flow * math.exp(0.125), abs=0.006)
 
 
+def test_in_a_range_the_future_s_open_interest_stays_in_its_dead_band():
+    codes = np.full(4_620, NAMES.index(Name.RANGE), np.int8)
+
+    true = interest.future_lots(dice(4, "x"), 240_000.0, codes)
+
+    assert np.abs(true[180:] - true[:-180]).max() < 0.0025 * 240_000
+    assert true[-1] > true[0]
+
+
 def test_in_a_range_calls_and_puts_flow_alike_wherever_the_price_has_gone():
     tilts = []
     for seed in range(1, 9):
