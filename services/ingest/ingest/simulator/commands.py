@@ -1,6 +1,5 @@
 """`oi sim score`: how well the analytics read a market whose truth is known."""
 
-import math
 import multiprocessing
 import os
 import signal
@@ -29,8 +28,8 @@ from ingest.simulator.trial import trial
 
 CAVEAT = "These results show that the program reads its own model of the market. They say nothing of real markets or of profit."
 _NOTE = (
-    "wanted: of this project; required: of the specification, 13.5. detection: from the start of any regime until its label "
-    "stands. sure: confidence ≥ 0.55, unsure: < 0.30"
+    "wanted: of this project; required: of the specification, 13.5. detection: from the start of a regime with a direction "
+    "until its label stands; those never read have none. sure: confidence ≥ 0.55, unsure: < 0.30"
 )
 app = typer.Typer(
     name="sim",
@@ -157,10 +156,11 @@ def _figures(table: Sequence[Figure]) -> Table:
 
 def _delays(found: Sequence[Marks]) -> Table:
     shown = Table(title="Median time until the label stands, by what begins", title_justify="left")
-    for name in ("regimes in which", "count", "median"):
+    for name in ("regimes in which", "count", "never read", "median of the others"):
         shown.add_column(name, justify="left" if name == "regimes in which" else "right")
-    for way, (count, median) in by_turn(found).items():
-        shown.add_row(way, str(count), "--" if median is None else _number(median, "s"))
+    for way, turn in by_turn(found).items():
+        median = "--" if turn.median_s is None else _number(turn.median_s, "s")
+        shown.add_row(way, str(turn.count), str(turn.unread), median)
     return shown
 
 
@@ -178,8 +178,6 @@ def _confusion(matrix: Sequence[Sequence[int]]) -> Table:
 
 
 def _number(value: float, unit: str) -> str:
-    if math.isinf(value):
-        return "never"  # most of them while they lasted
     digits = 2 if not unit else 1 if unit != "s" else 0
     return f"{value:.{digits}f} {unit}".rstrip()
 
@@ -187,10 +185,7 @@ def _number(value: float, unit: str) -> str:
 def _json(found: Sequence[Marks], table: Sequence[Figure]) -> bytes:
     told = {
         "figures": [{**asdict(each), "is_met": each.is_met} for each in table],
-        "delays": {
-            way: {"count": count, "median_s": median}
-            for way, (count, median) in by_turn(found).items()
-        },
+        "delays": {way: asdict(turn) for way, turn in by_turn(found).items()},
         "confusion": {"labels": [label.value for label in LABELS], "rows": together(found)},
         "days": [asdict(each) for each in found],
         "caveat": CAVEAT,

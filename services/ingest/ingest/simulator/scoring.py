@@ -1,6 +1,5 @@
 """How well a direction was read, by the truth: the acceptance table (pure). Source: analytics specification, 13.5."""
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -170,7 +169,7 @@ def figures(all_marks: Sequence[Marks]) -> list[Figure]:
                required=0.62, wanted=0.71, prototype="0.71", at_least=True),
         Figure(what="opposite direction", value=100 * opposite / directed if directed else None,
                required=6, wanted=3, prototype="1-3", at_least=False, unit="%"),
-        Figure(what="detection, median", value=median_s([d for each in all_marks for d in each.delays]),
+        Figure(what="detection, median", value=median_s([d for each in all_marks for d in each.delays if d.truth]),
                required=450, wanted=312, prototype="312", at_least=False, unit="s"),
         Figure(what="label changes an hour", value=sum(each.changes for each in all_marks) / hours if hours else None,
                required=4.5, wanted=3.5, prototype="3.1", at_least=False),
@@ -180,8 +179,17 @@ def figures(all_marks: Sequence[Marks]) -> list[Figure]:
     # fmt: on
 
 
-def by_turn(all_marks: Sequence[Marks]) -> dict[str, tuple[int, float | None]]:
-    """Return how many regimes began in each way, and the median of their delays in seconds."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How the regimes that began in one way were read."""
+
+    count: int
+    unread: int  # whose label never stood while they lasted
+    median_s: float | None  # of the others
+
+
+def by_turn(all_marks: Sequence[Marks]) -> dict[str, Turn]:
+    """Return, of each way in which a regime can begin, how those that did were read."""
     delays = [delay for each in all_marks for delay in each.delays]
     ways = {
         "a direction begins": [d for d in delays if d.truth and not d.before],
@@ -189,12 +197,15 @@ def by_turn(all_marks: Sequence[Marks]) -> dict[str, tuple[int, float | None]]:
         "a direction goes on": [d for d in delays if d.truth and d.before == d.truth],
         "a direction ends": [d for d in delays if not d.truth],
     }
-    return {way: (len(found), median_s(found)) for way, found in ways.items()}
+    return {
+        way: Turn(len(found), sum(d.seconds is None for d in found), median_s(found))
+        for way, found in ways.items()
+    }
 
 
 def median_s(delays: Sequence[Delay]) -> float | None:
-    """Return the median, one that did not end being the longest; ``None`` without any."""
-    found = sorted(math.inf if each.seconds is None else each.seconds for each in delays)
+    """Return the median of those that ended; ``None`` without any."""
+    found = [each.seconds for each in delays if each.seconds is not None]
     return statistics.median(found) if found else None
 
 

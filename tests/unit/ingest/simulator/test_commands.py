@@ -48,7 +48,9 @@ def test_a_figure_that_is_missed_is_exit_code_1_and_named(scored):
 
     assert done.exit_code == 1
     assert done.output.count("MISSED") == 3
-    assert "never" in done.output, "most reversals were not read while they lasted"
+    assert "a direction reverses │     1 │          1 │                   --" in done.output, (
+        "the reversal was never read, and is counted"
+    )
 
 
 def test_machines_get_figures_delays_confusion_and_the_caveat(scored):
@@ -56,8 +58,16 @@ def test_machines_get_figures_delays_confusion_and_the_caveat(scored):
 
     assert [each["is_met"] for each in told["figures"]] == [True] * 6
     assert told["confusion"] == {"labels": ["BULLISH", "BEARISH", "NEUTRAL"], "rows": GOOD}
-    assert told["delays"]["a direction begins"] == {"count": 1, "median_s": 100.0}
-    assert told["delays"]["a direction reverses"] == {"count": 1, "median_s": None}
+    assert told["delays"]["a direction begins"] == {
+        "count": 1,
+        "unread": 0,
+        "median_s": 100.0,
+    }
+    assert told["delays"]["a direction reverses"] == {
+        "count": 1,
+        "unread": 1,
+        "median_s": None,
+    }
     assert told["caveat"] == commands.CAVEAT
 
 

@@ -9,6 +9,7 @@ from ingest.simulator.scoring import (
     Delay,
     Marks,
     Readings,
+    Turn,
     balanced_accuracy,
     by_turn,
     figures,
@@ -70,13 +71,25 @@ def test_a_delay_is_from_the_start_of_a_regime_to_its_label_and_none_where_it_ne
         Delay(-1, 0, 40.0),
     ]
     assert found.changes == 2
-    assert by_turn([found])["a direction reverses"] == (1, np.inf)
-    assert by_turn([found])["a direction begins"] == (1, 460.0)
+    assert by_turn([found])["a direction reverses"] == Turn(1, 1, None)
+    assert by_turn([found])["a direction begins"] == Turn(1, 0, 460.0)
 
 
-def test_a_delay_that_did_not_end_counts_as_the_longest():
-    assert median_s([Delay(0, 1, 10.0), Delay(0, 1, 20.0), Delay(0, 1, None)]) == 20.0
-    assert median_s([]) is None
+def test_what_was_never_read_has_no_delay_and_is_counted_beside():
+    delays = [Delay(0, 1, 10.0), Delay(0, 1, 20.0), Delay(0, 1, None)]
+
+    assert median_s(delays) == 15.0
+    assert median_s([Delay(0, 1, None)]) is None
+    assert by_turn([day(delays=delays)])["a direction begins"] == Turn(3, 1, 15.0)
+
+
+def test_only_a_direction_is_detected_its_end_is_told_apart():
+    delays = [Delay(0, 1, 100.0), Delay(1, 0, 900.0), Delay(-1, 0, 900.0)]
+
+    table = {each.what: each for each in figures([day(delays=delays)])}
+
+    assert table["detection, median"].value == 100.0
+    assert by_turn([day(delays=delays)])["a direction ends"] == Turn(2, 0, 900.0)
 
 
 def test_signs_are_compared_five_minutes_on_by_confidence():
