@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from multiprocessing.pool import Pool
 from typing import Annotated
 
 import msgspec
@@ -74,7 +75,7 @@ def score(
     """Play simulated days of NIFTY through the real analytics and compare its direction with the truth.
 
     The truth never reaches the analytics. Left out: the first 1,800 s of a day, SHOCK, the first 900 s of each regime. Exit code 0
-    when every figure is reached, else 1. Ctrl-C stops all processes.
+    when every figure is reached, else 1. Ctrl-C stops all processes (130).
 
     Example: `oi sim score --seeds 24 --publish 60`, a few minutes on two cores; a first look: `oi sim score --seeds 2 --every 15`
     """
@@ -89,7 +90,7 @@ def score(
         )
         for seed in range(first, first + seeds)
     ]
-    found = sorted(_trials(plans, jobs or os.cpu_count() or 1), key=lambda each: each.seed)
+    found = _all_marks(plans, jobs or os.cpu_count() or 1)
     table = figures(found)
     if as_json:
         sys.stdout.buffer.write(_json(found, table) + b"\n")
@@ -103,14 +104,35 @@ def score(
     raise typer.Exit(0 if all(each.is_met for each in table) else 1)
 
 
+def _all_marks(plans: Sequence[Plan], jobs: int) -> list[Marks]:
+    """Return the marks of all days, in the order of their seeds; Ctrl-C ends the program with one line."""
+    found: list[Marks] = []
+    try:
+        found.extend(_trials(plans, jobs))
+    except KeyboardInterrupt:
+        days = f"{len(found)} of {len(plans)} days"
+        Console(stderr=True).print(f"Stopped after {days}; nothing of it is left running")
+        raise typer.Exit(130) from None
+    return sorted(found, key=lambda each: each.seed)
+
+
 def _trials(plans: Sequence[Plan], jobs: int) -> Iterator[Marks]:
     """Give the marks of all days, in any order; leaving early ends the processes."""
-    context = multiprocessing.get_context("spawn")  # forked threads of numpy would be of no use
-    with _bar() as bar, context.Pool(min(jobs, len(plans)), _leave_signals) as pool:
+    with _bar() as bar, _pool(min(jobs, len(plans))) as pool:
         task = bar.add_task("days", total=len(plans))
         for found in pool.imap_unordered(trial, plans):
             bar.advance(task)
             yield found
+
+
+def _pool(jobs: int) -> Pool:
+    """Return processes that Ctrl-C passes over from their first moment on, where they inherit what is ignored."""
+    context = multiprocessing.get_context("spawn")  # forked threads of numpy would be of no use
+    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return context.Pool(jobs, _leave_signals)
+    finally:
+        signal.signal(signal.SIGINT, heeded)
 
 
 def _leave_signals() -> None:

@@ -71,6 +71,21 @@ def test_machines_get_figures_delays_confusion_and_the_caveat(scored):
     assert told["caveat"] == commands.CAVEAT
 
 
+def test_ctrl_c_is_one_line_and_exit_code_130(monkeypatch):
+    def interrupted(plans, jobs):
+        yield Marks(
+            seed=1, confusion=GOOD, delays=[], changes=0, hours=1.0, sure=(0, 0), unsure=(0, 0)
+        )
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "_trials", interrupted)
+    done = CliRunner().invoke(cli.app, ["sim", "score", "--seeds", "3"])
+
+    assert done.exit_code == 130
+    assert done.stderr.splitlines() == ["Stopped after 1 of 3 days; nothing of it is left running"]
+    assert not done.stdout
+
+
 @pytest.mark.parametrize(
     "arguments", [["--seeds", "0"], ["--publish", "601"], ["--every", "60"], ["--date", "soon"]]
 )
