@@ -192,6 +192,12 @@ def lot_size(underlying: str, day: date) -> int | None:
     return None
 
 
+def segment_of(underlying: str) -> Segment:
+    """Return where an underlying's options are traded: an index' with its exchange, a share's on NSE."""
+    rows = [row for row in _table()["contract"] if row["underlying"] == underlying]
+    return Segment(rows[0].get("segment", Segment.NFO)) if rows else Segment.NFO
+
+
 # --- the table -----------------------------------------------------------------------------------------------------
 
 

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from ingest.chain_csv import ChainRow
 from ingest.instruments import MasterRow, master_expiry
 from ingest.subscription import around_all
-from oimon.terms import Segment
+from oimon.calendar import segment_of
+from oimon.chain_csv import ChainRow
 
 TICK_PAISE = 5
 """Step of the price of an index' or a share's options."""
@@ -42,12 +42,6 @@ INDICES: Mapping[str, Index] = {
     "NIFTYNXT50": Index("NSE", "99926013", "Nifty Next 50"),
     "SENSEX": Index("BSE", "99919000", "SENSEX"),
 }
-
-
-def segment_of(underlying: str) -> Segment:
-    """Return where an underlying's options are traded: an index' with its exchange, a share's on NSE."""
-    index = INDICES.get(underlying)
-    return Segment.BFO if index is not None and index.exchange == "BSE" else Segment.NFO
 
 
 def choose(

@@ -13,13 +13,13 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from statistics import median
 
-from ingest.chain_csv import ChainRow, read_chain
-from ingest.contracts import Key, choose, master_rows, segment_of
+from ingest.contracts import Key, choose, master_rows
 from ingest.recorder import RecordingWriter
 from ingest.recording import Header, Recording, open_recording
 from ingest.snapshots import Snapshots
-from oimon.calendar import day_of, lot_size
-from oimon.core.oi import UnitStatus, detect_oi_unit
+from oimon.bus import PARTITION
+from oimon.calendar import day_of, lot_size, segment_of
+from oimon.chain_csv import Chain, ChainRow, read_chain, unit_warning
 from oimon.errors import InputError
 from oimon.terms import OiUnit
 
@@ -64,7 +64,7 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Im
     Raises:
         InputError: the CSV cannot be used so, or the recording not written; names file, place and remedy. Nothing is left behind.
     """
-    underlying, rows = read_chain(source, plan.underlying)
+    underlying, rows = _chain(source, plan.underlying)
     day = _only_day(source, rows)
     expiries = _expiries(source, rows, plan.expiries)
     lots = {expiry: _lot(source, underlying, expiry, plan.lot) for expiry in expiries}
@@ -91,8 +91,17 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Im
         oi_open=[None] * len(master),
     )
     _write(target, header, rows, Snapshots(source, master, keys, factors, plan.spread), progress)
-    warning = _unit_warning(rows, lots, plan.oi_unit)
+    warning = unit_warning(rows, lots, plan.oi_unit)
     return Imported(recording=open_recording(target), warning=warning)
+
+
+def _chain(source: Path, wanted: str | None) -> tuple[str, Chain]:
+    underlying, rows = read_chain(source, wanted)
+    if not PARTITION.fullmatch(underlying):
+        raise InputError(
+            source, "the file", f"{underlying!r} can't name an underlying", "Use capitals, digits, &, _ and -"
+        )  # fmt: skip
+    return underlying, rows
 
 
 def _write(
@@ -112,18 +121,6 @@ def _write(
         raise InputError(
             target, "the recording", f"cannot be written ({error.strerror})", "Choose another place"
         ) from error
-
-
-def _unit_warning(rows: Sequence[ChainRow], lots: Mapping[str, int], unit: OiUnit) -> str | None:
-    """Return a sentence when open interest does not look like being in its unit; it is kept as told all the same."""
-    check = detect_oi_unit([(row.oi, lots[row.expiry]) for row in rows], unit)
-    if check.status is not UnitStatus.MISMATCH or check.share is None:
-        return None
-    other = OiUnit.QTY if unit is OiUnit.LOTS else OiUnit.LOTS
-    return (
-        f"{check.share:.0%} of the rows have open interest in multiples of the lot, which looks like {other} "
-        f"and not {unit}; if so, import again with --oi-unit {other}"
-    )
 
 
 def _only_day(source: Path, rows: Sequence[ChainRow]) -> date:

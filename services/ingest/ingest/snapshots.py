@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ingest.chain_csv import ChainRow
 from ingest.contracts import TICK_PAISE, Key
 from ingest.instruments import MasterRow
 from ingest.packets import EXCHANGE_TYPES, LTP, PACKETS, SNAP_QUOTE, packet
+from oimon.chain_csv import ChainRow
 from oimon.errors import InputError
 
 APART_US = 100

@@ -228,7 +228,7 @@ def test_open_interest_that_looks_like_another_unit_is_pointed_out(tmp_path, uni
 
     assert bool(made.warning) is warns
     if warns:
-        assert "import again with --oi-unit lots" in made.warning
+        assert "do it again with --oi-unit lots" in made.warning
 
 
 def test_progress_is_told_by_the_snapshot(tmp_path):

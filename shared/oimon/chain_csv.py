@@ -14,8 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from oimon.bus import PARTITION
+from oimon.core.oi import UnitStatus, detect_oi_unit
 from oimon.errors import InputError
+from oimon.terms import OiUnit
 
 NEEDED = ("ts", "underlying", "expiry", "strike", "right", "ltp", "volume", "oi", "spot")
 OI_CHANGE = "oi_chg_day"
@@ -41,8 +42,12 @@ class ChainRow(NamedTuple):
     line: int
 
 
-def read_chain(path: Path, underlying: str | None) -> tuple[str, list[ChainRow]]:
-    """Return one underlying's rows, in order of time.
+Chain = list[ChainRow]
+"""One underlying's rows, in order of time."""
+
+
+def read_chain(path: Path, underlying: str | None) -> tuple[str, Chain]:
+    """Return one underlying's rows.
 
     Args:
         path: the CSV, plain or gzip.
@@ -51,26 +56,52 @@ def read_chain(path: Path, underlying: str | None) -> tuple[str, list[ChainRow]]
     Raises:
         InputError: the file cannot be used; names the line, what was found and what to do.
     """
-    rows: list[ChainRow] = []
-    found: dict[str, None] = {}
+    chains = _chains(path, underlying)
+    name = _chosen(path, underlying, list(chains))
+    chain = chains[name]
+    if isinstance(chain, InputError):
+        raise chain
+    return name, chain
+
+
+def read_chains(path: Path) -> dict[str, Chain | InputError]:
+    """Return the rows of each underlying, or what was wrong with the first of them that cannot be used.
+
+    Raises:
+        InputError: nothing of the file can be used.
+    """
+    chains = _chains(path, None)
+    if not chains:
+        _chosen(path, None, [])
+    return chains
+
+
+def _chains(path: Path, only: str | None) -> dict[str, Chain | InputError]:
+    """Return what each underlying has; of those that are not asked for, nothing but their names."""
+    chains: dict[str, Chain | InputError] = {}
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             for line, name, fields in _lines(path, file):
-                found[name] = None
-                if underlying is None and len(found) > 1:
-                    continue  # read on for the names
-                if underlying in (None, name):
-                    row = _row(path, line, fields)
-                    if rows and row.ts_us < rows[-1].ts_us:
-                        raise InputError(
-                            path, f"line {line}", f"{fields['ts']} comes after a later time", "Sort the rows by ts"
-                        )  # fmt: skip
-                    rows.append(row)
+                chain = chains.setdefault(name, [])
+                if only not in (None, name) or isinstance(chain, InputError):
+                    continue
+                try:
+                    chain.append(_in_order(path, fields, chain, _row(path, line, fields)))
+                except InputError as error:
+                    chains[name] = error
     except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise InputError(
             path, "the file", f"cannot be read as CSV ({error})", "Give a CSV, plain or gzip"
         ) from error
-    return _chosen(path, underlying, list(found)), rows
+    return chains
+
+
+def _in_order(path: Path, fields: Mapping[str, str], before: Chain, row: ChainRow) -> ChainRow:
+    if before and row.ts_us < before[-1].ts_us:
+        raise InputError(
+            path, f"line {row.line}", f"{fields['ts']} comes after a later time", "Sort the rows by ts"
+        )  # fmt: skip
+    return row
 
 
 def _chosen(path: Path, underlying: str | None, found: list[str]) -> str:
@@ -84,14 +115,11 @@ def _chosen(path: Path, underlying: str | None, found: list[str]) -> str:
         raise InputError(
             path, "the file", f"no row is of {name}, it holds {some}", "Choose one of those with --underlying"
         )  # fmt: skip
-    if not PARTITION.fullmatch(name):
-        raise InputError(
-            path, "the file", f"{name!r} can't name an underlying", "Use capitals, digits, &, _ and -"
-        )  # fmt: skip
     return name
 
 
-def _opened(path: Path) -> TextIO:
+def opened(path: Path) -> TextIO:
+    """Return a text file, plain or gzip, to be read."""
     with path.open("rb") as file:
         is_gzip = file.read(2) == _GZIP
     if is_gzip:
@@ -131,6 +159,27 @@ def _row(path: Path, line: int, fields: dict[str, str]) -> ChainRow:
                 path, f"line {line}", f"{column} must be {error}, was {fields[column]!r}", "Correct the value"
             ) from None  # fmt: skip
     return ChainRow(**values, line=line)
+
+
+def unit_warning(rows: Chain, lots: Mapping[str, int], unit: OiUnit) -> str | None:
+    """Return a sentence when open interest does not look like being in its unit; it is kept as told all the same.
+
+    Args:
+        rows: of one underlying.
+        lots: units of a contract, by expiry; rows of others are not looked at.
+        unit: what the rows are said to count in.
+
+    Source: analytics specification, 1.2.
+    """
+    seen = [(row.oi, lots[row.expiry]) for row in rows if row.expiry in lots]
+    check = detect_oi_unit(seen, unit)
+    if check.status is not UnitStatus.MISMATCH or check.share is None:
+        return None
+    other = OiUnit.QTY if unit is OiUnit.LOTS else OiUnit.LOTS
+    return (
+        f"{check.share:.0%} of the rows have open interest in multiples of the lot, which looks like {other} "
+        f"and not {unit}; if so, do it again with --oi-unit {other}"
+    )
 
 
 # --- fields: each reader returns the value or raises ValueError with what it must be -------------------------------
