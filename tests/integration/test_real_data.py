@@ -1,6 +1,9 @@
 """Every file of market data beside the checkout goes through the command that takes it, or is refused in one sentence."""
 
+import csv
+import gzip
 import json
+from collections import Counter
 
 import pytest
 from typer.testing import CliRunner
@@ -40,6 +43,27 @@ def test_a_snapshot_of_one_of_206_shares_is_imported_and_played(
     lines = [json.loads(line) for path in out.rglob("*") if path.is_file() for line in path.read_text().splitlines()]  # fmt: skip
     assert {line["underlying"] for line in lines} == {underlying}
     assert any(line.get("max_pain") for line in lines)
+
+
+def test_all_206_shares_are_analysed_in_one_go_and_agree_with_their_own_sums(shared_dir):
+    sums: Counter[tuple[str, str]] = Counter()
+    strikes: dict[str, dict[float, list[float]]] = {}
+    with gzip.open(shared_dir / "data" / SNAPSHOT, "rt") as file:
+        for row in csv.DictReader(file):
+            name, right, oi_ = row["underlying"], row["right"], float(row["oi"])
+            sums[name, right] += int(oi_)
+            strikes.setdefault(name, {}).setdefault(float(row["strike"]), [0, 0])[right == "PE"] += oi_  # fmt: skip
+
+    done = oi("analyse", shared_dir / "data" / SNAPSHOT, "--json")
+
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.exit_code, done.stderr, len(told)) == (0, "", 206)
+    for each in told:
+        name, chain = each["underlying"], strikes[each["underlying"]]
+        assert each["pcr"] == pytest.approx(sums[name, "PE"] / sums[name, "CE"], rel=1e-8)
+        pains = {at: sum(ce * max(0, at - k) + pe * max(0, k - at) for k, (ce, pe) in chain.items()) for at in chain}  # fmt: skip
+        assert pains[each["max_pain"]] == min(pains.values())
+        assert each["direction"] == "NEUTRAL"  # of one moment nothing else can be told
 
 
 def test_a_share_whose_lot_nobody_knows_is_asked_for_it(shared_dir, tmp_path):

@@ -20,7 +20,8 @@ from types import MappingProxyType
 import numpy as np
 
 from analytics.cells import COUNT, Cell
-from analytics.nse import NsePage, parsed_day
+from analytics.nse import parsed_day
+from analytics.page import Page
 from oimon import calendar
 from oimon.core.chain import FloatArray
 from oimon.errors import InputError
@@ -73,7 +74,7 @@ def is_bhavcopy(path: Path) -> bool:
         return False
 
 
-def read_bhavcopy(path: Path, underlying: str | None, expiry: date | None) -> NsePage:
+def read_bhavcopy(path: Path, underlying: str | None, expiry: date | None) -> Page:
     """Return one expiry of one underlying.
 
     Args:
@@ -84,14 +85,45 @@ def read_bhavcopy(path: Path, underlying: str | None, expiry: date | None) -> Ns
     Raises:
         InputError: the file cannot be used so; names line, what was found and what to do.
     """
+    layout, rows = _rows(path)
+    name = _chosen(path, underlying, [row[layout.name] for _, row in rows if row[layout.kind] in _OPTIONS])  # fmt: skip
+    return _page(path, layout, [row for row in rows if row[1][layout.name] == name], expiry)
+
+
+def read_bhavcopies(path: Path, expiry: date | None) -> dict[str, Page | InputError]:
+    """Return one expiry of each underlying that has options, or why it cannot be used; arguments as of :func:`read_bhavcopy`.
+
+    Raises:
+        InputError: nothing of the file can be used.
+    """
+    layout, rows = _rows(path)
+    own: dict[str, list[Row]] = {row[layout.name]: [] for _, row in rows if row[layout.kind] in _OPTIONS}  # fmt: skip
+    for row in rows:
+        if row[1][layout.name] in own:
+            own[row[1][layout.name]].append(row)
+    if not own:
+        _chosen(path, None, [])
+    pages: dict[str, Page | InputError] = {}
+    for name, of_name in own.items():
+        try:
+            pages[name] = _page(path, layout, of_name, expiry)
+        except InputError as error:
+            pages[name] = error
+    return pages
+
+
+def _rows(path: Path) -> tuple[_Layout, list[Row]]:
     reader = csv.DictReader(io.StringIO(_text(path)))
     layout = _layout(reader.fieldnames or [])
     if layout is None:
         raise InputError(path, "line 1", "has not the columns of a bhavcopy", REMEDY)
-    rows: list[Row] = list(enumerate(reader, 2))
-    name = _chosen(path, underlying, [row[layout.name] for _, row in rows if row[layout.kind] in _OPTIONS])  # fmt: skip
-    own = [(line, row) for line, row in rows if row[layout.name] == name]
+    return layout, list(enumerate(reader, 2))
+
+
+def _page(path: Path, layout: _Layout, own: list[Row], expiry: date | None) -> Page:
+    """Return one expiry of the one underlying that all rows are of."""
     options = [(line, row) for line, row in own if row[layout.kind] in _OPTIONS]
+    name = options[0][1][layout.name]
     day = _day(path, options[0][0], options[0][1][layout.day])
     days = {_day(path, line, row[layout.expiry]) for line, row in options}
     wanted = expiry or min((d for d in days if d > day), default=max(days))
@@ -100,7 +132,7 @@ def read_bhavcopy(path: Path, underlying: str | None, expiry: date | None) -> Ns
         some = ", ".join(map(str, sorted(days)))
         raise InputError(path, "the file", f"no option of {name} expires on {wanted}, found {some}", "Choose one with --expiry")  # fmt: skip
     strikes, cells = _cells(path, layout, legs)
-    return NsePage(
+    return Page(
         path=path,
         underlying=name,
         at=datetime.fromtimestamp(calendar.close_us(Segment.NFO, day) / 1e6, calendar.IST),

@@ -1,19 +1,23 @@
-"""The commands of analytics: `oi analyse`, one NSE option-chain page to one analysis, and `oi why`."""
+"""The commands of analytics: `oi analyse`, a file of option chains to one analysis an underlying, and `oi why`."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import track
 
-from analytics.bhavcopy import is_bhavcopy, read_bhavcopy
-from analytics.nse import read_page
-from analytics.page import page_analysis
+from analytics.files import read_pages
+from analytics.page import Page, page_analysis
+from analytics.roll import roll
 from analytics.sheet import sheet
 from analytics.why import register_why
 from oimon import calendar, codec
-from oimon.errors import ConfigError
+from oimon.errors import ConfigError, InputError
+from oimon.messages import ChainAnalysis
+from oimon.terms import OiUnit
 
 
 def register(app: typer.Typer) -> None:
@@ -24,39 +28,69 @@ def register(app: typer.Typer) -> None:
     def analyse_command(
         file: Annotated[
             Path,
-            typer.Argument(help="NSE's option-chain page (JSON) or bhavcopy (CSV), plain or .gz"),
+            typer.Argument(
+                help="NSE's option-chain page (JSON), its bhavcopy, or a CSV of chains; plain or .gz."
+            ),
         ],
         *,
-        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        as_json: Annotated[
+            bool, typer.Option("--json", help="Print one JSON object a line, one an underlying.")
+        ] = False,
         lot: Annotated[
             int | None, typer.Option(help="Quantity of a contract, where the table has none.")
         ] = None,
         underlying: Annotated[
-            str | None, typer.Option(help="Which one, when the file holds several.")
+            str | None, typer.Option(help="Only this one, when the file holds several.")
         ] = None,
         expiry: Annotated[
             datetime | None,
             typer.Option(formats=["%Y-%m-%d"], help="This expiry day, instead of the nearest."),
         ] = None,
+        oi_unit: Annotated[
+            OiUnit | None,
+            typer.Option(help="What a CSV of chains counts in: qty, if not given, or lots."),
+        ] = None,
     ) -> None:
-        """Analyse one option-chain page of NSE, or one underlying of its end-of-day file.
+        """Analyse a file of option chains: of one underlying a sheet, of several a line each.
+
+        Exit code 0: all were analysed; 1: some could not be, each named on standard error; 2: the file cannot be used.
 
         Example: oi analyse NIFTY_2025-08-05.json.gz --lot 75
         """
         if lot is not None and lot < 1:
             raise ConfigError(f"--lot must be at least 1, was {lot}")
-        day = None if expiry is None else expiry.date()
-        if is_bhavcopy(file):
-            page = read_bhavcopy(file, underlying, day)
+        pages = read_pages(file, underlying, None if expiry is None else expiry.date(), oi_unit)
+        if lot is not None and len(pages) > 1:
+            raise ConfigError(f"--lot is of one underlying, the file holds {len(pages)}: choose one with --underlying")  # fmt: skip
+        analyses = list(_analyses(pages, lot))
+        _print(analyses, as_json=as_json)
+        raise typer.Exit(0 if len(analyses) == len(pages) else 1)
+
+
+def _analyses(pages: Mapping[str, Page | InputError], lot: int | None) -> Iterator[ChainAnalysis]:
+    """Give the analysis of each page; say of the others why there is none.
+
+    Raises:
+        InputError: no page can be used.
+    """
+    errors = [page for page in pages.values() if isinstance(page, InputError)]
+    if len(errors) == len(pages):
+        raise errors[0]
+    console = Console(stderr=True)
+    for name, page in track(
+        pages.items(), "analyse", console=console, transient=True, disable=not console.is_terminal
+    ):
+        if isinstance(page, Page) and page.warning is not None:
+            console.print(f"Note: {name}: {page.warning}", highlight=False, markup=False, soft_wrap=True)  # fmt: skip
+        if isinstance(page, InputError):
+            console.print(f"{name}: {page}", style="red", highlight=False, markup=False, soft_wrap=True)  # fmt: skip
         else:
-            page = read_page(file, day)
-            if underlying not in (None, page.underlying):
-                raise ConfigError(
-                    f"--underlying is {underlying}, but the page is of {page.underlying}"
-                )
-        known = page.lot or calendar.lot_size(page.underlying, page.expiry)
-        analysis = page_analysis(page, known or lot)
-        if as_json:
+            yield page_analysis(page, page.lot or calendar.lot_size(name, page.expiry) or lot)
+
+
+def _print(analyses: list[ChainAnalysis], *, as_json: bool) -> None:
+    if as_json:
+        for analysis in analyses:
             typer.echo(codec.encode(analysis).decode())
-        else:
-            Console().print(sheet(analysis))
+        return
+    Console().print(sheet(analyses[0]) if len(analyses) == 1 else roll(analyses))

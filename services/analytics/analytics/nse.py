@@ -10,7 +10,6 @@ import json
 import math
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,15 @@ from typing import Any
 import numpy as np
 
 from analytics.cells import COUNT, Cell
-from analytics.situation import ChainCells, ChainNow, FutureNow, MarketNow
+from analytics.page import TICK, Page
 from oimon import calendar
 from oimon.core.chain import FloatArray
 from oimon.core.mark import mark_price
 from oimon.errors import InputError
-from oimon.terms import OiUnit, Segment
 
-TICK = 0.05
 REMEDY = (
-    "Give the JSON of NSE's option-chain page (api/option-chain-indices) or its bhavcopy of derivatives, plain or .gz; "
-    "a CSV of chains is for oi import"
+    "Give the JSON of NSE's option-chain page (api/option-chain-indices), its bhavcopy of derivatives, or a CSV of chains "
+    "(ts, underlying, expiry, strike, right, …), plain or .gz"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FIELDS = (
@@ -45,28 +42,7 @@ Row = tuple[str, Mapping[str, Any]]
 """Place in the file, and the object there."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NsePage:
-    """The nearest expiry of one page."""
-
-    path: Path
-    underlying: str
-    at: datetime
-    expiry: date
-    spot: float | None
-    strike: FloatArray  # rupees, ascending, shape (n,)
-    cells: FloatArray  # shape (COUNT, 2, n), volume in contracts
-    oi_unit: OiUnit = OiUnit.LOTS
-    lot: int | None = None  # quantity of a contract, where the file itself tells it
-    future: float | None = None  # price of the near future, where the file has it
-
-    @property
-    def ts_us(self) -> int:
-        """When the page was made."""
-        return round(self.at.timestamp()) * 1_000_000
-
-
-def read_page(path: Path, wanted: date | None = None) -> NsePage:
+def read_page(path: Path, wanted: date | None = None) -> Page:
     """Return one expiry of a page: the one wanted, else the nearest that has not passed.
 
     Raises:
@@ -97,7 +73,7 @@ def read_page(path: Path, wanted: date | None = None) -> NsePage:
             levels.append(_spot(leg))
     if not names - {""}:
         raise InputError(path, "records.data", "no leg names its underlying", REMEDY)
-    return NsePage(
+    return Page(
         path=path,
         underlying=min(names - {""}),
         at=at,
@@ -105,55 +81,6 @@ def read_page(path: Path, wanted: date | None = None) -> NsePage:
         spot=next((level for level in levels if level is not None), None),
         strike=np.array(strikes),
         cells=_completed(cells),
-    )
-
-
-def situation(page: NsePage, lot: int | None) -> tuple[ChainNow, MarketNow]:
-    """Return the page as a chain and a market of one beat.
-
-    Args:
-        page: the nearest expiry.
-        lot: quantity of a contract; None leaves what is in contracts so.
-    """
-    cells = page.cells.copy()
-    cells[Cell.VOLUME] *= lot or 1
-    if page.oi_unit is OiUnit.LOTS:
-        cells[[Cell.OI, Cell.OI_CHANGE_DAY, Cell.OI_PREV]] *= lot or 1
-    segment, now_us = Segment.NFO, page.ts_us
-    is_last_day = page.at.date() == page.expiry
-    first_us, last_us = calendar.entry_window(segment, page.at.date(), is_expiry=is_last_day)
-    chain = ChainNow(
-        expiry=page.expiry.isoformat(),
-        lot=lot,
-        tick=TICK,
-        seconds_left=calendar.time_to_expiry(segment, page.expiry, now_us),
-        session_s=float(calendar.session_s(segment, page.at.date())),
-        is_in_entry_window=first_us <= now_us <= last_us,
-        rows=ChainCells(page.strike, cells),
-    )
-    market = MarketNow(
-        ts_us=now_us,
-        market=calendar.market_state(segment, now_us),
-        cadence_s=0.0,
-        spot=page.spot,
-        spot_age_s=None if page.spot is None else 0.0,
-        level_then=None,
-        future=None if page.future is None else _future(page.future, lot),
-    )
-    return chain, market
-
-
-def _future(price: float, lot: int | None) -> FutureNow:
-    """Return the near future of which only the price is known."""
-    return FutureNow(
-        symbol="future",
-        expiry=None,
-        lot=lot or 1,
-        tick=TICK,
-        mark=price,
-        mark_change=None,
-        oi=None,
-        oi_change=None,
     )
 
 

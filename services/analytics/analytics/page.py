@@ -1,23 +1,58 @@
-"""The analysis of one page of NSE's (pure)."""
+"""One chain at one instant, as a file tells it, and its analysis (pure).
 
+What a file does not tell (when a leg last traded, what was before) stays unknown. Rulings, 12.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from analytics.analyse import analyse
 from analytics.anchors import page_bases
-from analytics.nse import NsePage, situation
+from analytics.cells import Cell
 from analytics.report import expiry_fields
-from analytics.sheet import VOLUME_ONLY
-from analytics.situation import Before
+from analytics.sheet import LOT_NOT_NEEDED, VOLUME_ONLY
+from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow
+from oimon import calendar
+from oimon.core.chain import FloatArray
 from oimon.messages import ChainAnalysis
 from oimon.terms import FeedState, Mode, OiUnit, Segment
 
+TICK = 0.05
+_NOT_TOLD = "the page does not tell it"
 
-def page_analysis(page: NsePage, lot: int | None) -> ChainAnalysis:
-    """Return the analysis of a page's nearest expiry.
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One expiry of one underlying."""
+
+    path: Path
+    underlying: str
+    segment: Segment = Segment.NFO
+    at: datetime
+    expiry: date
+    spot: float | None
+    strike: FloatArray  # rupees, ascending, shape (n,)
+    cells: FloatArray  # shape (COUNT, 2, n)
+    oi_unit: OiUnit = OiUnit.LOTS
+    volume_unit: OiUnit = OiUnit.LOTS
+    lot: int | None = None  # quantity of a contract, where the file itself tells it
+    future: float | None = None  # price of the near future, where the file has it
+    warning: str | None = None  # what a person should look at again
+
+    @property
+    def ts_us(self) -> int:
+        """When the page was made."""
+        return round(self.at.timestamp()) * 1_000_000
+
+
+def page_analysis(page: Page, lot: int | None) -> ChainAnalysis:
+    """Return the analysis of a page.
 
     Args:
         page: what was read.
-        lot: quantity of a contract; None leaves open interest and volume in contracts.
+        lot: quantity of a contract; None leaves open interest and volume in the units of the page.
     """
     chain, market = situation(page, lot)
     (found,) = analyse([chain], market, [Before()])
@@ -33,11 +68,10 @@ def page_analysis(page: NsePage, lot: int | None) -> ChainAnalysis:
         "quotes_assumed": None,
         "future": None,
     }
-    first["why_null"] |= {
-        name: "the page does not tell it" for name, value in told.items() if value is None
-    }
+    first["why_null"] |= {name: _NOT_TOLD for name, value in told.items() if value is None}
     if lot is None and page.oi_unit is OiUnit.QTY:
-        first["why_null"]["lot"] = VOLUME_ONLY
+        is_all = page.volume_unit is OiUnit.QTY
+        first["why_null"]["lot"] = LOT_NOT_NEEDED if is_all else VOLUME_ONLY
     return ChainAnalysis(
         **first,
         **told,
@@ -45,7 +79,7 @@ def page_analysis(page: NsePage, lot: int | None) -> ChainAnalysis:
         run=page.path.name,
         mode=Mode.REPLAY,
         underlying=page.underlying,
-        segment=Segment.NFO,
+        segment=page.segment,
         date=page.at.date().isoformat(),
         market=market.market,
         feed=FeedState.ENDED,
@@ -57,4 +91,54 @@ def page_analysis(page: NsePage, lot: int | None) -> ChainAnalysis:
         events=found.events,
         history=[],
         more=[],
+    )
+
+
+def situation(page: Page, lot: int | None) -> tuple[ChainNow, MarketNow]:
+    """Return the page as a chain and a market of one beat.
+
+    Args:
+        page: one expiry.
+        lot: quantity of a contract; None leaves what is in contracts so.
+    """
+    cells = page.cells.copy()
+    if page.volume_unit is OiUnit.LOTS:
+        cells[Cell.VOLUME] *= lot or 1
+    if page.oi_unit is OiUnit.LOTS:
+        cells[[Cell.OI, Cell.OI_CHANGE_DAY, Cell.OI_PREV]] *= lot or 1
+    segment, now_us = page.segment, page.ts_us
+    is_last_day = page.at.date() == page.expiry
+    first_us, last_us = calendar.entry_window(segment, page.at.date(), is_expiry=is_last_day)
+    chain = ChainNow(
+        expiry=page.expiry.isoformat(),
+        lot=lot,
+        tick=TICK,
+        seconds_left=calendar.time_to_expiry(segment, page.expiry, now_us),
+        session_s=float(calendar.session_s(segment, page.at.date())),
+        is_in_entry_window=first_us <= now_us <= last_us,
+        rows=ChainCells(page.strike, cells),
+    )
+    market = MarketNow(
+        ts_us=now_us,
+        market=calendar.market_state(segment, now_us),
+        cadence_s=0.0,
+        spot=page.spot,
+        spot_age_s=None if page.spot is None else 0.0,
+        level_then=None,
+        future=None if page.future is None else _future(page.future, lot),
+    )
+    return chain, market
+
+
+def _future(price: float, lot: int | None) -> FutureNow:
+    """Return the near future of which only the price is known."""
+    return FutureNow(
+        symbol="future",
+        expiry=None,
+        lot=lot or 1,
+        tick=TICK,
+        mark=price,
+        mark_change=None,
+        oi=None,
+        oi_change=None,
     )

@@ -17,6 +17,13 @@ UNKNOWN = "--"
 
 VOLUME_ONLY = "lot unknown: volume is in contracts, open interest in units"
 """Why an end-of-day file has no lot, where it has none."""
+LOT_NOT_NEEDED = "lot unknown: open interest and volume are in units, as the file has them"
+"""Why a CSV has no lot, where it counts units."""
+_IN_CONTRACTS = "{} in contracts: the lot is unknown. Give it with --lot."
+_NO_LOT = {
+    VOLUME_ONLY: _IN_CONTRACTS.format("Volume is"),
+    LOT_NOT_NEEDED: "The lot is unknown, so nothing is told in contracts. Give it with --lot.",
+}
 
 
 def sheet(analysis: ChainAnalysis) -> RenderableType:
@@ -27,12 +34,9 @@ def sheet(analysis: ChainAnalysis) -> RenderableType:
     """
     parts: list[RenderableType] = [_head(analysis), _figures(analysis), _ladder(analysis)]
     if analysis.lot is None:
-        are = (
-            "Volume is"
-            if analysis.why_null["lot"] == VOLUME_ONLY
-            else "Open interest and volume are"
+        note = _NO_LOT.get(
+            analysis.why_null["lot"], _IN_CONTRACTS.format("Open interest and volume are")
         )
-        note = f"{are} in contracts: the lot is unknown. Give it with --lot."
         parts.append(Text(note, style="yellow"))
     return Group(*parts)
 
@@ -41,7 +45,7 @@ def _head(analysis: ChainAnalysis) -> Text:
     at = datetime.fromtimestamp(analysis.ts_us / 1e6, IST)
     text = Text(f"{analysis.underlying} {analysis.expiry}", style="bold")
     text.append(f" as of {at:%Y-%m-%d %H:%M:%S} IST, from a file\n", style="default")
-    text.append(f"spot {_price(analysis.spot)}  forward {_price(analysis.forward)}")
+    text.append(f"spot {price_text(analysis.spot)}  forward {price_text(analysis.forward)}")
     text.append(f"  {analysis.direction}  quality {analysis.quality}")
     if analysis.quality_why:
         text.append(f" ({', '.join(analysis.quality_why)})")
@@ -51,25 +55,25 @@ def _head(analysis: ChainAnalysis) -> Text:
 def _figures(analysis: ChainAnalysis) -> Table:
     table = Table.grid(padding=(0, 2))
     zone = analysis.max_pain_zone
-    pain = _strike(analysis.max_pain)
+    pain = strike_text(analysis.max_pain)
     if zone is not None and zone[0] < zone[1]:
-        pain += f" (zone {_strike(zone[0])} to {_strike(zone[1])})"
+        pain += f" (zone {strike_text(zone[0])} to {strike_text(zone[1])})"
     iv, gex = analysis.atm_iv, analysis.gex
     for name, value in (
-        ("PCR by open interest", _ratio(analysis.pcr)),
-        ("PCR by volume", _ratio(analysis.pcr_vol)),
-        ("PCR around the money", _ratio(analysis.pcr_window)),
+        ("PCR by open interest", ratio_text(analysis.pcr)),
+        ("PCR by volume", ratio_text(analysis.pcr_vol)),
+        ("PCR around the money", ratio_text(analysis.pcr_window)),
         ("Max pain", pain),
-        ("Support", _levels(analysis.support)),
-        ("Resistance", _levels(analysis.resistance)),
+        ("Support", levels_text(analysis.support)),
+        ("Resistance", levels_text(analysis.resistance)),
         ("Largest put, call interest", _walls(analysis)),
         ("Volatility at the money", UNKNOWN if iv is None else f"{iv:.2%}"),
-        ("Straddle", _price(analysis.straddle)),
-        ("Expected move to expiry", _price(analysis.em_expiry)),
+        ("Straddle", price_text(analysis.straddle)),
+        ("Expected move to expiry", price_text(analysis.em_expiry)),
         ("Since the previous close", _since(analysis, "day")),
         ("Since the open", _since(analysis, "open")),
         ("In 3, 5, 15, 30 min", " | ".join(_since(analysis, f"{m}m") for m in (3, 5, 15, 30))),
-        ("Zero gamma (assumption)", _price(gex.zero if gex is not None else None)),
+        ("Zero gamma (assumption)", price_text(gex.zero if gex is not None else None)),
     ):
         table.add_row(name, value)
     return table
@@ -86,7 +90,7 @@ def _ladder(analysis: ChainAnalysis) -> Table:
         call, put = _leg(analysis.chain.ce, i), _leg(analysis.chain.pe, i)
         table.add_row(
             *call,
-            _strike(strikes[i]),
+            strike_text(strikes[i]),
             *reversed(put),
             f"{iv:.1%}" if math.isfinite(iv) else UNKNOWN,
             style="bold" if strikes[i] == analysis.atm else None,
@@ -96,7 +100,7 @@ def _ladder(analysis: ChainAnalysis) -> Table:
 
 def _leg(legs: Legs, i: int) -> tuple[str, str, str]:
     oi, change, ltp = (column.item(i) for column in (legs.oi, legs.oi_change_day, legs.ltp))
-    return _count(oi), _count(change, sign="+"), _price(ltp)
+    return _count(oi), _count(change, sign="+"), price_text(ltp)
 
 
 def _count(value: float, sign: str = "") -> str:
@@ -109,20 +113,24 @@ def _count(value: float, sign: str = "") -> str:
     return f"{value:{sign},.0f}"
 
 
-def _price(value: float | None) -> str:
+def price_text(value: float | None) -> str:
+    """Return a price in rupees as it is shown, dashes where there is none."""
     return UNKNOWN if value is None or math.isnan(value) else f"{value:,.2f}"
 
 
-def _strike(value: float | None) -> str:
+def strike_text(value: float | None) -> str:
+    """Return a strike as it is shown, dashes where there is none."""
     return UNKNOWN if value is None else f"{value:g}"
 
 
-def _ratio(value: float | None) -> str:
+def ratio_text(value: float | None) -> str:
+    """Return a ratio as it is shown, dashes where there is none."""
     return UNKNOWN if value is None else f"{value:.4f}"
 
 
-def _levels(levels: list[tuple[float, float]]) -> str:
-    return "  ".join(f"{_strike(k)} ({strength:.0f})" for k, strength in levels) or UNKNOWN
+def levels_text(levels: list[tuple[float, float]]) -> str:
+    """Return levels as strike and strength, strongest first as it is shown, dashes where there is none."""
+    return "  ".join(f"{strike_text(k)} ({strength:.0f})" for k, strength in levels) or UNKNOWN
 
 
 def _since(analysis: ChainAnalysis, name: str) -> str:
@@ -135,4 +143,4 @@ def _since(analysis: ChainAnalysis, name: str) -> str:
 
 
 def _walls(analysis: ChainAnalysis) -> str:
-    return f"{_strike(analysis.support_wall)}, {_strike(analysis.resistance_wall)}"
+    return f"{strike_text(analysis.support_wall)}, {strike_text(analysis.resistance_wall)}"

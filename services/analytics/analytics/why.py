@@ -12,17 +12,18 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from analytics.nse import read_page
+from analytics.files import read_pages
 from analytics.page import page_analysis
 from oimon import calendar, offline
 from oimon.bus import Entry
 from oimon.bus.redis import RedisBus
 from oimon.config import Settings, bus_address, load
-from oimon.errors import BusDown, ConfigError
+from oimon.errors import BusDown, ConfigError, InputError
 from oimon.explain.direction import DirectionReading, read_direction
 from oimon.explain.strike import StrikeReading, nearest_strike, read_strike
 from oimon.messages import ANALYSIS, ChainAnalysis, ExpiryAnalysis, QuoteBoard
 
+_SHOWN = 12  # underlyings of a file that holds many
 _AT = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
 
@@ -41,14 +42,16 @@ def register_why(app: typer.Typer) -> None:
         ] = None,
         file: Annotated[
             Path | None,
-            typer.Option(help="A recording (.oirec) or a page of NSE's (.json, .gz), not the bus."),
+            typer.Option(
+                help="Not the bus, but a recording (.oirec), or what oi analyse takes: a page or bhavcopy of NSE's, a CSV of chains."
+            ),
         ] = None,
         at: Annotated[
             str | None,
             typer.Option(help="With a recording: IST time of day, as 12:41 or 12:41:07."),
         ] = None,
         lot: Annotated[
-            int | None, typer.Option(min=1, help="With a page: quantity of a contract.")
+            int | None, typer.Option(min=1, help="With a file of chains: quantity of a contract.")
         ] = None,
         redis_url: Annotated[
             str | None, typer.Option(help="Address of the bus; left out, that of `oi up`.")
@@ -66,11 +69,7 @@ def register_why(app: typer.Typer) -> None:
                 raise ConfigError("--at and --lot go with --file; name the recording or the page")
             analysis = asyncio.run(_newest(load(Settings, given), name))
         else:
-            analysis = _of_file(file, at, lot)
-            if analysis.underlying != name:
-                raise ConfigError(
-                    f"{file} is of {analysis.underlying}, not of {name}; ask for {analysis.underlying}"
-                )
+            analysis = _of_file(file, name, at, lot)
         _print(explained(analysis, _expiry(analysis, expiry), strike), as_json=as_json)
 
 
@@ -161,15 +160,28 @@ def _analysis_of(entry: Entry) -> ChainAnalysis:
             raise ConfigError(f"{entry.key} holds {type(other).__name__}, which is no analysis")
 
 
-def _of_file(file: Path, at: str | None, lot: int | None) -> ChainAnalysis:
+def _of_file(file: Path, name: str, at: str | None, lot: int | None) -> ChainAnalysis:
     if file.suffix == ".oirec":
         if lot is not None:
-            raise ConfigError("--lot goes with a page of NSE's; a recording names its own lots")
-        return asyncio.run(_of_recording(file, at))
+            raise ConfigError("--lot goes with a file of chains; a recording names its own lots")
+        analysis = asyncio.run(_of_recording(file, at))
+        _demand(file, name, [analysis.underlying])
+        return analysis
     if at is not None:
-        raise ConfigError("--at goes with a recording; a page is of one instant")
-    page = read_page(file)
-    return page_analysis(page, calendar.lot_size(page.underlying, page.expiry) or lot)
+        raise ConfigError("--at goes with a recording; of another file it is its last moment")
+    pages = read_pages(file)
+    _demand(file, name, list(pages))
+    page = pages[name]
+    if isinstance(page, InputError):
+        raise page
+    return page_analysis(page, page.lot or calendar.lot_size(name, page.expiry) or lot)
+
+
+def _demand(file: Path, name: str, found: list[str]) -> None:
+    if name not in found:
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        some = ", ".join(found[:_SHOWN]) + more
+        raise ConfigError(f"{file} is of {some}, not of {name}; ask for {found[0] if len(found) == 1 else 'one of those'}")  # fmt: skip
 
 
 async def _of_recording(file: Path, at: str | None) -> ChainAnalysis:

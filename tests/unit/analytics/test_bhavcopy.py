@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from analytics.bhavcopy import is_bhavcopy, read_bhavcopy
+from analytics.bhavcopy import REMEDY, is_bhavcopy, read_bhavcopy
 from analytics.commands import register
 from oimon.errors import ConfigError, InputError
 
@@ -83,6 +83,19 @@ def test_of_several_underlyings_one_must_be_named(tmp_path):
         read_bhavcopy(path, None, None)
     with pytest.raises(InputError, match="no option is of TCS, it holds NIFTY, ACC"):
         read_bhavcopy(path, "TCS", None)
+
+
+def test_of_all_underlyings_each_has_its_page_or_what_was_wrong_with_it(tmp_path, oi):
+    path = write(tmp_path, OLD, [*CHAIN, old(name="ACC", oi="much"), old(name="TCS", oi=10), old(name="TCS", right="PE")])  # fmt: skip
+
+    done = oi(path)
+
+    assert done.exit_code == 1
+    assert done.stderr == f"ACC: {path}: line 6: OPEN_INT must be a number, was 'much'. {REMEDY}\n"
+    assert [line.split()[:3] for line in done.stdout.splitlines()[3:5]] == [
+        ["NIFTY", "--", "1.0000"],
+        ["TCS", "--", "750.0000"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,16 @@ def test_what_cannot_be_explained_is_named_with_what_can(page, arguments, words)
         why(*arguments, "--file", page)
 
 
+def test_one_of_many_underlyings_of_a_csv_is_explained(tmp_path):
+    path = tmp_path / "chains.csv"
+    rows = [f"2026-01-30T14:00:00+05:30,{name},2026-02-24,1400,{right},1,1,500,1401" for name in ("ABB", "TCS") for right in ("CE", "PE")]  # fmt: skip
+    path.write_text("\n".join(["ts,underlying,expiry,strike,right,ltp,volume,oi,spot", *rows]))
+
+    assert why("TCS", 1_400, "--file", path).startswith("TCS 1400 of 2026-02-24: Neutral")
+    with pytest.raises(ConfigError, match="is of ABB, TCS, not of ACC; ask for one of those"):
+        why("ACC", "--file", path)
+
+
 def test_a_time_without_a_file_is_refused():
     with pytest.raises(ConfigError, match="--at and --lot go with --file"):
         why("NIFTY", "--at", "12:00")
