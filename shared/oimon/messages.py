@@ -77,6 +77,7 @@ class Session:
     quotes_assumed: float | None  # 0.003: a spread of 0.3 % was put around prices at import
     instruments: Instruments
     table: str  # hash of the identity columns, 16 hex digits
+    mcx_oi: bool = False  # MCX_OI: a commodity's futures are classified and its options analysed
 
 
 class TickFlag:
@@ -334,6 +335,35 @@ class ExpiryAnalysis:
     oi_anchors: list[OiAnchor] = field(default_factory=list)  # side by side, oldest first
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quote:
+    """One row of a quote board."""
+
+    symbol: str
+    ltp: float | None
+    bid: float | None
+    ask: float | None
+    volume: int | None
+    oi: int | None
+    change_pct: float | None
+    gap_pct: float | None
+    vwap: float | None
+    low: float | None
+    high: float | None
+    range_position: float | None
+    age_ms: int | None
+    oi_change_day: int | None = None  # since the previous close
+    build_up: str | None = None  # of a future, over the short-term window (5.1)
+    calendar_spread: float | None = None  # of the near future: the next one's price less its own
+    opening_low: float | None = None  # of the session's first 15 minutes
+    opening_high: float | None = None
+    opening_broken: str | None = None  # up, down: by the last price, once those are over
+    low_52w: float | None = None  # as the feed tells them
+    high_52w: float | None = None
+    position_52w: float | None = None  # 0 at the low of 52 weeks, 1 at the high
+    why_null: Mapping[str, str] = field(default_factory=dict)  # reason of every null above
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ChainAnalysis(ExpiryAnalysis):
     """One analysis of one underlying at one beat: the headline expiry, and the others in ``more``."""
@@ -363,31 +393,8 @@ class ChainAnalysis(ExpiryAnalysis):
     events: list[Event]
     history: list[Minute]  # the last 30
     more: list[ExpiryAnalysis]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Quote:
-    """One row of a quote board."""
-
-    symbol: str
-    ltp: float | None
-    bid: float | None
-    ask: float | None
-    volume: int | None
-    oi: int | None
-    change_pct: float | None
-    gap_pct: float | None
-    vwap: float | None
-    low: float | None
-    high: float | None
-    range_position: float | None
-    age_ms: int | None
-    oi_change_day: int | None = None  # since the previous close
-    build_up: str | None = None  # of a future, over the short-term window (5.1)
-    calendar_spread: float | None = None  # of the near future: the next one's price less its own
-    opening_low: float | None = None  # of the session's first 15 minutes
-    opening_high: float | None = None
-    opening_broken: str | None = None  # up, down: by the last price, once those are over
+    off: list[str] = field(default_factory=list)  # features off in this mode, each with its reason
+    quotes: list[Quote] = field(default_factory=list)  # of a commodity's futures
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
