@@ -81,7 +81,7 @@ def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
     ] = None,
     universe: Annotated[
         str | None,
-        typer.Option(help="what is simulated: nifty, index or default (or SIM_UNIVERSE)"),
+        typer.Option(help="what is simulated: nifty, index, mcx, nse or default (or SIM_UNIVERSE)"),
     ] = None,
     fault: Annotated[
         list[str] | None,

@@ -78,7 +78,7 @@ def chains(count: int) -> list[ChainNow]:
 
 def market(beat: int) -> MarketNow:
     return MarketNow(
-        ts_us=(NOW_S + beat) * 1_000_000, market=MarketState.OPEN, cadence_s=0.0, spot=SPOT, spot_age_s=1.0,
+        ts_us=(NOW_S + beat) * 1_000_000, market=MarketState.OPEN, cadence_s=0.0, spot=SPOT, underlying_age_s=1.0,
         level_then=SPOT - 20, future=None,
     )  # fmt: skip
 

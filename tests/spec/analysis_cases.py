@@ -59,7 +59,7 @@ def _market(a, ts_us):
         market=MarketState.OPEN,
         cadence_s=0.0,
         spot=a["spot"],
-        spot_age_s=0.0,
+        underlying_age_s=0.0,
         level_then=a["spot_w"],
         future=FutureNow(
             symbol="FUT",

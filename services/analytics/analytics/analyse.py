@@ -165,7 +165,7 @@ def _quality(
 ) -> ChainQuality:
     return quality_of(
         shares,
-        underlying_age_s=market.spot_age_s,
+        underlying_age_s=market.underlying_age_s,
         forward_source=None if forward is None else forward.source,
         slow_s=age_limit(SLOW_S, market.cadence_s),
         stale_s=age_limit(STALE_S, market.cadence_s),

@@ -1,21 +1,20 @@
 """The quote board of sessions without option analysis: shares, commodities (pure)."""
 
 import math
+from collections.abc import Iterable
 
 from analytics.cells import Cell, known
+from analytics.commodity import OFF, OFF_BY_DEFAULT, TOO_THIN
 from analytics.quotes import QuoteDay, is_opening_over
 from analytics.run import Run
 from oimon.core.build_up import future_bands, one_build_up
 from oimon.core.chain import FloatArray
 from oimon.core.day_range import range_broken, range_position
-from oimon.messages import Beat, Quote, QuoteBoard
+from oimon.messages import Beat, Quote, QuoteBoard, Session
 from oimon.terms import Kind, Segment
 
-_OFF = {
-    Segment.MCX: ["option analysis and coaches: not made for commodities"],
-    Segment.NSE: ["open interest, option analysis and coaches: shares have none"],
-}
-_NO_OPTIONS = ["option analysis and coaches: the session has no options"]
+_OFF_SHARES = "open interest, option analysis and coaches: shares have none"
+_NO_OPTIONS = "option analysis and coaches: the session has no options"
 
 
 def quote_board(run: Run, beat: Beat, cells: FloatArray) -> QuoteBoard:
@@ -28,21 +27,39 @@ def quote_board(run: Run, beat: Beat, cells: FloatArray) -> QuoteBoard:
 
     Source: messages-sketch (QuoteBoard); analytics specification, 10.
     """
-    session, delivered = run.book.session, run.book.delivered()
-    rows = [
-        _quote(run, i, cells[:, i], beat.ts_us, spread=_calendar_spread(run, i, cells))
-        for i in range(len(session.instruments.symbol))
-        if delivered[i]
-    ]
+    session = run.book.session
     return QuoteBoard(
         ts_us=beat.ts_us,
         run=session.run,
         mode=session.mode,
         segment=session.segment,
         underlying=session.underlying,
-        off=_OFF.get(session.segment, _NO_OPTIONS),
-        rows=rows,
+        off=_off(session),
+        rows=_quotes(run, beat, cells, range(len(session.instruments.symbol))),
     )
+
+
+def future_quotes(run: Run, beat: Beat, cells: FloatArray) -> list[Quote]:
+    """Return the rows of a commodity's futures, nearest first; arguments as of :func:`quote_board`."""
+    return _quotes(run, beat, cells, run.book.layout.futures)
+
+
+def _off(session: Session) -> list[str]:
+    """Return what is off in the session's mode, each with its reason. Source: requirement R178."""
+    if session.segment is Segment.NSE:
+        return [_OFF_SHARES]
+    if session.segment is not Segment.MCX:
+        return [_NO_OPTIONS]
+    return [OFF, TOO_THIN if session.mcx_oi else OFF_BY_DEFAULT]
+
+
+def _quotes(run: Run, beat: Beat, cells: FloatArray, rows: Iterable[int]) -> list[Quote]:
+    delivered = run.book.delivered()
+    return [
+        _quote(run, i, cells[:, i], beat.ts_us, spread=_calendar_spread(run, i, cells))
+        for i in rows
+        if delivered[i]
+    ]
 
 
 def _quote(run: Run, row: int, cells: FloatArray, now_us: int, *, spread: float | None) -> Quote:
@@ -77,7 +94,7 @@ def _quote(run: Run, row: int, cells: FloatArray, now_us: int, *, spread: float 
 
 
 def _build_up(run: Run, row: int, cells: FloatArray) -> str | None:
-    """Return the class of a future over the short-term window, None where it is none or a value is missing.
+    """Return the class of a future over the short-term window, None where it is none, is not asked for, or a value is missing.
 
     Without options there is no volatility, so the price's dead-band is that of its size and ticks alone.
 
@@ -86,7 +103,7 @@ def _build_up(run: Run, row: int, cells: FloatArray) -> str | None:
     told = run.book.session.instruments
     mark, moved = known(cells[Cell.MARK]), known(cells[Cell.PRICE_CHANGE_15M])
     oi, flowed = known(cells[Cell.OI]), known(cells[Cell.OI_CHANGE_15M])
-    if told.kind[row] is not Kind.FUT or mark is None or moved is None:
+    if not _is_classified(run, row) or mark is None or moved is None:
         return None
     if oi is None or flowed is None:
         return None
@@ -94,6 +111,13 @@ def _build_up(run: Run, row: int, cells: FloatArray) -> str | None:
         mark - moved, oi - flowed, lot=told.lot[row], tick=told.tick[row], em_w=None
     )
     return one_build_up(moved, flowed, price_band=price_band, oi_band=oi_band).value
+
+
+def _is_classified(run: Run, row: int) -> bool:
+    """Say whether an instrument is a future whose build-up is told: a commodity's only by ``MCX_OI``."""
+    session = run.book.session
+    is_on = session.mcx_oi or session.segment is not Segment.MCX
+    return is_on and session.instruments.kind[row] is Kind.FUT
 
 
 def _calendar_spread(run: Run, row: int, cells: FloatArray) -> float | None:

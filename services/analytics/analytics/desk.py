@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analytics.analyse import analyse
-from analytics.board import quote_board
+from analytics.board import future_quotes, quote_board
 from analytics.book import ChainBook
 from analytics.cells import Cell
+from analytics.commodity import commodity_analysis, options_found, options_now
 from analytics.findings import Findings
 from analytics.history import RollingTicks, Sample
 from analytics.message import chain_analysis
 from analytics.quotes import with_deals, with_opening
-from analytics.run import Run, chain_now, market_now, standing_now, tracked
+from analytics.run import Run, Standing, chain_now, market_now, standing_now, tracked
 from analytics.situation import Before
 from oimon.bus import Entry, Output
 from oimon.core.chain import FloatArray
@@ -38,7 +39,7 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Answer:
-    """A beat with what was found at it, by expiry; nothing is found in a session without option analysis."""
+    """A beat with what was found at it, by expiry; nothing is found where no options are analysed."""
 
     run: Run
     beat: Beat
@@ -79,7 +80,7 @@ def _take(desk: Desk, entry: Entry) -> _Answer | None:
             desk.gapped_until_us = max(desk.gapped_until_us, message.to_us + _WINDOW_US)
         case TickBatch() if desk.run is not None:
             desk.run.book.apply(message)
-            if not desk.run.has_analysis:
+            if desk.run.is_quoted:
                 desk.run.quotes = with_deals(desk.run.quotes, message)
         case Beat() if desk.run is not None:
             if desk.has_hole:
@@ -104,23 +105,28 @@ def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> _Answer:
     """Analyse a beat and keep of it what later ones need."""
     standing = standing_now(run, beat)
     cells = standing.cells
-    if not run.has_analysis:
+    if run.is_quoted:
         segment = run.book.session.segment
         run.quotes = with_opening(run.quotes, cells, segment=segment, ts_us=beat.ts_us)
-        _sample(run, cells, beat.ts_us / 1e6, None)
-        return _Answer(run=run, beat=beat, is_gapped=is_gapped, cells=cells)
-    market = market_now(run, cells, beat)
-    expiries = tracked(run, beat.ts_us)
-    found = analyse(
-        [chain_now(run, expiry, standing, beat.ts_us) for expiry in expiries],
-        market,
-        [run.before.get(expiry.expiry, Before()) for expiry in expiries],
-    )
+        found = options_found(run, standing, beat, options_now(run, cells, beat.ts_us))
+    else:
+        found = _found(run, standing, beat)
     for findings in found:
         run.before[findings.chain.expiry] = findings.after
-    _sample(run, cells, market.now_s, found[0].reference.level)
-    _note_minute(run, found[0])
+    _sample(run, cells, beat.ts_us / 1e6, found[0].reference.level if found else None)
+    if found:
+        _note_minute(run, found[0])
     return _Answer(run=run, beat=beat, is_gapped=is_gapped, cells=cells, found=found)
+
+
+def _found(run: Run, standing: Standing, beat: Beat) -> list[Findings]:
+    """Return what each tracked expiry of an underlying with a spot says."""
+    expiries = tracked(run, beat.ts_us)
+    return analyse(
+        [chain_now(run, expiry, standing, beat.ts_us) for expiry in expiries],
+        market_now(run, standing.cells, beat),
+        [run.before.get(expiry.expiry, Before()) for expiry in expiries],
+    )
 
 
 def _message(answer: _Answer) -> ChainAnalysis | QuoteBoard:
@@ -128,7 +134,7 @@ def _message(answer: _Answer) -> ChainAnalysis | QuoteBoard:
     run, beat = answer.run, answer.beat
     if not answer.found:
         return quote_board(run, beat, answer.cells)
-    return chain_analysis(
+    told = chain_analysis(
         run.book,
         beat,
         answer.found,
@@ -137,6 +143,9 @@ def _message(answer: _Answer) -> ChainAnalysis | QuoteBoard:
         history=run.history,
         is_gapped=answer.is_gapped,
     )
+    if not run.is_quoted:
+        return told
+    return commodity_analysis(told, future_quotes(run, beat, answer.cells))
 
 
 def _sample(run: Run, cells: FloatArray, now_s: float, level: float | None) -> None:

@@ -142,7 +142,7 @@ def _basis(
     if level is None or reference.forward is None:
         return None, None
     if future is not None and future.mark is not None:
-        was = None if future.mark_change is None else future.mark - future.mark_change
+        was = future.mark_then
         return (
             (future.mark - level) / level,
             None if was is None or then is None else (was - then) / then,

@@ -123,7 +123,7 @@ def situation(page: Page, lot: int | None) -> tuple[ChainNow, MarketNow]:
         market=calendar.market_state(segment, now_us),
         cadence_s=0.0,
         spot=page.spot,
-        spot_age_s=None if page.spot is None else 0.0,
+        underlying_age_s=None if page.spot is None else 0.0,
         level_then=None,
         future=None if page.future is None else _future(page.future, lot),
     )

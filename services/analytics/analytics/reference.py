@@ -69,9 +69,9 @@ def _pairs(rows: ChainCells, spot: float) -> list[Pair]:
 
 def _is_spot_good(market: MarketNow) -> bool:
     """Say whether spot is a fresh, traded price: in the closing auction of the cash market it is not."""
-    if market.spot is None or market.spot_age_s is None:
+    if market.spot is None or market.underlying_age_s is None:
         return False
-    is_fresh = market.spot_age_s <= age_limit(SLOW_S, market.cadence_s)
+    is_fresh = market.underlying_age_s <= age_limit(SLOW_S, market.cadence_s)
     return is_fresh and market.market is not MarketState.OPEN_CAS
 
 

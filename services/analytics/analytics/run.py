@@ -46,10 +46,10 @@ class Run:
     quotes: QuoteDays = field(default_factory=dict)  # of the quote modes only
 
     @property
-    def has_analysis(self) -> bool:
-        """Whether beats are answered with an analysis of options; else with a board of quotes."""
+    def is_quoted(self) -> bool:
+        """Whether beats are answered with quotes: of shares, commodities, and where there are no options."""
         is_quoted = self.book.session.segment in (Segment.MCX, Segment.NSE)
-        return bool(self.book.layout.expiries) and not is_quoted
+        return is_quoted or not self.book.layout.expiries
 
 
 def without_memories(run: Run) -> Run:
@@ -105,10 +105,35 @@ def market_now(run: Run, cells: FloatArray, beat: Beat) -> MarketNow:
         market=_state(beat, session.cadence_s),
         cadence_s=session.cadence_s,
         spot=spot,
-        spot_age_s=age_s,
+        underlying_age_s=age_s,
         level_then=run.history.at_window(now_s, WINDOW_S).level,
         future=_future(run, cells),
     )
+
+
+def commodity_market(run: Run, cells: FloatArray, beat: Beat, expiry: str) -> MarketNow:
+    """Return what one expiry of a commodity's options sees: no spot, but the future that it devolves into.
+
+    Source: analytics specification, 1.5 (reference level) and 10.1.
+    """
+    row = devolves_into(run, expiry)
+    future = None if row is None else _future_at(run, cells, row)
+    received_us = None if row is None else known(cells[Cell.RECEIVED_US, row])
+    return MarketNow(
+        ts_us=beat.ts_us,
+        market=_state(beat, run.book.session.cadence_s),
+        cadence_s=run.book.session.cadence_s,
+        spot=None,
+        underlying_age_s=None if received_us is None else (beat.ts_us - received_us) / 1e6,
+        level_then=None if future is None else future.mark_then,
+        future=future,
+    )
+
+
+def devolves_into(run: Run, expiry: str) -> int | None:
+    """Return the row of the nearest future that expires with the options or later, None where there is none."""
+    told, futures = run.book.session.instruments, run.book.layout.futures
+    return next((row for row in futures if (told.expiry[row] or "") >= expiry), None)
 
 
 def _state(beat: Beat, cadence_s: float) -> MarketState:
@@ -125,11 +150,12 @@ def _state(beat: Beat, cadence_s: float) -> MarketState:
 
 def _future(run: Run, cells: FloatArray) -> FutureNow | None:
     """Return the near future, None where the session has none."""
-    session, futures = run.book.session, run.book.layout.futures
-    live = [row for row in futures if (session.instruments.expiry[row] or "") >= session.date]
-    if not live:
-        return None
-    row, told = live[0], session.instruments
+    row = devolves_into(run, run.book.session.date)
+    return None if row is None else _future_at(run, cells, row)
+
+
+def _future_at(run: Run, cells: FloatArray, row: int) -> FutureNow:
+    told = run.book.session.instruments
     return FutureNow(
         symbol=told.symbol[row],
         expiry=told.expiry[row],

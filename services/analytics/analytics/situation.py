@@ -137,6 +137,13 @@ class FutureNow:
     oi: float | None
     oi_change: float | None
 
+    @property
+    def mark_then(self) -> float | None:
+        """Price when the short-term window began."""
+        if self.mark is None or self.mark_change is None:
+            return None
+        return self.mark - self.mark_change
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketNow:
@@ -146,7 +153,7 @@ class MarketNow:
     market: MarketState
     cadence_s: float
     spot: float | None
-    spot_age_s: float | None
+    underlying_age_s: float | None  # of spot; of a commodity, of its future's price
     level_then: float | None  # reference level when the short-term window began
     future: FutureNow | None
 

@@ -84,8 +84,10 @@ def explained(
         strike: in rupees; None asks for the direction.
 
     Raises:
-        ConfigError: the strike is not listed; names the nearest that is.
+        ConfigError: the strike is not listed; names the nearest that is. Or the mode has no direction.
     """
+    if strike is None and analysis.off:
+        raise ConfigError(f"{analysis.underlying} has no direction ({'; '.join(analysis.off)}); name a strike")  # fmt: skip
     if strike is None:
         return read_direction(analysis, expiry)
     try:

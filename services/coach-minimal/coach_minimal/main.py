@@ -10,7 +10,7 @@ from coach_minimal.paper import State, resumed
 from oimon.bus import Entry, Output, Role
 from oimon.coach.desk import Desk, NoModel
 from oimon.coach.question import UNCHANGED_S, Heard, Question, Seen, seen_of, strike_range
-from oimon.coach.refusal import refusal
+from oimon.coach.refusal import is_coached, refusal
 from oimon.coach.wiring import desk_of, measured
 from oimon.config import load
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, Advice, ChainAnalysis
@@ -35,7 +35,7 @@ def role(settings: Config, desk: Desk) -> Role[State]:
             # what the deep coach's rule says when its model is away is no second opinion
             rich = None if message.by is DecidedBy.RULE else message
             return replace(state, rich=rich or state.rich), ()
-        if not isinstance(message, ChainAnalysis):
+        if not is_coached(message):
             return state, ()
         heard, age_s = desk.hear(entry.partition), desk.age_s(entry.id)
         state, advice = decide(message, state, heard, age_s=age_s, capital=settings.paper_capital)

@@ -9,7 +9,7 @@ from coach_rich.decide import Due, State, answered, by_rule, refused, remembered
 from oimon.bus import Entry, Output, Role
 from oimon.coach.desk import Desk, NoModel
 from oimon.coach.question import Question, seen_of, strike_range
-from oimon.coach.refusal import refusal
+from oimon.coach.refusal import is_coached, refusal
 from oimon.coach.wiring import desk_of, measured
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, Advice, ChainAnalysis
 from oimon.service import Running, Service
@@ -30,7 +30,7 @@ def role(desk: Desk) -> Role[State]:
         message = entry.message
         if isinstance(message, Advice):
             return _with_position(state, message), ()
-        if not isinstance(message, ChainAnalysis):
+        if not is_coached(message):
             return state, ()
         if state.run != message.run:
             state = State(run=message.run)

@@ -66,7 +66,7 @@ class IngestSettings(Settings):
     )
     sim_universe: Universe = Field(
         Universe.NIFTY,
-        description="what is simulated: nifty, index (five), or default (27 underlyings)",
+        description="what is simulated: nifty, index (five), mcx (two commodities), nse (20 shares), or default (27 underlyings)",
     )
     sim_date: date = Field(EXPIRY_WEEK, description="the simulated day, a trading day")
     sim_oi_publish_s: float = Field(
@@ -83,6 +83,10 @@ class IngestSettings(Settings):
     )
     feed_segment: Segment = falls_back(Segment.NFO, "part of the exchange: NFO, BFO, MCX or NSE")
     mcx_name: str = falls_back("SILVERMIC", "commodity of the segment MCX")
+    mcx_oi: bool = Field(
+        default=False,
+        description="1: classify the build-up of a commodity's futures, and analyse its options where they are liquid",
+    )
     flush_ms: float = Field(
         5.0, ge=0, le=1000, description="least milliseconds between two batches; 0: none"
     )

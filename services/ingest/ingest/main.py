@@ -71,6 +71,7 @@ async def _sim_feed(running: Running[IngestSettings], stack: contextlib.AsyncExi
         day=settings.sim_date,
         publish_s=settings.sim_oi_publish_s,
         faults=parse(settings.sim_faults),
+        mcx_oi=settings.mcx_oi,
     )
     tell = None
     if settings.sim_truth is not None:

@@ -57,6 +57,7 @@ class Header:
     prev_close: list[float | None]  # rupees
     oi_prev: list[int | None]  # quantity
     oi_open: list[int | None]  # quantity
+    mcx_oi: bool = False  # a commodity's open interest is analysed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +112,7 @@ class Day(ABC):
             quotes_assumed=header.quotes_assumed,
             instruments=columns,
             table=table_hash(columns),
+            mcx_oi=header.mcx_oi,
         )
 
     def state(self, ts_us: int) -> FeedState:  # noqa: ARG002 - of a recorded feed nothing else is known

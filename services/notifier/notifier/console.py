@@ -165,14 +165,14 @@ class Picture:
         self._whole_chain, self._contracts = whole_chain, contracts
 
     def show(self, view: View) -> bool:
-        """Write the file once an analysis and the fast coach's word on it are there.
+        """Write the file once an analysis is there and, where coaches speak, the fast one's word on it.
 
         Raises:
             InputError: the file cannot be written.
         """
-        if view.analysis is None or (
-            isinstance(view.analysis, ChainAnalysis) and view.minimal is None
-        ):
+        if view.analysis is None:
+            return False
+        if isinstance(view.analysis, ChainAnalysis) and not view.analysis.off and not view.minimal:
             return False
         console = Console(
             record=True, width=self._width, file=io.StringIO(), force_terminal=True, no_color=False

@@ -1,4 +1,4 @@
-"""The option chain as a ladder of strikes, and the quote board of the other modes, as rich tables (pure).
+"""The option chain as a ladder of strikes, as a rich table (pure).
 
 Calls stand left and red (resistance), puts right and green (support); words and arrows say the same without colour.
 Source: screens, section 2.
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from oimon import figures
-from oimon.messages import ChainAnalysis, Legs, QuoteBoard
+from oimon.messages import ChainAnalysis, Legs
 from oimon.terms import BuildUp, Verdict
 
 WIDE = 112
@@ -22,7 +22,7 @@ WIDE = 112
 OI_OLD_S = 600.0
 """A leg whose last message is older than this is grey. Source: specification 1.6."""
 
-_FRAME = Box(
+FRAME = Box(
     "    \n    \n ── \n    \n ── \n    \n    \n    \n"
 )  # a line below the head and around the money
 _WORDS = {
@@ -87,7 +87,7 @@ def chain_table(
         is_stale: draw every verdict grey, as the analysis is too old to act on.
     """
     columns = _wide_columns() if width >= WIDE else _narrow_columns()
-    table = Table(box=_FRAME, padding=0, show_edge=False)
+    table = Table(box=FRAME, padding=0, show_edge=False)
     for column in columns:
         table.add_column(
             column.head,
@@ -103,33 +103,6 @@ def chain_table(
             end_section=row.is_atm or (below is not None and below.is_atm),
         )
     return table
-
-
-def quote_table(board: QuoteBoard) -> Table:
-    """Return the plain quote table of the modes without option analysis."""
-    table = Table(box=_FRAME, padding=0, show_edge=False)
-    table.add_column("Symbol", no_wrap=True, header_style="bold")
-    for head in ("LTP", "Change", "Bid", "Ask", "Volume", "Age"):
-        table.add_column(head, justify="right", no_wrap=True, header_style="bold")
-    for quote in board.rows:
-        change = figures.signed(quote.change_pct)
-        table.add_row(
-            quote.symbol,
-            figures.grouped(quote.ltp),
-            change if change == figures.UNKNOWN else f"{arrow(quote.change_pct)} {change}%",
-            figures.grouped(quote.bid),
-            figures.grouped(quote.ask),
-            figures.lakh_crore(quote.volume),
-            figures.age(None if quote.age_ms is None else quote.age_ms / 1e3),
-        )
-    return table
-
-
-def arrow(change: float | None) -> str:
-    """Return ▲ for a rise, ▼ for a fall, nothing for neither."""
-    if change is None or not figures.is_known(change) or change == 0:
-        return ""
-    return "▲" if change > 0 else "▼"
 
 
 def _rows(
@@ -182,9 +155,14 @@ def _leg(
     return _Column(head=head, width=width, cell=draw, justify=justify, colour=colour)
 
 
+def build_up_word(name: str | None, place: int = 0) -> str:
+    """Return a class of build-up in words, or (``place`` 1) in two letters."""
+    return figures.UNKNOWN if name is None else _WORDS[BuildUp(name)][place]
+
+
 def _word(legs: Legs, row: _Row, place: int) -> str:
     name = legs.build_up[row.index]
-    return figures.UNKNOWN if name is None else _WORDS[BuildUp(name)][place]
+    return build_up_word(name, place)
 
 
 def _long_word(legs: Legs, row: _Row) -> str:

@@ -41,9 +41,12 @@ def readings(analysis: ChainAnalysis) -> list[Text]:
         f"   Straddle {figures.decimal(analysis.straddle, 1)}",
         f"   ±{plain(_whole(analysis.em_expiry))} by expiry",
     )
+    happened = _event(analysis) if analysis.events else []
+    if analysis.off:  # there is no direction to give reasons for
+        return [levels, *happened]
     why = Text.assemble(("Why      ", "bold"), _evidence(analysis.contributions[:3]))
     against = Text.assemble(("Against  ", "bold"), _evidence(analysis.against[:2]))
-    return [levels, why, against, *(_event(analysis) if analysis.events else [])]
+    return [levels, why, against, *happened]
 
 
 def anchors(analysis: ChainAnalysis, *, width: int, contracts: bool) -> list[Text]:
@@ -84,14 +87,15 @@ def _evidence(items: Sequence[Contribution]) -> str:
     return " · ".join(evidence(item) for item in items) or UNKNOWN
 
 
-def other_expiry(other: ExpiryAnalysis) -> Text:
+def other_expiry(other: ExpiryAnalysis, *, has_direction: bool = True) -> Text:
     """Return another expiry's chain in one line."""
     mark, colour = DIRECTIONS[other.direction]
+    bias = f"{mark} {other.direction} {figures.percent(other.confidence_factor)}  "
     return Text.assemble(
         f"{figures.short_date(other.expiry):8s} PCR {figures.decimal(other.pcr)}",
         f"  MaxPain {plain(other.max_pain)}  ",
-        (f"{mark} {other.direction} {figures.percent(other.confidence_factor)}", colour),
-        f"  S {nearest(other.support)}  R {nearest(other.resistance)}",
+        (bias if has_direction else "", colour),
+        f"S {nearest(other.support)}  R {nearest(other.resistance)}",
         f"  IV {iv(other.atm_iv)}",
     )
 

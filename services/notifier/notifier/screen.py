@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from notifier.ladder import WIDE, arrow, chain_table, quote_table
+from notifier.board import arrow, off_lines, quote_table
+from notifier.ladder import WIDE, chain_table
 from notifier.readings import DIRECTIONS, anchors, coaches, iv, nearest, other_expiry, readings
 from notifier.render import call
 from oimon import figures
@@ -72,7 +73,11 @@ def screen(
         case None:
             body: list[RenderableType] = [_waiting(view)]
         case QuoteBoard() as board:
-            body = [_board_header(board), quote_table(board), *_off(board)]
+            body = [
+                _board_header(board),
+                quote_table(board.rows, width=width),
+                *off_lines(board.off),
+            ]
         case ChainAnalysis() as analysis:
             body = [
                 *_header(analysis, view, width=width),
@@ -85,9 +90,11 @@ def screen(
                 ),
                 *anchors(analysis, width=width, contracts=contracts),
                 *readings(analysis),
-                *coaches(analysis, view.minimal, view.rich),
-                *(other_expiry(other) for other in analysis.more),
+                *([] if analysis.off else coaches(analysis, view.minimal, view.rich)),
+                *(other_expiry(each, has_direction=not analysis.off) for each in analysis.more),
+                *([quote_table(analysis.quotes, width=width)] if analysis.quotes else []),
                 *_notes(analysis, view, contracts=contracts),
+                *off_lines(analysis.off),
             ]
     if view.others:
         body.append(Text(f"Also watched: {', '.join(view.others)}", style="bright_black"))
@@ -114,10 +121,10 @@ def summary(view: View) -> str:
         if advice is not None
     )
     parts = [
-        f"{head} {grouped(analysis.spot)} {_change(analysis).plain}".rstrip(),
+        f"{head} {_price(analysis)} {_change(analysis).plain}".rstrip(),
         f"PCR {figures.decimal(analysis.pcr)}",
         f"MaxPain {plain(analysis.max_pain)}",
-        f"{analysis.direction} {percent(analysis.confidence_factor)}{_conflict(analysis)}",
+        f"{_bias('', analysis).strip()}{_conflict(analysis)}",
         f"S {nearest(analysis.support)} R {nearest(analysis.resistance)}",
         *([said] if said else []),
         f"{_ages(analysis)}{stale}",
@@ -152,10 +159,10 @@ def _header(analysis: ChainAnalysis, view: View, *, width: int) -> list[Text]:
     bias_style = "bright_black" if is_stale(view) else f"bold {colour}"
     first = Text.assemble(
         (f"{analysis.underlying} ", "bold"),
-        (grouped(analysis.spot), "bold"),
+        (_price(analysis), "bold"),
         " ",
         _change(analysis),
-        *([f"  FUT {_future(analysis)}"] if wide else []),
+        *([f"  FUT {_future(analysis)}"] if wide and not analysis.quotes else []),
         f"  EXP {figures.short_date(analysis.expiry)} ({_days(analysis.days_to_expiry)})",
         f"  {clock_time(analysis.ts_us)} IST  ",
         *([f"{analysis.segment} {analysis.market}  "] if wide else []),
@@ -167,7 +174,7 @@ def _header(analysis: ChainAnalysis, view: View, *, width: int) -> list[Text]:
         f"  MaxPain {plain(analysis.max_pain)}",
         *([f"  ATM {plain(analysis.atm)}  IV {iv(analysis.atm_iv)}"] if wide else []),
         "  Bias " if wide else "  ",
-        (f"{mark} {analysis.direction} {percent(analysis.confidence_factor)}", bias_style),
+        (_bias(mark, analysis), bias_style),
         *([("  CONFLICT", "bold yellow")] if is_conflict(analysis) else []),
         *([f"  VIX {figures.decimal(analysis.vix, 1)}"] if wide else []),
     )
@@ -177,6 +184,19 @@ def _header(analysis: ChainAnalysis, view: View, *, width: int) -> list[Text]:
     if second.cell_len + 2 + cell_len(ages) > width:
         return [first, second, Text(ages)]
     return [first, second.append(f"  {ages}")]
+
+
+def _price(analysis: ChainAnalysis) -> str:
+    """Return spot; of a commodity, which has none, the price of the future that stands for it."""
+    if analysis.spot is None and analysis.quotes and analysis.x is not None:
+        return f"FUT {grouped(analysis.x)}"
+    return grouped(analysis.spot)
+
+
+def _bias(mark: str, analysis: ChainAnalysis) -> str:
+    if analysis.off:
+        return "no direction"
+    return f"{mark} {analysis.direction} {percent(analysis.confidence_factor)}"
 
 
 def _change(analysis: ChainAnalysis) -> Text:
@@ -268,9 +288,3 @@ def _board_header(board: QuoteBoard) -> Text:
         f"{board.segment}  {clock_time(board.ts_us)} IST  ",
         (f" {board.mode} ", _MODE_STYLE[board.mode]),
     )
-
-
-def _off(board: QuoteBoard) -> list[Text]:
-    if not board.off:
-        return []
-    return [Text(f"Off in this mode: {'; '.join(board.off)}", style="yellow")]

@@ -32,7 +32,7 @@ def commodity():
     }  # fmt: skip
     columns = {name: [*getattr(told, name), value] for name, value in added.items()}
     columns["oi_prev"][FUTURE] = 6_500_000
-    return replace(session, instruments=Instruments(**columns))
+    return replace(session, instruments=Instruments(**columns), mcx_oi=True)
 
 
 class Day:

@@ -87,7 +87,7 @@ def make_market(random):
         market=MarketState.OPEN,
         cadence_s=0.0,
         spot=SPOT,
-        spot_age_s=0.5,
+        underlying_age_s=0.5,
         level_then=SPOT + float(random.uniform(-40, 40)),
         future=FutureNow(
             symbol="FUT",
@@ -300,7 +300,7 @@ def nonsense(draw):
             rows=ChainCells(strike, cells),
         ),
         market=replace(
-            market, spot=draw(maybe), spot_age_s=draw(st.sampled_from([0.0, 60.0])), level_then=draw(maybe), future=future,
+            market, spot=draw(maybe), underlying_age_s=draw(st.sampled_from([0.0, 60.0])), level_then=draw(maybe), future=future,
         ),
         before=draw(st.sampled_from([Before(), make_given(1).before])),
     )  # fmt: skip

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from coach_minimal import main as fast
 from coach_rich import trigger
 from coach_rich.main import offline_role, role
 from oimon.coach.desk import NoModel
@@ -289,6 +290,17 @@ def test_a_quote_board_is_passed_over():
     )
 
     assert play(role(NoModel("no_key")), [entry_of(board, "oi.analysis.v1")])[1] == []
+
+
+@pytest.mark.parametrize("segment", [Segment.MCX, Segment.NSE])
+@pytest.mark.parametrize("duty_of", [offline_role, fast.offline_role])
+def test_neither_coach_speaks_on_options_of_a_commodity(duty_of, segment):
+    duty, analysis = duty_of(), make_analysis(segment=segment)
+
+    silent = duty.handle(duty.start("CRUDEOIL"), entry_of(analysis))[1]
+    spoken = duty.handle(duty.start("NIFTY"), entry_of(make_analysis()))[1]
+
+    assert (len(silent), len(spoken)) == (0, 1)
 
 
 def test_a_replay_is_the_same_whatever_the_fast_coach_said():

@@ -51,7 +51,7 @@ def test_the_speed_can_be_set(monkeypatch, text, speed):
     [
         ("FEED", "live", "FEED=live comes with a later version; set FEED=replay"),
         ("SIM_SEED", "-1", "SIM_SEED"),
-        ("SIM_UNIVERSE", "moon", "'moon' is not one of nifty, index, default"),
+        ("SIM_UNIVERSE", "moon", "'moon' is not one of nifty, index, mcx, nse, default"),
         ("SIM_OI_PUBLISH_S", "601", "SIM_OI_PUBLISH_S"),
         ("SIM_DATE", "soon", "SIM_DATE"),
         ("SIM_FAULTS", "gremlins=1", "takes label=rate, separated by commas, found 'gremlins=1'"),

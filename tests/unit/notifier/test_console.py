@@ -171,11 +171,12 @@ def test_a_picture_that_cannot_be_written_is_named_with_its_remedy(tmp_path):
         picture.show(View(underlying="SILVERMIC", analysis=make_board()))
 
 
-def test_the_picture_of_a_quote_board_waits_for_no_coach(tmp_path):
+@pytest.mark.parametrize("shown", [make_board(), make_analysis(off=["coaches: not made for it"])])
+def test_the_picture_of_a_mode_without_coaches_waits_for_none(tmp_path, shown):
     path = tmp_path / "board.svg"
     picture = Picture(path, width=80, whole_chain=False, contracts=False)
 
-    assert picture.show(View(underlying="SILVERMIC", analysis=make_board()))
+    assert picture.show(View(underlying="SILVERMIC", analysis=shown))
     assert path.exists()
 
 

@@ -6,8 +6,9 @@ import numpy as np
 from rich.console import Console
 
 from notifier.screen import View, is_stale, screen, summary
+from oimon import figures
 from oimon.messages import OiAnchor
-from oimon.terms import FeedState, MarketState, Mode, Quality
+from oimon.terms import FeedState, MarketState, Mode, Quality, Segment
 from tests.unit.notifier.samples import (
     NOW_US,
     STRIKES,
@@ -17,6 +18,7 @@ from tests.unit.notifier.samples import (
     make_chain,
     make_legs,
     make_position,
+    make_quote,
     make_rich_advice,
     make_unknown_analysis,
 )
@@ -247,6 +249,41 @@ def test_trouble_with_the_bus_stands_below_what_was_last_known():
     assert lines[-1] == "The bus is away, trying again: refused"
 
 
+def test_a_wide_board_shows_what_else_is_known_as_far_as_there_is_room():
+    rows = [
+        make_quote(oi_change_day=-410, build_up="SHORT_COVERING", calendar_spread=412.0),
+        make_quote(symbol="SILVERMIC26NOVFUT", oi_change_day=None),
+    ]
+    share = make_quote(symbol="SBIN", oi=0, opening_low=975.0, opening_high=981.5, opening_broken="up", position_52w=0.62)  # fmt: skip
+
+    futures = drawn(View(underlying="SILVERMIC", analysis=make_board(rows=rows)), width=160)
+    narrower = drawn(View(underlying="SILVERMIC", analysis=make_board(rows=rows)), width=100)
+    shares = drawn(View(underlying="SBIN", analysis=make_board(rows=[share])), width=160)
+
+    assert " ".join(futures[1].split("Age")[1].split()) == "OI ΔOI day Build-up VWAP Next Range Gap"  # fmt: skip
+    assert " ".join(futures[3].split("1.2s")[1].split()) == "0.28L -410 Short cover 1,13,020.50 +412.00 70% ▲ +0.20%"  # fmt: skip
+    assert " ".join(futures[4].split("1.2s")[1].split()) == "0.28L -- -- 1,13,020.50 -- 70% ▲ +0.20%"  # fmt: skip
+    assert " ".join(narrower[1].split("Age")[1].split()) == "OI ΔOI day Build-up"
+    assert " ".join(shares[1].split("Age")[1].split()) == "VWAP Range Gap First 15 min 52 weeks"
+    assert shares[3].endswith("975.00-981.50 up      62%")
+
+
+def test_a_commodity_s_options_stand_above_its_futures_and_without_a_direction():
+    analysis = make_analysis(
+        spot=None, spot_prev_close=None, segment=Segment.MCX, off=["direction: not made for commodities"], quotes=[make_quote()],
+    )  # fmt: skip
+
+    lines = drawn(make_view(analysis=analysis), width=140)
+    told = "\n".join(lines)
+
+    assert f"FUT {figures.grouped(analysis.x)}" in lines[0]
+    assert "Bias no direction" in lines[1]
+    assert [word for word in ("BULLISH", "MINIMAL", "Why  ") if word in told] == []
+    assert any(line.startswith("SILVERMIC26AUGFUT") for line in lines)
+    assert lines[-1] == "Off: direction: not made for commodities"
+    assert "| no direction |" in summary(make_view(analysis=analysis))
+
+
 def test_other_underlyings_are_named():
     assert drawn(make_view(others=["BANKNIFTY", "SENSEX"]))[-1] == (
         "Also watched: BANKNIFTY, SENSEX"
@@ -254,13 +291,14 @@ def test_other_underlyings_are_named():
 
 
 def test_a_mode_without_option_analysis_shows_quotes_and_what_is_off():
-    assert drawn(View(underlying="SILVERMIC", analysis=make_board())) == [
+    assert drawn(View(underlying="SILVERMIC", analysis=make_board()), width=76) == [
         "SILVERMIC  MCX  12:41:07 IST   REPLAY",
         "Symbol                    LTP   Change         Bid         Ask Volume  Age",
         "──────────────────────────────────────────────────────────────────────────",
         "SILVERMIC26AUGFUT 1,13,245.00 ▲ +0.84% 1,13,240.00 1,13,250.00  0.31L 1.2s",
         "SILVERMIC26NOVFUT          --       --          --          --     --   --",
-        "Off in this mode: option analysis: off in MCX mode; coaches: need option analysis",
+        "Off: option analysis: off in MCX mode",
+        "Off: coaches: need option analysis",
     ]
 
 

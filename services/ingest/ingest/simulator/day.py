@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, time
+from datetime import date
 
 import msgspec
 import numpy as np
@@ -22,15 +22,13 @@ from ingest.simulator.universe import UNIVERSES, Market, Universe
 from ingest.snapshots import APART_US
 from oimon import calendar
 from oimon.errors import ConfigError
-from oimon.terms import FeedState, Mode, OiUnit
+from oimon.terms import FeedState, Mode, OiUnit, Segment
 
 Tell = Callable[[Mapping[str, object]], None]
 """Takes one line of the truth."""
 
 VERSION = 2
 """Grows with every change of what a seed gives."""
-OPENS = time(9, 15)
-"""Of every market, commodities too, which are there from 09:00."""
 EXPIRY_WEEK = date(2026, 11, 18)
 """Wednesday before NIFTY's expiry on Monday, 23 November 2026: the Tuesday is a holiday."""
 
@@ -50,6 +48,8 @@ class Plan:
     """At most so many of each index."""
     faults: Rates = field(default_factory=dict)
     """What goes wrong, and how often."""
+    mcx_oi: bool = False
+    """Whether the open interest of commodities is to be analysed."""
     seconds: int | None = None
     """End the day after so many; None: when the market does. The volatilities are those of a whole session."""
 
@@ -106,6 +106,7 @@ class SimulatedDay(Day):
             prev_close=self.tape.prev_close(),
             oi_prev=self.tape.oi_open(),
             oi_open=self.tape.oi_open(),
+            mcx_oi=plan.mcx_oi and market.segment is Segment.MCX,
         )
         last_us = opens_us + (self._times * plan.every_s - 1) * 1_000_000
         super().__init__(
@@ -177,7 +178,7 @@ def _session(market: Market, day: date) -> tuple[int, int]:
     if not is_open:
         what = "is closed" if is_open is False else "is not in the calendar"
         raise ConfigError(f"SIM_DATE: {market.segment} {what} on {day}; choose a trading day")
-    opens_us = calendar.instant_us(day, OPENS)
+    opens_us = calendar.open_us(market.segment, day)
     return opens_us, (calendar.close_us(market.segment, day) - opens_us) // 1_000_000
 
 

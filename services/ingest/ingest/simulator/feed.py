@@ -49,7 +49,10 @@ class SimFeed(Feed):
         self._bus = bus
         self._parts = parts
         self._pace = Pace(clock, speed)
-        self._due_us = min(part.day.last.first_us for part in parts)
+        self._opens_us = max(part.day.last.first_us for part in parts)
+        """When the last of them opens. Who opened earlier is joined then, as by anybody who starts late: the others
+        would stand still for as long as the first are alone."""
+        self._due_us = self._opens_us
         self._ended: set[str] = set()
         counts = [len(part.day.header.master) for part in parts]
         self._first_rows = [sum(counts[:place]) for place in range(len(counts))]
@@ -81,7 +84,9 @@ class SimFeed(Feed):
 
     def _steps(self, place: int) -> Iterator[tuple[int, int, Step]]:
         part = self._parts[place]
-        for step in going_on(part.replay.steps(), part.after_us):
+        is_joined = part.day.last.first_us < self._opens_us
+        after_us = part.after_us or (self._opens_us if is_joined else 0)
+        for step in going_on(part.replay.steps(), after_us):
             yield step.due_us // 1_000_000, place, step
 
     async def _publish(self, place: int, step: Step) -> None:

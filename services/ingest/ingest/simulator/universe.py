@@ -12,6 +12,8 @@ class Universe(StrEnum):
 
     NIFTY = "nifty"  # one index, two expiries
     INDEX = "index"  # five indices
+    MCX = "mcx"  # two commodities, from their own opening on
+    NSE = "nse"  # twenty shares
     DEFAULT = "default"  # with commodities and shares
 
 
@@ -74,5 +76,7 @@ SHARES = tuple(
 UNIVERSES: Mapping[Universe, tuple[Market, ...]] = {
     Universe.NIFTY: INDICES[:1],
     Universe.INDEX: INDICES,
+    Universe.MCX: COMMODITIES,
+    Universe.NSE: SHARES,
     Universe.DEFAULT: (*INDICES, *COMMODITIES, *SHARES),
 }

@@ -1,7 +1,7 @@
 """A simulated day: the same bytes again, another symbol's without effect, frames that the decoder takes."""
 
 import hashlib
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from ingest.simulator.dice import dice
 from ingest.simulator.faults import parse
 from ingest.simulator.listing import listing
 from ingest.simulator.universe import INDICES, UNIVERSES, Universe
-from oimon import codec
+from oimon import calendar, codec
 from oimon.errors import ConfigError
 from oimon.messages import Session, TickBatch
 from oimon.terms import FeedState, Mode
@@ -121,6 +121,28 @@ def test_ticks_further_apart_stand_one_second_before_their_beat():
         m.records["exchange_us"][0] for s in found for m in s.messages if isinstance(m, TickBatch)
     ]
     assert [(int(us) - 1_794_973_500_000_000) // 1_000_000 for us in ticks] == [4, 9, 14]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [("CRUDEOIL", "09:00", "23:55"), ("NIFTY", "09:15", "15:40"), ("SBIN", "09:15", "15:15")],
+)
+def test_each_market_has_the_hours_of_its_segment(name, first, last):
+    plan = Plan(universe=Universe.DEFAULT)
+
+    day = SimulatedDay(plan, next(market for market in markets(plan) if market.name == name))
+
+    seen = [datetime.fromtimestamp(us // 1_000_000 + end, calendar.IST) for us, end in ((day.last.first_us, 0), (day.last.last_us, 1))]  # fmt: skip
+    assert [f"{at:%H:%M}" for at in seen] == [first, last]
+
+
+def test_only_a_commodity_s_session_asks_for_its_open_interest_and_only_when_told_to():
+    named = {market.name: market for market in UNIVERSES[Universe.DEFAULT]}
+    asked, silent = (Plan(mcx_oi=on, seconds=2) for on in (True, False))
+
+    told = [SimulatedDay(plan, named[name]).session("r").mcx_oi for plan in (asked, silent) for name in ("GOLDM", "NIFTY")]  # fmt: skip
+
+    assert told == [True, False, False, False]
 
 
 def test_a_day_without_trading_is_one_sentence():

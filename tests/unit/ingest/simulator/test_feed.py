@@ -1,6 +1,7 @@
 """The simulated feed on the in-memory bus: every market a partition, one clock."""
 
 import asyncio
+from dataclasses import replace
 
 from ingest.feed import TICKS_CACHE
 from ingest.replay import Replay
@@ -11,15 +12,18 @@ from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.clock import ManualClock
 from oimon.messages import TICKS, Beat, Session
-from oimon.terms import FeedState, Mode
+from oimon.terms import FeedState, Mode, Segment
 
 PLAN = Plan(seed=7, universe=Universe.DEFAULT, seconds=4)
 CHOSEN = ("NIFTY", "SENSEX", "CRUDEOIL", "M&M")
+EARLIER_S = 900
+"""So long before the others commodities open."""
 
 
 def parts(after=0):
     chosen = [market for market in markets(PLAN) if market.name in CHOSEN]
-    days = [SimulatedDay(PLAN, market) for market in chosen]
+    plans = {Segment.MCX: replace(PLAN, seconds=EARLIER_S + 4)}
+    days = [SimulatedDay(plans.get(market.segment, PLAN), market) for market in chosen]
     return [Part(day=day, replay=Replay(day, "run"), after_us=after) for day in days]
 
 
@@ -39,7 +43,9 @@ def test_each_market_is_a_partition_with_the_same_beats_and_its_own_session():
         name: [m.ts_us for m in messages if isinstance(m, Beat)] for name, messages in told.items()
     }
     first_us = 1_794_973_500_000_000
+    joined = beats.pop("CRUDEOIL")  # and already ticking, so the second of joining is a beat too
     assert set(map(tuple, beats.values())) == {tuple(first_us + s * 1_000_000 for s in range(1, 6))}
+    assert joined == [first_us, *beats["NIFTY"]]
     for name, messages in told.items():
         (session,) = [m for m in messages if isinstance(m, Session)]
         assert (session.underlying, session.mode) == (name, Mode.SIMULATED)
@@ -51,6 +57,18 @@ def test_each_market_is_a_partition_with_the_same_beats_and_its_own_session():
         "simulator, seed 7",
     )
     assert facts["frames"] == facts["frames_in_all"]
+
+
+def test_commodities_alone_are_played_from_their_own_opening_on():
+    plan = replace(PLAN, universe=Universe.MCX)
+    days = [SimulatedDay(plan, market) for market in markets(plan)]
+    told = [Part(day=day, replay=Replay(day, "run")) for day in days]
+
+    feed = SimFeed(MemoryBus(MemoryStore(ManualClock(0))), ManualClock(0), told, None)
+    steps = [due_us for due_us, _ in feed._together()]
+
+    assert min(steps) == 1_794_972_600_000_000  # 09:00
+    assert max(steps) == min(steps) + 5_000_000  # four seconds, and the word that it has ended
 
 
 def test_the_cache_knows_the_newest_tick_of_every_market():
