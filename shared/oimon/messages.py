@@ -361,7 +361,6 @@ class Quote:
     low_52w: float | None = None  # as the feed tells them
     high_52w: float | None = None
     position_52w: float | None = None  # 0 at the low of 52 weeks, 1 at the high
-    why_null: Mapping[str, str] = field(default_factory=dict)  # reason of every null above
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -408,6 +407,7 @@ class QuoteBoard:
     underlying: str
     off: list[str]  # features off in this mode, each with its reason
     rows: list[Quote]
+    why_null: Mapping[str, str] = field(default_factory=dict)  # why a field of some row is null
 
 
 # --- oi.advice-*.v1 ------------------------------------------------------------------------------------------------

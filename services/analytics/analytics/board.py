@@ -1,7 +1,8 @@
 """The quote board of sessions without option analysis: shares, commodities (pure)."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from analytics.cells import Cell, known
 from analytics.commodity import OFF, OFF_BY_DEFAULT, TOO_THIN
@@ -14,6 +15,34 @@ from oimon.messages import Beat, Quote, QuoteBoard, Session
 from oimon.terms import Kind, Segment
 
 _OFF_SHARES = "open interest, option analysis and coaches: shares have none"
+_NO_DAY = "the feed has told no day's range of it"
+_NO_OPENING = "the feed told no day's range of it in the first 15 minutes"
+_NO_YEAR = "the feed tells no range of 52 weeks"
+_WHY: Mapping[str, str] = MappingProxyType(
+    {
+        "ltp": "it has not traded",
+        "bid": "nobody bids, or the feed shows no book of it",
+        "ask": "nobody asks, or the feed shows no book of it",
+        "volume": "the feed tells none of it",
+        "oi": "it has none, or the feed tells none of it",
+        "change_pct": "it has not traded, or the session does not tell the previous close",
+        "gap_pct": "the feed has told no open of it, or the session no previous close",
+        "vwap": "no trade of it was seen",
+        "low": _NO_DAY,
+        "high": _NO_DAY,
+        "range_position": f"{_NO_DAY}, or one of no width",
+        "age_ms": "nothing of it has come",
+        "oi_change_day": "its open interest, or that at the previous close, is not known",
+        "build_up": "it is no future, is not asked for (MCX_OI), or its history is younger than 5 minutes",
+        "calendar_spread": "it is not the near future, or a later one has no price",
+        "opening_low": _NO_OPENING,
+        "opening_high": _NO_OPENING,
+        "opening_broken": "it is inside, the first 15 minutes are not over, or their range is not known",
+        "low_52w": _NO_YEAR,
+        "high_52w": _NO_YEAR,
+        "position_52w": f"{_NO_YEAR}, or one of no width",
+    }
+)
 _NO_OPTIONS = "option analysis and coaches: the session has no options"
 
 
@@ -28,6 +57,7 @@ def quote_board(run: Run, beat: Beat, cells: FloatArray) -> QuoteBoard:
     Source: messages-sketch (QuoteBoard); analytics specification, 10.
     """
     session = run.book.session
+    rows = _quotes(run, beat, cells, range(len(session.instruments.symbol)))
     return QuoteBoard(
         ts_us=beat.ts_us,
         run=session.run,
@@ -35,13 +65,21 @@ def quote_board(run: Run, beat: Beat, cells: FloatArray) -> QuoteBoard:
         segment=session.segment,
         underlying=session.underlying,
         off=_off(session),
-        rows=_quotes(run, beat, cells, range(len(session.instruments.symbol))),
+        rows=rows,
+        why_null=why_null(rows),
     )
 
 
 def future_quotes(run: Run, beat: Beat, cells: FloatArray) -> list[Quote]:
     """Return the rows of a commodity's futures, nearest first; arguments as of :func:`quote_board`."""
     return _quotes(run, beat, cells, run.book.layout.futures)
+
+
+def why_null(rows: Sequence[Quote]) -> dict[str, str]:
+    """Return, of each field that is null in some row, why one is."""
+    return {
+        name: why for name, why in _WHY.items() if any(getattr(row, name) is None for row in rows)
+    }
 
 
 def _off(session: Session) -> list[str]:
@@ -68,7 +106,7 @@ def _quote(run: Run, row: int, cells: FloatArray, now_us: int, *, spread: float 
     low, high = known(cells[Cell.DAY_LOW]), known(cells[Cell.DAY_HIGH])
     received_us, average = known(cells[Cell.RECEIVED_US]), known(cells[Cell.DAY_AVERAGE])
     day, told = run.quotes.get(row, QuoteDay()), run.book.session
-    opening = day.opening or (None, None)
+    opening, year = day.opening or (None, None), day.year or (None, None)
     is_over = is_opening_over(told.segment, now_us)
     return Quote(
         symbol=told.instruments.symbol[row],
@@ -90,6 +128,9 @@ def _quote(run: Run, row: int, cells: FloatArray, now_us: int, *, spread: float 
         opening_low=opening[0],
         opening_high=opening[1],
         opening_broken=range_broken(ltp, *opening) if is_over else None,
+        low_52w=year[0],
+        high_52w=year[1],
+        position_52w=range_position(ltp, *year),
     )
 
 

@@ -4,7 +4,7 @@ Sections 1 to 5 and 9 of the specification hold for them, with the price of the 
 signals and coaches do not. Source: analytics specification, 10.1; rulings, 18.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -77,16 +77,21 @@ def options_found(
     return found
 
 
-def commodity_analysis(told: ChainAnalysis, quotes: Sequence[Quote]) -> ChainAnalysis:
+def commodity_analysis(
+    told: ChainAnalysis, quotes: Sequence[Quote], why_null: Mapping[str, str]
+) -> ChainAnalysis:
     """Return an analysis with what there is not for commodities taken out, and with the quotes of the futures.
 
     Args:
         told: as of an index.
-        quotes: of all instruments; those with options' prices are in the chains.
+        quotes: of the futures.
+        why_null: why a field of some of them is null.
     """
     future = None if told.future is None else replace(told.future, basis=None)
+    missing = {f"quotes.{name}": why for name, why in why_null.items()}
     told = replace(
         told,
+        why_null={**told.why_null, **missing},
         future=future,
         events=[each for each in told.events if each.kind != EventKind.DIRECTION_CHANGE],
         more=[_undirected(each) for each in told.more],

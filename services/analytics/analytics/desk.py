@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analytics.analyse import analyse
-from analytics.board import future_quotes, quote_board
+from analytics.board import future_quotes, quote_board, why_null
 from analytics.book import ChainBook
 from analytics.cells import Cell
 from analytics.commodity import commodity_analysis, options_found, options_now
 from analytics.findings import Findings
 from analytics.history import RollingTicks, Sample
 from analytics.message import chain_analysis
-from analytics.quotes import with_deals, with_opening
+from analytics.quotes import with_deals, with_opening, with_year
 from analytics.run import Run, Standing, chain_now, market_now, standing_now, tracked
 from analytics.situation import Before
 from oimon.bus import Entry, Output
@@ -81,7 +81,7 @@ def _take(desk: Desk, entry: Entry) -> _Answer | None:
         case TickBatch() if desk.run is not None:
             desk.run.book.apply(message)
             if desk.run.is_quoted:
-                desk.run.quotes = with_deals(desk.run.quotes, message)
+                desk.run.quotes = with_year(with_deals(desk.run.quotes, message), message)
         case Beat() if desk.run is not None:
             if desk.has_hole:
                 desk.has_hole, desk.gapped_until_us = False, message.ts_us + _WINDOW_US
@@ -145,7 +145,8 @@ def _message(answer: _Answer) -> ChainAnalysis | QuoteBoard:
     )
     if not run.is_quoted:
         return told
-    return commodity_analysis(told, future_quotes(run, beat, answer.cells))
+    quotes = future_quotes(run, beat, answer.cells)
+    return commodity_analysis(told, quotes, why_null(quotes))
 
 
 def _sample(run: Run, cells: FloatArray, now_s: float, level: float | None) -> None:

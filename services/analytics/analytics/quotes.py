@@ -18,10 +18,11 @@ _TOLD = TickFlag.PRICE | TickFlag.VOLUME
 
 @dataclass(frozen=True, slots=True)
 class QuoteDay:
-    """One instrument's day: what was dealt, and low and high of the first 15 minutes in rupees, None where not seen."""
+    """One instrument's day: what was dealt; low and high of the first 15 minutes and of 52 weeks in rupees, None where not seen."""
 
     dealt: Dealt = field(default_factory=Dealt)
     opening: tuple[float, float] | None = None
+    year: tuple[float, float] | None = None
 
 
 QuoteDays = dict[int, QuoteDay]
@@ -38,6 +39,22 @@ def with_deals(before: QuoteDays, batch: TickBatch) -> QuoteDays:
         own, day = ticks[ticks["row"] == row], after.get(row, QuoteDay())
         price, volume = own["ltp"] / PAISE, own["volume"].astype(np.float64)
         after[row] = replace(day, dealt=dealt_on(day.dealt, price, volume))
+    return after
+
+
+def with_year(before: QuoteDays, batch: TickBatch) -> QuoteDays:
+    """Return the days after more ticks: the range of 52 weeks as the feed tells it last; one that it does not tell is 0 there.
+
+    Source: analytics specification, 10.2.
+    """
+    if batch.day is None:
+        return before
+    rows = batch.records["row"][batch.records["flags"] & TickFlag.DAY > 0]
+    after = dict(before)
+    told = zip(rows.tolist(), batch.day["low_52w"].tolist(), batch.day["high_52w"].tolist(), strict=True)  # fmt: skip
+    for row, low, high in told:
+        if 0 < low <= high:
+            after[row] = replace(after.get(row, QuoteDay()), year=(low / PAISE, high / PAISE))
     return after
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest.blocks import Block
+from ingest.day import with_day
 from ingest.exchange_clock import FeedClock, timed
 from ingest.frames import Drop, decode
 from ingest.recording import Day, open_recording
@@ -21,7 +22,7 @@ from oimon.calendar import market_state
 from oimon.codec import MAX_TICKS
 from oimon.messages import Message, TickBatch
 from oimon.service import Recorded, Step
-from oimon.terms import FeedState
+from oimon.terms import FeedState, Segment
 
 SECOND_US = 1_000_000
 SESSION_EVERY = 60
@@ -55,6 +56,7 @@ class Replay:
         self._run = run
         self.session = recording.session(run)
         """What the ticks mean."""
+        self._is_quoted = self.session.segment in (Segment.MCX, Segment.NSE)
         self._window_us = window_us
         self._beat_us = beat_us
         self._beats = 0
@@ -115,15 +117,18 @@ class Replay:
             until = int(times.searchsorted(times[start] + self._window_us))
             stop = min(start + at_most, max(until, start + 1), end)
             came_us, self._newest_us = int(times[start]), int(times[stop - 1])
-            ticks, drops = decode(
-                block.frames[start:stop], times[start:stop], self._recording.tokens
-            )
+            came, day = block.frames[start:stop], None
+            ticks, drops = decode(came, times[start:stop], self._recording.tokens)
             self.frames += stop - start
             self.dropped.update(drops)
             start = stop
             if len(ticks):
                 newest_us = self._data_us = came_us + int(ticks["received_after_us"][-1])
-                batch = TickBatch(received_us=came_us, table=self.session.table, records=ticks)
+                if self._is_quoted:
+                    ticks, day = with_day(ticks, came, self._recording.tokens)
+                batch = TickBatch(
+                    received_us=came_us, table=self.session.table, records=ticks, day=day
+                )
                 event_us = self._beat if self._beat_us else newest_us
                 yield self._step(newest_us, [batch], event_us=event_us)
 

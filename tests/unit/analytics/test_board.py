@@ -1,6 +1,6 @@
 """The quote board of shares and commodities: what it says of a day, tick by tick."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -134,3 +134,29 @@ def test_a_board_goes_on_from_a_snapshot():
 
     assert codec.encode(thawed.beat(3)) == codec.encode(day.tape.beat(3))
     assert thawed.beat(4).rows[0].vwap == 110.0
+
+
+def test_the_place_in_the_range_of_52_weeks_is_told_where_the_feed_tells_the_range():
+    day = Day()
+    told = day_records(1, low=9_900, high=10_100, low_52w=8_000, high_52w=12_000)
+    day.tick(0, ltp=10_000, volume=1, flags=PLAIN | TickFlag.DAY, day=told)
+    day.tick(0, LATER, ltp=10_000, volume=1, flags=PLAIN | TickFlag.DAY, day=day_records(1, low=9_900, high=10_100))  # fmt: skip
+    day.tape.desk = KEEPING.thaw("NIFTY", KEEPING.freeze(day.tape.desk))
+
+    rows = day.rows(1)
+
+    near, later = rows["NIFTY25AUG26FUT"], rows["NIFTY29SEP26FUT"]
+    assert (near.low_52w, near.high_52w, near.position_52w) == (80.0, 120.0, 0.5)
+    assert (later.low_52w, later.high_52w, later.position_52w) == (None, None, None)
+
+
+def test_a_board_says_why_a_field_is_null_and_nothing_of_the_others():
+    day = Day()
+    day.tick(0, ltp=10_000, volume=1)
+
+    board = day.tape.beat(1)
+
+    nulls = {name for quote in board.rows for name in asdict(quote) if getattr(quote, name) is None}
+    assert set(board.why_null) == nulls
+    assert board.why_null["position_52w"].startswith("the feed tells no range of 52 weeks")
+    assert "ltp" not in board.why_null

@@ -34,7 +34,13 @@ from tests.unit.analytics.recorded import recorded_entries
 BEAT_S, TICKS_S = 5, 60
 GAP_S, ADDED_S, NEW_RUN_S, END_S = 610, 1205, 2400, 2500
 GOES_ON = 60  # entries compared after a cut
-SHAPES = {1: "c01205d12d0d53f9", 2: "57956692af4956fc", 3: "d36c7cfac0da8cf2", 4: "056e0060fb6578ab"}
+SHAPES = {
+    1: "c01205d12d0d53f9",
+    2: "57956692af4956fc",
+    3: "d36c7cfac0da8cf2",
+    4: "056e0060fb6578ab",
+    5: "80656e393ed12a75",
+}
 """Digest of the state's shape, by the number that stands for it."""
 
 

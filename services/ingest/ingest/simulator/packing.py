@@ -1,7 +1,7 @@
 """Packets of many instruments at once, as the broker's socket would deliver them (pure). Source: smartapi, section 4."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ class Quotes:
     volume: Numbers
     oi: Numbers
     traded_s: Numbers
+    day: Mapping[str, Numbers] = field(
+        default_factory=dict
+    )  # open, high, low, average; 0: no trade yet
 
 
 class Packer:
@@ -53,6 +56,8 @@ class Packer:
         found["exchange_ms"] = exchange_us[:, None] // 1000
         for name in ("ltp", "volume", "oi", "traded_s"):
             found[name] = getattr(quotes, name)
+        for name, values in quotes.day.items():
+            found[name] = values
         levels = found["levels"]
         for slot, price in ((0, quotes.bid), (LEVELS, quotes.ask)):
             levels["price"][..., slot] = price

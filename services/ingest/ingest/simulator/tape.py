@@ -178,7 +178,7 @@ class Tape:
         ]
         ticker = Ticker(
             self._ticks(), self._lots(), np.rint(100 * np.array(self.prev_close(), np.float64)).astype(np.int64),
-            traded_s=self._opens_us // 1_000_000 - CLOSED_S,
+            traded_s=self._opens_us // 1_000_000 - CLOSED_S, tells_day=self._market.segment in (Segment.MCX, Segment.NSE),
         )  # fmt: skip
         all_at = np.arange(every_s - 1, self.seconds, every_s)
         for first in range(0, len(all_at), BLOCK):

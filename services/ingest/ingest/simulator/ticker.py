@@ -1,6 +1,6 @@
 """From prices and trades to what a feed shows: quotes on the tick, the last trade, the day's volume (pure but for its memory)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,8 @@ import numpy as np
 from ingest.simulator.interest import Lots
 from ingest.simulator.packing import Numbers, Quotes
 from oimon.core.chain import FloatArray
+
+_NEVER = 2**62  # paise: above any price
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -21,11 +23,46 @@ class Part:
     shown: Lots  # of it, published
 
 
+class DayRange:
+    """Remembers of each instrument the day's open, high, low and turnover."""
+
+    def __init__(self, count: int) -> None:
+        self._open, self._high = np.zeros((2, count), np.int64)
+        self._low = np.full(count, _NEVER)
+        self._turnover, self._volume = np.zeros((2, count))
+
+    def after(self, last: Numbers, units: Numbers) -> Mapping[str, Numbers]:
+        """Return open, high, low and average at some times in paise, 0 before the first trade, shape (times, instruments).
+
+        Args:
+            last: price at which was traded, where it was, shape (times, instruments).
+            units: traded since the time before, of the same shape.
+        """
+        is_trade = units > 0
+        seen = np.logical_or.accumulate(is_trade, axis=0) | (self._open > 0)
+        first = np.take_along_axis(last, is_trade.argmax(axis=0)[None, :], axis=0)
+        opened = np.where(seen, np.where(self._open > 0, self._open, first), 0)
+        high = np.maximum(np.maximum.accumulate(np.where(is_trade, last, 0), axis=0), self._high)
+        low = np.minimum(np.minimum.accumulate(np.where(is_trade, last, _NEVER), axis=0), self._low)
+        turnover = self._turnover + np.cumsum(last * units, axis=0, dtype=np.float64)
+        volume = self._volume + np.cumsum(units, axis=0)
+        self._open, self._high, self._low = opened[-1], high[-1], low[-1]
+        self._turnover, self._volume = turnover[-1], volume[-1]
+        average = np.rint(turnover / np.maximum(volume, 1)).astype(np.int64)
+        return {"open": opened, "high": high, "low": np.where(seen, low, 0), "average": average}
+
+
 class Ticker:
     """Remembers of each instrument its last trade and the day's volume."""
 
     def __init__(
-        self, tick: FloatArray, lot: Numbers, prev_close: Numbers, *, traded_s: int
+        self,
+        tick: FloatArray,
+        lot: Numbers,
+        prev_close: Numbers,
+        *,
+        traded_s: int,
+        tells_day: bool = False,
     ) -> None:
         """Prepare a day.
 
@@ -34,7 +71,9 @@ class Ticker:
             lot: units of each contract; 0 of an index, which is not traded: its price always counts.
             prev_close: paise: the last trade, until there is one.
             traded_s: when that was.
+            tells_day: open, high, low and average too, which only boards of quotes read.
         """
+        self._day = DayRange(len(lot)) if tells_day else None
         self._tick, self._lot = tick, lot
         self._ltp = prev_close
         self._traded_s = np.where(lot > 0, traded_s, 0)
@@ -55,16 +94,14 @@ class Ticker:
         tick = self._tick
         bid = np.maximum(np.floor((price - half) / tick), 0) * tick
         ask = np.maximum(np.ceil((price + half) / tick) * tick, bid + tick)
-        last = np.maximum(np.rint(price / tick), 1) * tick
+        last = (np.maximum(np.rint(price / tick), 1) * tick).astype(np.int64)
         before = true[:1] if self._true is None else self._true
         moved = np.abs(
             np.diff(true, axis=0, prepend=before)
         )  # a contract opened or closed is one traded
         units = np.maximum(trades, moved) * self._lot
         volume = self._volume + np.cumsum(units, axis=0)
-        ltp, traded_s = self._last_trades(
-            at_s, last.astype(np.int64), (units > 0) | (self._lot == 0)
-        )
+        ltp, traded_s = self._last_trades(at_s, last, (units > 0) | (self._lot == 0))
         self._volume, self._true = volume[-1], true[-1:]
         return Quotes(
             ltp=ltp,
@@ -73,6 +110,7 @@ class Ticker:
             volume=volume,
             oi=shown * np.maximum(self._lot, 1),
             traded_s=traded_s,
+            day={} if self._day is None else self._day.after(last, units),
         )
 
     def _last_trades(
