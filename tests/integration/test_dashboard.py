@@ -67,7 +67,10 @@ async def client(bus):
         yield client
 
 
-@pytest.mark.parametrize("path", ["/analysis/NIFTY", "/chain/nifty", "/history/NIFTY"])
+@pytest.mark.parametrize(
+    "path",
+    ["/analysis/NIFTY", "/chain/nifty", "/history/NIFTY", "/why/nifty", "/why/NIFTY?strike=24500"],
+)
 async def test_what_is_asked_of_an_analysis_bears_its_age_and_is_not_kept_by_browsers(client, path):
     answer = await client.get(path)
 
@@ -120,6 +123,14 @@ async def test_an_underlying_without_an_analysis_says_what_to_do(client):
         "error": "there is no analysis of SENSEX yet",
         "what_to_do": "Ask again in a second; /status says what is running",
     }
+
+
+@pytest.mark.parametrize("strike", ["-5", "nan", "inf", "much"])
+async def test_a_strike_that_is_no_price_is_refused_in_the_same_form(client, strike):
+    answer = await client.get("/why/NIFTY", params={"strike": strike})
+
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("strike:")
 
 
 async def test_an_expiry_that_is_not_a_day_is_refused_in_the_same_form(client):

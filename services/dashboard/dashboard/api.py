@@ -14,6 +14,7 @@ from typing_extensions import override
 from dashboard import views
 from dashboard.config import DashboardSettings
 from dashboard.views import NotThereError, problem
+from dashboard.why import why
 from oimon.bus import Bus, Entry
 from oimon.errors import TransientError
 from oimon.http import json_response
@@ -65,6 +66,9 @@ Expiry = Annotated[
     str | None,
     Query(description="ISO day; left out, the nearest", pattern=r"^\d{4}-\d{2}-\d{2}$"),
 ]
+Strike = Annotated[
+    float | None, Query(description="rupees; left out, the direction is explained", gt=0, lt=1e8)
+]
 
 
 def routes(running: Running[DashboardSettings]) -> APIRouter:
@@ -101,6 +105,17 @@ def routes(running: Running[DashboardSettings]) -> APIRouter:
     )
     async def analysis(underlying: Underlying) -> Response:
         return json_response(views.analysis(await _newest(bus, underlying), clock.now_us()))
+
+    @router.get(
+        "/why/{underlying}",
+        summary="Why the market has its direction, or a strike its verdict, in sentences",
+        responses=of_one,
+    )
+    async def why_so(
+        underlying: Underlying, expiry: Expiry = None, strike: Strike = None
+    ) -> Response:
+        entry = await _newest(bus, underlying)
+        return json_response(why(entry, clock.now_us(), expiry, strike))
 
     @router.get("/advice/{underlying}", summary="What both coaches said last", responses=of_one)
     async def advice(underlying: Underlying) -> Response:

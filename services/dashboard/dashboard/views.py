@@ -155,6 +155,11 @@ def system(
     }
 
 
+def heading(entry: Entry, now_us: int) -> Json:
+    """Return of what an analysis is, how old it is and whether to act on it."""
+    return _about(entry, orjson.loads(entry.data), now_us)
+
+
 def _about(entry: Entry, body: Json, now_us: int) -> Json:
     written_ago_ms = age_ms(entry, now_us)
     return {
