@@ -109,22 +109,36 @@ def build_up(price_change: FloatArray, oi_change: FloatArray, bands: DeadBands) 
 
     Source: analytics specification, 5.1.
     """
-    found = moves(price_change, oi_change, bands)
-    return classes(found, found.band)
+    size, flow = _sizes(price_change, oi_change)
+    counts = size >= bands.price
+    counts &= flow >= bands.oi
+    return _by_signs(price_change, oi_change) * counts.view(np.int8)
 
 
 def moves(price_change: FloatArray, oi_change: FloatArray, bands: DeadBands) -> Moves:
     """Return what :func:`classes` needs besides the noise; arguments as of :func:`build_up`."""
+    size, flow = _sizes(price_change, oi_change)
+    code = _by_signs(price_change, oi_change)
+    code *= (flow >= bands.oi).view(np.int8)
+    return Moves(size, bands.price, code)
+
+
+def _sizes(price_change: FloatArray, oi_change: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the size of both changes, with the slack."""
     size, flow = np.abs(price_change), np.abs(oi_change)
     size += _SLACK
     flow += _SLACK
+    return size, flow
+
+
+def _by_signs(price_change: FloatArray, oi_change: FloatArray) -> IntArray:
+    """Return the class of each leg if both of its changes counted."""
     # 1 up/up, 2 down/up, 3 up/down, 4 down/down: the order of CLASSES
     code = (oi_change < _ZERO).view(np.int8)
     code += code
     code += (price_change < _ZERO).view(np.int8)
     code += _ONE
-    code *= (flow >= bands.oi).view(np.int8)
-    return Moves(size, bands.price, code)
+    return code
 
 
 def classes(found: Moves, noise: FloatArray) -> IntArray:

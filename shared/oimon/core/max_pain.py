@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oimon.core.chain import CE, PE, FloatArray, without_gaps
+from oimon.core.chain import CE, PE, FloatArray, ones, without_gaps
 from oimon.core.compare import SLACK, clamp
 
 ZONE = 1.02  # a flat bottom is information: strikes within 2 % of the least pain
@@ -101,14 +101,17 @@ def max_pain_score(
 def _curve(strike: FloatArray, held: FloatArray) -> tuple[FloatArray, float]:
     """Return the pain at each of at least one strike, and all open interest."""
     puts = held[PE]
+    all_puts = puts.dot(ones(len(puts)))
     both = held[CE] + puts
-    running = np.add.accumulate(both)
-    curve: FloatArray = running - np.add.reduce(puts)
+    worth = both * strike
+    # subtracted from the first of each running sum, hence from all
+    both[0] -= all_puts
+    worth[0] -= puts.dot(strike)
+    curve: FloatArray = np.add.accumulate(both, out=both)
+    total = curve.item(-1) + float(all_puts)
     curve *= strike
-    both *= strike
-    curve -= np.add.accumulate(both)
-    curve += puts.dot(strike)
-    return curve, running.item(-1)
+    curve -= np.add.accumulate(worth, out=worth)
+    return curve, total
 
 
 def _flat(curve: FloatArray, least: int, limit: float) -> tuple[int, int]:

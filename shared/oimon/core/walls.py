@@ -129,9 +129,10 @@ def sr_position_score(level: float, support: Wall | None, resistance: Wall | Non
 
 def _outwards(strike: FloatArray, level: float) -> tuple[slice, slice]:
     """Return where the strikes at or below and at or above a level lie, each from the level outwards."""
-    below = int(strike.searchsorted(level, side="right"))
-    down = slice(below - 1, None, -1) if below else slice(0)
-    return down, slice(int(strike.searchsorted(level)), None)
+    above = below = int(strike.searchsorted(level))
+    if above < len(strike) and strike.item(above) == level:
+        below += 1
+    return slice(below - 1, None, -1) if below else slice(0), slice(above, None)
 
 
 def _side(
