@@ -7,10 +7,9 @@ import numpy as np
 
 from oimon.core import fast
 from oimon.core.chain import FloatArray, Terms
+from oimon.core.normal import both_sides, normal_pdf
 
 YEAR_S = 365.0 * 86_400.0
-_ROOT_HALF = math.sqrt(0.5)
-_PHI_0 = 1.0 / math.sqrt(2.0 * math.pi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +32,6 @@ def years_to_expiry(seconds: float) -> float:
     return max(seconds, 0.0) / YEAR_S
 
 
-def normal_cdf(x: FloatArray) -> FloatArray:
-    """Return N(x) to the last digit, in both tails, of the same shape.
-
-    The C library's erfc, one element at a time, is as exact as a rational approximation and for a chain's hundred
-    numbers faster than its thirty array operations.
-    """
-    flat = (x * -_ROOT_HALF).ravel().tolist()
-    half = np.fromiter(map(math.erfc, flat), np.float64, len(flat))
-    half *= 0.5
-    return half.reshape(x.shape)
-
-
-def normal_pdf(x: FloatArray) -> FloatArray:
-    """Return φ(x), of the same shape."""
-    return np.exp(x * x * -0.5) * _PHI_0
-
-
 def d1(forward: Terms, strike: FloatArray, years: Terms, sigma: FloatArray) -> FloatArray:
     """Return d1 = ln(F/K)/(σ√T) + σ√T/2, shape (n,), NaN where the volatility is.
 
@@ -65,7 +47,7 @@ def deltas(d_one: FloatArray, discount: Terms) -> FloatArray:
 
     Source: analytics specification, 9.2.
     """
-    both = normal_cdf(np.concatenate((d_one, -d_one))).reshape(2, -1)
+    both = both_sides(d_one, normal_pdf(d_one))
     both *= discount
     both[1] *= -1.0
     return both
@@ -97,19 +79,25 @@ def black76(
     """
     if fast.loops is not None:
         return Greeks(*fast.loops.black76(forward, strike, years, sigma, rate))
-    discount, root = math.exp(-rate * years), math.sqrt(years)
-    d_one = d1(forward, strike, years, sigma)
-    d_two = d_one - sigma * root
-    below = normal_cdf(np.concatenate((d_two, -d_two))).reshape(2, -1)  # N(d2), N(−d2)
-    delta = deltas(d_one, discount)
-    density = normal_pdf(d_one) * (discount * forward)
+    discount, root, n = math.exp(-rate * years), math.sqrt(years), len(strike)
+    deviation = sigma * root
+    d_one = np.log(forward / strike) / deviation + deviation * 0.5
+    ends, densities = np.empty(2 * n), np.empty(2 * n)
+    ends[:n], ends[n:] = d_one, d_one - deviation
+    densities[:n] = normal_pdf(d_one)
+    densities[n:] = densities[:n] * (forward / strike)  # φ(d2)·K = φ(d1)·F
+    both = both_sides(ends, densities)
+    both *= discount
+    delta, paid = both[:, :n], both[:, n:] * strike
+    delta[1] *= -1.0
     price = delta * forward
-    price[0] -= below[0] * strike * discount
-    price[1] += below[1] * strike * discount
+    price[0] -= paid[0]
+    price[1] += paid[1]
+    density = densities[:n] * (discount * forward)
     return Greeks(
         price=price,
         delta=delta,
-        gamma=gammas(d_one, forward, years, sigma, discount),
+        gamma=density / (deviation * (forward * forward)),
         vega=density * (root / 100.0),
         theta=(price * rate - density * sigma / (2.0 * root)) / 365.0,
     )

@@ -9,16 +9,18 @@ from typing import TypeAlias
 import numpy as np
 
 from oimon.core import fast
+from oimon.core.bachelier import near_deviation
 from oimon.core.chain import BoolArray, FloatArray, IndexArray, IntArray, Terms
 from oimon.core.compare import SLACK
-from oimon.core.greeks import YEAR_S, normal_cdf, normal_pdf
+from oimon.core.greeks import YEAR_S
+from oimon.core.normal import ROOT_TAU, mills
 
 SIGMA_MIN, SIGMA_MAX = 0.01, 5.0
 MIN_SECONDS = 60.0
-_STEPS = 8  # three or four are usual
+_STEPS = 8  # one or two are usual
 _MAX_STEPS = 60  # bisection alone closes the bracket in fewer
-_CLOSE = 1e-5  # relative step after which a cubic method is exact
-_HALF = np.array(0.5)
+_CLOSE = 1e-4  # relative step after which a cubic method is exact
+_ZERO, _HALF, _ONE, _LN_ROOT_TAU = np.array(0.0), np.array(0.5), np.array(1.0), np.array(math.log(ROOT_TAU))  # fmt: skip
 
 
 class IvStatus(StrEnum):
@@ -93,12 +95,14 @@ def implied_vol(
     open_: Places = ... if count == status.size else places  # mostly all: nothing is picked out
     # The out-of-the-money twin has the same time value and no intrinsic value to drown it.
     at, ahead = strike[open_], _of(forward, open_)
-    value = (undiscounted[open_] - intrinsic[open_]) / np.sqrt(ahead * at)
+    middle = np.sqrt(ahead * at)
+    value = (undiscounted[open_] - intrinsic[open_]) / middle
     root = np.full(at.shape, np.sqrt(_of(years, open_)))
     with np.errstate(all="ignore"):
-        found = _deviation(value, -np.abs(np.log(at / ahead)), root) / root
+        x = -np.abs(np.log(at / ahead))
+        found = _deviation(value, np.abs(at - ahead) / middle, x, root) / root
     low, high = found < SIGMA_MIN - SLACK, found > SIGMA_MAX + SLACK
-    if np.count_nonzero(low | high):
+    if np.count_nonzero(low) or np.count_nonzero(high):
         found[low | high] = np.nan
         status[open_] = np.where(low, _CODES[IvStatus.BELOW_MIN], high * _CODES[IvStatus.ABOVE_MAX])
     sigma[open_] = found
@@ -115,10 +119,15 @@ def _status(
 ) -> IntArray:
     """Return each option's status before any root is sought; the last written is the first asked."""
     status = np.zeros(undiscounted.shape, np.int8)
+    is_close = np.multiply(years, YEAR_S) < MIN_SECONDS
+    is_ok = undiscounted >= floor
+    is_ok &= undiscounted > intrinsic
+    is_ok &= undiscounted < bound
+    if np.count_nonzero(is_ok) == status.size and not np.count_nonzero(is_close):
+        return status  # mostly: nothing has to be told apart
     status[undiscounted >= bound] = _CODES[IvStatus.ABOVE_BOUND]
     status[undiscounted <= intrinsic] = _CODES[IvStatus.BELOW_INTRINSIC]
     status[undiscounted < floor] = _CODES[IvStatus.TICK_FLOOR]
-    is_close = np.multiply(years, YEAR_S) < MIN_SECONDS
     if np.count_nonzero(is_close):
         gone = np.where(
             np.less_equal(years, 0), _CODES[IvStatus.EXPIRED], _CODES[IvStatus.TOO_CLOSE]
@@ -128,41 +137,42 @@ def _status(
     return status
 
 
-def _deviation(value: FloatArray, x: FloatArray, root: FloatArray) -> FloatArray:
+def _deviation(value: FloatArray, apart: FloatArray, x: FloatArray, root: FloatArray) -> FloatArray:
     """Return s = σ√T of out-of-the-money options by Halley steps on the logarithm of the price.
 
-    b(s) = e^(x/2)·N(x/s + s/2) − e^(−x/2)·N(x/s − s/2) rises with s. From an explicit start three or four steps are
-    enough; an option that they lead astray is done again inside a bracket.
+    b(s) = e^(x/2)·N(x/s + s/2) − e^(−x/2)·N(x/s − s/2) rises with s. From the start of ``near_deviation`` one step is mostly
+    enough, two are for s up to 2; an option that they lead astray is done again inside a bracket.
 
     Args:
         value: price/(D·√(F·K)), shape (n,).
+        apart: |F − K|/√(F·K), shape (n,).
         x: −|ln(F/K)|, shape (n,).
         root: √T, shape (n,).
 
-    Source: performance paper, 4c (method).
+    Source: performance paper, 4c (Halley on the logarithm); the start and the form of a step are ours.
     """
-    growth = np.exp(x * 0.5)
-    s = _start(value, x)
-    is_open = np.ones(x.shape, np.bool_)
+    size = np.log(value)
+    size += _LN_ROOT_TAU
+    s = near_deviation(value, apart, x)
+    is_open = None
     for _ in range(_STEPS):
-        new, _ = _halley(value, x, s, growth)
+        new, _ = _halley(size, x, s)
         is_far = ~(np.abs(new - s) <= _CLOSE * s)
-        s = np.where(is_open, new, s)  # what is found stays, so that no option depends on another
-        is_open &= is_far
+        # what is found stays, so that no option depends on another
+        s = new if is_open is None else np.where(is_open, new, s)
+        is_open = is_far if is_open is None else is_open & is_far
         if not np.count_nonzero(is_open):
             return s
-    s[is_open] = _bracketed(value[is_open], x[is_open], root[is_open], growth[is_open])
+    s[is_open] = _bracketed(size[is_open], x[is_open], root[is_open])
     return s
 
 
-def _bracketed(
-    value: FloatArray, x: FloatArray, root: FloatArray, growth: FloatArray
-) -> FloatArray:
+def _bracketed(size: FloatArray, x: FloatArray, root: FloatArray) -> FloatArray:
     """Return s by steps that never leave a bracket; a root outside it ends at its bound, beyond the limits."""
     low, high = root * (0.5 * SIGMA_MIN), root * (2.0 * SIGMA_MAX)
     s: FloatArray = np.sqrt(low * high)
     for _ in range(_MAX_STEPS):
-        new, error = _halley(value, x, s, growth)
+        new, error = _halley(size, x, s)
         high, low = np.where(error > 0, s, high), np.where(error > 0, low, s)
         new = np.where((new >= low) & (new <= high), new, np.sqrt(low * high))
         is_close = np.abs(new - s) <= _CLOSE * s
@@ -172,35 +182,33 @@ def _bracketed(
     return s
 
 
-def _halley(
-    value: FloatArray, x: FloatArray, s: FloatArray, growth: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return the next s, and ln(b(s)/value); ``growth`` is e^(x/2)."""
+def _halley(size: FloatArray, x: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the next s, and ln(b(s)/value); ``size`` is ln(value·√(2π)).
+
+    With d = x/s ± s/2 and m(d) = N(d)/φ(d), b = b'·(m(d₁) − m(d₂)) and b' = e^(−(x²/s² + s²/4)/2)/√(2π): no exponential is
+    needed where d₁ is below 0, and nothing is too small for a float.
+    """
     n, ratio, half = len(x), x / s, s * _HALF
-    ends = np.concatenate((ratio + half, ratio - half))
-    below = normal_cdf(ends)
-    b = growth * below[:n] - below[n:] / growth
-    error = np.log(b / value)
-    slope = growth * normal_pdf(ends[:n]) / b
-    newton = error / slope
-    bend = ratio * ratio / s - half * _HALF - slope  # f''/f' of ln b
-    return s - newton / (1.0 - newton * bend * _HALF), error
-
-
-def _start(value: FloatArray, x: FloatArray) -> FloatArray:
-    """Return the explicit approximation of s by Stefanica and Radoičić (2017) for x ≤ 0, NaN where it has none."""
-    ey = np.exp(x)
-    alpha = value * np.sqrt(ey)  # undiscounted price over the strike
-    r = alpha + alpha + 1.0 - ey
-    rr = r * r
-    ep = np.exp(x * (1.0 - 2.0 / math.pi))
-    em = 1.0 / ep
-    e2 = ey / ep  # e^(2x/π)
-    a = (ep - em) ** 2
-    b = 4.0 * (e2 + 1.0 / e2) - 2.0 / ey * (ep + em) * (ey * ey + 1.0 - rr)
-    c = 4.0 * alpha * (alpha + 1.0 - ey) * ((ey + 1.0) ** 2 - rr) / (ey * ey)
-    gamma = (-0.5 * math.pi) * np.log(2.0 * c / (b + np.sqrt(b * b + 4.0 * a * c)))
-    turn = 0.5 * (ey - 1.0 + np.sqrt(1.0 - e2 * e2))
-    lower = np.sqrt(np.maximum(gamma + x, 0.0))
-    start: FloatArray = np.sqrt(gamma - x) + np.where(alpha <= turn, -lower, lower)
-    return start
+    ends = np.empty(2 * n)
+    np.add(ratio, half, out=ends[:n])
+    np.subtract(ratio, half, out=ends[n:])
+    below = mills(np.abs(ends))
+    upper = (ends[:n] > _ZERO).nonzero()[0]
+    if len(upper):
+        at = ends[upper]
+        below[upper] = ROOT_TAU * np.exp(at * at * _HALF) - below[upper]
+    across = below[:n] - below[n:]  # b/b'
+    ratio *= ratio
+    bend = ratio / s  # f''/f' of f = ln b
+    ratio += half * half
+    ratio *= _HALF
+    error = np.log(across)
+    error -= ratio
+    error -= size
+    newton = error * across
+    half *= _HALF
+    bend -= half
+    bend -= _ONE / across
+    bend *= newton
+    bend *= _HALF
+    return s - newton / (_ONE - bend), error

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oimon.core.greeks import black76, normal_cdf, years_to_expiry
+from oimon.core.greeks import black76, years_to_expiry
 from oimon.core.implied_vol import IV_STATUSES, IvStatus, implied_vol
 from tests.unit.core.chains import column
 
@@ -86,15 +86,6 @@ def test_an_option_does_not_depend_on_its_neighbours():
     for i in range(5):
         one = slice(i, i + 1)
         assert implied_vol(price[one], is_call[one], strike[one], **MARKET).sigma == together[one]
-
-
-def test_the_normal_distribution_is_exact_in_both_tails():
-    x = column(-37.0, -8.0, 0.0, 8.0, 40.0)
-
-    got = normal_cdf(x)
-
-    expected = [0.5 * math.erfc(-value / math.sqrt(2)) for value in x]
-    assert got.tolist() == pytest.approx(expected, rel=1e-14)
 
 
 def test_greeks_are_the_slopes_of_the_price():
