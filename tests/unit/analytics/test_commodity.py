@@ -72,10 +72,13 @@ class Market:
 
 
 def test_commodities_have_quotes_only_unless_their_open_interest_was_asked_for():
-    told = Market(commodity(mcx_oi=False)).beat(0)
+    market = Market(commodity(mcx_oi=False))
+    for second in range(0, 901, 60):
+        told = market.beat(second, moved=second / 10, grown=1 + second / 1_800)
 
     assert isinstance(told, QuoteBoard)
     assert [quote.build_up for quote in told.rows] == [None] * len(told.rows)
+    assert told.rows[0].oi_change_day is None  # nobody told the previous close
     assert told.off[1] == "build-up and option analysis: off for commodities unless MCX_OI=1"
 
 
