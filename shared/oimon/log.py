@@ -7,6 +7,7 @@ import logging
 import logging.handlers
 import re
 import sys
+from collections import deque
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,22 @@ _URL_PASSWORD = re.compile(r"(?P<head>[a-z+]+://[^:/@\s]*:)[^@\s]+@")
 _BOT_TOKEN = re.compile(r"bot\d+:[\w-]+")
 MAX_BYTES = 10_000_000
 KEPT = 5
+HIDDEN_LEAST = 8
+"""Characters of the shortest text that ``hide`` takes: a PIN would tear holes into times and numbers, and tell itself so."""
+_hidden: deque[str] = deque(maxlen=100)
+
+
+def hide(*secrets: str) -> None:
+    """Keep these out of everything that is logged from now on."""
+    for secret in secrets:
+        if len(secret) >= HIDDEN_LEAST and secret not in _hidden:
+            _hidden.append(secret)
 
 
 def redact(text: str) -> str:
-    """Return ``text`` without passwords in addresses and without Telegram's bot tokens."""
+    """Return ``text`` without passwords in addresses, Telegram's bot tokens and whatever was given to ``hide``."""
+    for secret in tuple(_hidden):
+        text = text.replace(secret, "***")
     return _BOT_TOKEN.sub("bot***", _URL_PASSWORD.sub(r"\g<head>***@", text))
 
 
@@ -32,11 +45,21 @@ def _redact_event(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if _SECRET.search(key) and value is not None:
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = redact(value)
+        event[key] = _shown(key, value)
     return event
+
+
+def _shown(key: object, value: Any) -> Any:
+    """Return a value of a record without secrets, however deep they stand in it."""
+    if isinstance(key, str) and _SECRET.search(key) and value is not None:
+        return "***"
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {name: _shown(name, held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(None, held) for held in value]
+    return value
 
 
 def _dumps(event: Any, **_: Any) -> str:

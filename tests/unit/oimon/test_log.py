@@ -75,3 +75,17 @@ def test_an_exception_keeps_its_line(tmp_path):
 
     (record,) = lines_of(tmp_path)
     assert "ValueError: why" in record["exception"]
+
+
+def test_what_was_hidden_is_written_nowhere_however_deep(tmp_path):
+    log.configure("ingest", file=tmp_path / "a.log")
+    log.hide("feed-token-of-nobody", "4711")
+
+    logging.getLogger("x").warning(
+        "said feed-token-of-nobody",
+        extra={"headers": {"jwt": "abc", "list": ["a feed-token-of-nobody", 4711]}},
+    )
+
+    written = (tmp_path / "a.log").read_text(encoding="utf-8")
+    assert "feed-token-of-nobody" not in written
+    assert '"headers":{"jwt":"***","list":["a ***",4711]}' in written  # too short to be hidden
