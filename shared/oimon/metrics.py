@@ -17,6 +17,17 @@ TICKS_CONFLATED = Counter(
 TICK_AGE = Histogram(
     "oi_tick_age_seconds", "Age of the newest tick at each stage", ["stage"], buckets=_FAST
 )
+BROKER_LOGINS = Counter(
+    "oi_broker_logins_total", "Logins and renewals tried with the broker", ["step", "outcome"]
+)
+BROKER_REQUESTS = Counter(
+    "oi_broker_requests_total", "Requests to the broker for data", ["endpoint", "outcome"]
+)
+BROKER_CHECKS = Counter(
+    "oi_broker_checks_total",
+    "Values compared with the broker's own: oi, iv, delta, pcr; equal, newer, differs, missing",
+    ["what", "outcome"],
+)
 BEATS = Counter("oi_beats_total", "Beats published", ["partition"])
 BEAT_DUE = Gauge(
     "oi_beat_due_seconds",

@@ -4,8 +4,9 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from typing_extensions import override
 
 from ingest.exchange_clock import FeedClock
@@ -87,6 +88,27 @@ class IngestSettings(Settings):
         default=False,
         description="1: classify the build-up of a commodity's futures, and analyse its options where they are liquid",
     )
+    smartapi_api_key: SecretStr | None = Field(
+        None, description="broker: key of your app on the SmartAPI page; for the live feed"
+    )
+    smartapi_client_code: SecretStr | None = Field(
+        None, description="broker: your client code, as A123456"
+    )
+    smartapi_pin: SecretStr | None = Field(
+        None, description="broker: your four-digit MPIN, not the web password"
+    )
+    smartapi_totp_secret: SecretStr | None = Field(
+        None,
+        description="broker: the base32 text shown when you enabled TOTP, not a code of six digits",
+    )
+    smartapi_url: str = Field(
+        "https://apiconnect.angelone.in",
+        description="address of the broker's REST API; another for oi fake-broker",
+    )
+    smartapi_stream_url: str = Field(
+        "wss://smartapisocket.angelone.in/smart-stream",
+        description="address of the broker's stream; another for oi fake-broker",
+    )
     flush_ms: float = Field(
         5.0, ge=0, le=1000, description="least milliseconds between two batches; 0: none"
     )
@@ -100,10 +122,20 @@ class IngestSettings(Settings):
     @override
     def notes(self) -> tuple[str, ...]:
         """What fell back to a default or is another's name, in plain words."""
-        if self.commodity == self.mcx_name:
-            return super().notes
-        renamed = f"MCX_NAME: MCX lists no {self.mcx_name}; using {self.commodity}"
-        return (*super().notes, renamed)
+        found = [*super().notes]
+        if self.commodity != self.mcx_name:
+            found.append(f"MCX_NAME: MCX lists no {self.mcx_name}; using {self.commodity}")
+        if self.feed is FeedKind.LIVE:
+            found += [
+                f"{name}: {url} is not encrypted: keys and tokens can be read on the way; use https and wss"
+                for name, url in (
+                    ("SMARTAPI_URL", self.smartapi_url),
+                    ("SMARTAPI_STREAM_URL", self.smartapi_stream_url),
+                )
+                if urlsplit(url).scheme in ("http", "ws")
+                and urlsplit(url).hostname not in ("127.0.0.1", "::1", "localhost")
+            ]
+        return tuple(found)
 
     @property
     def times_real_time(self) -> float | None:
@@ -122,6 +154,21 @@ class IngestSettings(Settings):
                 f"FEED={kind} comes with a later version; set FEED=replay, or leave it out, to watch a recorded day"
             )
         return kind
+
+    @field_validator("smartapi_url")
+    @classmethod
+    def _is_a_root(cls, value: str) -> str:
+        parts = _address(value, "https", "http")
+        if parts.path.strip("/") or parts.query:  # the SDK would drop a path on some of its routes
+            raise ValueError(
+                f"takes scheme and host only, as https://host:port, found a path {parts.path!r}"
+            )
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("smartapi_stream_url")
+    @classmethod
+    def _is_a_socket(cls, value: str) -> str:
+        return _address(value, "wss", "ws").geturl()
 
     @field_validator("sim_universe", mode="before")
     @classmethod
@@ -173,3 +220,17 @@ class IngestSettings(Settings):
         if name not in COMMODITIES and name not in ALIASES:
             raise ValueError(f"{value!r} is not one of {', '.join(COMMODITIES)}")
         return name
+
+
+def _address(text: str, safe: str, plain: str) -> SplitResult:
+    """Return the parts of an address of one of two schemes."""
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"is no address: {error}") from None
+    if parts.scheme not in (safe, plain) or not parts.hostname or port == 0 or parts.username:
+        raise ValueError(
+            f"takes an address like {safe}://host or {plain}://127.0.0.1:8710, without a user's name"
+        )
+    return parts
