@@ -3,13 +3,15 @@
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 from typing_extensions import override
 
 from ingest.exchange_clock import FeedClock
+from ingest.names import ALIASES, COMMODITIES, DEFAULTS
 from ingest.recordings import BUNDLED
 from ingest.simulator.day import EXPIRY_WEEK
 from ingest.simulator.faults import parse
@@ -19,12 +21,8 @@ from oimon.terms import SERVICES, Segment
 
 BUNDLED_SPEED = 60.0
 """Its prices are a minute apart: at 60 times there is one a second."""
-COMMODITIES = (
-    "SILVERMIC", "SILVERM", "SILVER", "GOLDM", "GOLD", "GOLDPETAL", "GOLDGUINEA", "GOLDTEN", "COPPER", "ZINC",
-    "CRUDEOIL", "CRUDEOILM", "NATURALGAS", "NATGASMINI",
-)  # fmt: skip
-ALIASES = {"GOLDMIC": "GOLDM"}
-"""Names of the system description (R191) for which MCX lists no contract, to those that are meant."""
+MAX_DIGITS = 4
+MASTER_URL = "https://margincalculator.angelone.in/OpenAPI_File/files/OpenAPIScripMaster.json"
 
 
 class FeedKind(StrEnum):
@@ -83,7 +81,9 @@ class IngestSettings(Settings):
         None, description="file that the simulator writes the truth to; it is in no message"
     )
     feed_segment: Segment = falls_back(Segment.NFO, "part of the exchange: NFO, BFO, MCX or NSE")
-    mcx_name: str = falls_back("SILVERMIC", "commodity of the segment MCX")
+    mcx_name: str = falls_back(
+        "SILVERMIC", "commodities of the segment MCX, separated by commas: GOLDM,COPPER"
+    )
     mcx_oi: bool = Field(
         default=False,
         description="1: classify the build-up of a commodity's futures, and analyse its options where they are liquid",
@@ -109,22 +109,45 @@ class IngestSettings(Settings):
         "wss://smartapisocket.angelone.in/smart-stream",
         description="address of the broker's stream; another for oi fake-broker",
     )
+    underlyings: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="indices or shares with options, separated by commas: NIFTY,BANKNIFTY,SENSEX; empty: NIFTY, in BFO SENSEX",
+    )
+    nse_symbols: Annotated[tuple[str, ...], NoDecode] = Field(
+        DEFAULTS[Segment.NSE], description="shares of the segment NSE, separated by commas"
+    )
+    expiries: int = Field(2, ge=1, le=12, description="so many of the nearest expiries, live")
+    expiry: Annotated[tuple[date, ...], NoDecode] = Field(
+        (), description="these expiries instead, live, separated by commas: 2026-12-01,2026-12-29"
+    )
+    strikes_each_side: int | Literal["all"] = Field(
+        20, description="strikes subscribed above and below the money, live, or all"
+    )
+    smartapi_master_url: str = Field(
+        MASTER_URL,
+        pattern="^https?://",
+        description="the broker's list of instruments; public, fetched once a day",
+    )
     flush_ms: float = Field(
         5.0, ge=0, le=1000, description="least milliseconds between two batches; 0: none"
     )
 
     @property
-    def commodity(self) -> str:
-        """``mcx_name`` as MCX has it."""
-        return ALIASES.get(self.mcx_name, self.mcx_name)
+    def commodities(self) -> tuple[str, ...]:
+        """Those of ``mcx_name``, as MCX has them."""
+        named = (ALIASES.get(name, name) for name in self.mcx_name.split(","))
+        return tuple(dict.fromkeys(named))
 
     @property
     @override
     def notes(self) -> tuple[str, ...]:
         """What fell back to a default or is another's name, in plain words."""
-        found = [*super().notes]
-        if self.commodity != self.mcx_name:
-            found.append(f"MCX_NAME: MCX lists no {self.mcx_name}; using {self.commodity}")
+        renamed = [
+            f"MCX_NAME: MCX lists no {name}; using {ALIASES[name]}"
+            for name in self.mcx_name.split(",")
+            if name in ALIASES
+        ]
+        found = [*super().notes, *renamed]
         if self.feed is FeedKind.LIVE:
             found += [
                 f"{name}: {url} is not encrypted: keys and tokens can be read on the way; use https and wss"
@@ -215,11 +238,45 @@ class IngestSettings(Settings):
 
     @field_validator("mcx_name", mode="before")
     @classmethod
-    def _known_commodity(cls, value: Any) -> Any:
-        name = str(value).strip().upper()
-        if name not in COMMODITIES and name not in ALIASES:
-            raise ValueError(f"{value!r} is not one of {', '.join(COMMODITIES)}")
-        return name
+    def _known_commodities(cls, value: Any) -> Any:
+        names = _listed(str(value)) or ("",)
+        for name in names:
+            if name not in COMMODITIES and name not in ALIASES:
+                raise ValueError(
+                    f"{(value if len(names) == 1 else name)!r} is not one of {', '.join(COMMODITIES)}"
+                )
+        return ",".join(names)
+
+    @field_validator("underlyings", "nse_symbols", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return _listed(value) if isinstance(value, str) else value
+
+    @field_validator("expiry", mode="before")
+    @classmethod
+    def _days(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(date.fromisoformat(text) for text in _listed(value))
+        except ValueError:
+            raise ValueError(
+                f"takes days as 2026-12-01, separated by commas, found {value!r}"
+            ) from None
+
+    @field_validator("strikes_each_side", mode="before")
+    @classmethod
+    def _number_or_all(cls, value: Any) -> Any:
+        text = str(value).strip().lower()
+        if text != "all" and not (text.isdecimal() and len(text) <= MAX_DIGITS):
+            raise ValueError(f"takes a number of strikes, or all, found {value!r}")
+        return text if text == "all" else int(text)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """Return the parts of a list with commas, in capitals, each once."""
+    parts = (part.strip().upper() for part in text.split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def _address(text: str, safe: str, plain: str) -> SplitResult:

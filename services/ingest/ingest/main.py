@@ -109,7 +109,7 @@ def segment_notes(settings: IngestSettings, found: Segment) -> list[str]:
     asked = settings.feed_segment
     if asked is found:
         return []
-    what = f"{asked} ({settings.commodity})" if asked is Segment.MCX else str(asked)
+    what = f"{asked} ({', '.join(settings.commodities)})" if asked is Segment.MCX else str(asked)
     return [f"there is no recording of {what}: playing {settings.recording.name}, a day of {found}"]
 
 

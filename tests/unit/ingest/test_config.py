@@ -100,7 +100,7 @@ def test_case_does_not_matter(monkeypatch):
 
     settings = load(IngestSettings)
 
-    assert (settings.feed_segment, settings.commodity) == (Segment.MCX, "COPPER")
+    assert (settings.feed_segment, settings.commodities) == (Segment.MCX, ("COPPER",))
     assert settings.notes == ()
 
 
@@ -110,7 +110,7 @@ def test_goldmic_is_goldm_and_says_so(monkeypatch):
 
     settings = load(IngestSettings)
 
-    assert settings.commodity == "GOLDM"
+    assert settings.commodities == ("GOLDM",)
     fallback, renamed = settings.notes
     assert fallback.startswith("FEED_SEGMENT: ")
     assert renamed == "MCX_NAME: MCX lists no GOLDMIC; using GOLDM"
