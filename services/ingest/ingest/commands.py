@@ -1,4 +1,4 @@
-"""`oi import`: a CSV of option chains to a recording that can be played."""
+"""Ingest's commands, and of them `oi import`: a CSV of option chains to a recording that can be played."""
 
 import shlex
 from dataclasses import replace
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ingest.importing import Plan, import_csv
+from ingest.master import commands as master
 from ingest.recording import Recording
 from ingest.simulator.commands import app as simulator
 from oimon.errors import ConfigError
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
     """Add ingest's commands to ``oi``."""
     app.command(name="import")(import_command)
     app.add_typer(simulator)
+    master.register(app)
 
 
 def import_command(  # noqa: PLR0913 - typer makes each parameter an option

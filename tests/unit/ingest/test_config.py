@@ -1,7 +1,11 @@
+from datetime import date
+
 import pytest
 
 from ingest.config import FeedKind, IngestSettings
 from ingest.main import segment_notes
+from ingest.master.plan import Wanted
+from ingest.master.wish import wanted
 from ingest.recordings import BUNDLED
 from oimon.config import load
 from oimon.errors import ConfigError
@@ -62,6 +66,12 @@ def test_the_speed_can_be_set(monkeypatch, text, speed):
         ("SPEED", "fast", "takes a number above 0, or max, found 'fast'"),
         ("SPEED", "nan", "takes a number above 0, or max, found 'nan'"),
         ("FLUSH_MS", "-1", "FLUSH_MS"),
+        ("STRIKES_EACH_SIDE", "some", "takes a number of strikes, or all, found 'some'"),
+        ("STRIKES_EACH_SIDE", "-1", "takes a number of strikes, or all, found '-1'"),
+        ("EXPIRIES", "0", "EXPIRIES"),
+        ("EXPIRY", "soon", "takes days as 2026-12-01, separated by commas, found 'soon'"),
+        ("MCX_OI", "maybe", "MCX_OI"),
+        ("SMARTAPI_MASTER_URL", "ftp://x", "SMARTAPI_MASTER_URL"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(monkeypatch, name, value, what):
@@ -125,3 +135,61 @@ def test_a_segment_without_a_recording_is_told_what_plays_instead(monkeypatch):
         "there is no recording of MCX (SILVERMIC): playing NIFTY-2026-08-18.oirec, a day of NFO"
     ]
     assert segment_notes(load(IngestSettings, {"feed_segment": "NFO"}), Segment.NFO) == []
+
+
+def test_several_commodities_may_be_named_in_any_case(monkeypatch):
+    monkeypatch.setenv("MCX_NAME", "goldmic, Copper,GOLDM,")
+
+    settings = load(IngestSettings)
+
+    assert settings.commodities == ("GOLDM", "COPPER")
+    assert settings.notes == ("MCX_NAME: MCX lists no GOLDMIC; using GOLDM",)
+
+
+def test_one_wrong_commodity_among_several_falls_back_and_is_named(monkeypatch):
+    monkeypatch.setenv("MCX_NAME", "COPPER,TULIPS")
+
+    settings = load(IngestSettings)
+
+    assert settings.commodities == ("SILVERMIC",)
+    assert settings.notes[0].startswith("MCX_NAME: 'TULIPS' is not one of SILVERMIC")
+
+
+def test_what_is_subscribed_can_be_set(monkeypatch):
+    for name, value in {
+        "UNDERLYINGS": "nifty, sensex,NIFTY",
+        "EXPIRIES": "1",
+        "EXPIRY": "2026-12-01,2026-12-29",
+        "STRIKES_EACH_SIDE": "ALL",
+        "MCX_OI": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    wish = wanted(load(IngestSettings))
+
+    assert wish == Wanted(
+        segment=Segment.NFO,
+        names=("NIFTY", "SENSEX"),
+        expiries=1,
+        days=(date(2026, 12, 1), date(2026, 12, 29)),
+        each_side=None,
+        mcx_oi=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("segment", "names"),
+    [
+        ("NFO", ()),
+        ("BFO", ()),
+        ("MCX", ("SILVERMIC",)),
+        ("NSE", ("INFY", "TCS")),
+    ],
+)
+def test_each_segment_has_names_of_its_own(monkeypatch, segment, names):
+    monkeypatch.setenv("FEED_SEGMENT", segment)
+    monkeypatch.setenv("NSE_SYMBOLS", "infy,tcs")
+
+    wish = wanted(load(IngestSettings))
+
+    assert (wish.segment, wish.names, wish.each_side) == (Segment[segment], names, 20)
