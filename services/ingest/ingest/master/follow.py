@@ -42,6 +42,7 @@ class Moved:
     """What to do, in order, and what is held then. After each step no more is held than the broker allows."""
 
     steps: Sequence[Step]
+    wanted: Sequence[Ask]  # all that is held then, the most important first
     held: Held
     notes: Sequence[str]
 
@@ -74,6 +75,7 @@ def follow(plan: Plan, spots: Mapping[str, float], held: Held, *, most: int = MO
     steps = [Step(add=new[:room]), Step(remove=surplus), Step(add=new[room:])]
     return Moved(
         steps=[step for step in steps if step.add or step.remove],
+        wanted=[*wanted, *reversed(strays[len(surplus) :])],
         held=Held(asks=(held.asks | set(new)) - set(surplus), centres=centres),
         notes=notes,
     )

@@ -12,7 +12,7 @@ from ingest.instruments import Instrument
 from ingest.master.columns import Master, Rows
 from ingest.master.features import switched_off
 from ingest.names import ALIASES, DEFAULTS
-from ingest.packets import LTP, SNAP_QUOTE
+from ingest.packets import EXCHANGE_TYPES, LTP, SNAP_QUOTE
 from oimon import calendar
 from oimon.terms import Kind, Segment
 
@@ -29,6 +29,11 @@ class Ask:
 
     instrument: Instrument
     mode: int
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """Mode, the stream's number of the exchange, token: what the stream is asked for."""
+        return self.mode, EXCHANGE_TYPES[self.instrument.exchange], self.instrument.token
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

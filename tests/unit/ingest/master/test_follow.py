@@ -88,6 +88,18 @@ def test_contracts_that_leave_the_window_stay_while_there_is_room():
     assert held.asks < moved.held.asks
 
 
+def test_what_is_wanted_begins_with_what_matters_most():
+    held = moved_to(26_010).held
+
+    wanted = moved_to(26_110, held).wanted
+
+    assert wanted[0].key == (1, 1, "99926000")
+    assert [ask.instrument.strike for ask in wanted[1:]] == [
+        26_100, 26_100, 26_050, 26_050, 26_150, 26_150, 26_000, 26_000, 26_200, 26_200,  # the window
+        25_950, 25_950, 25_900, 25_900,  # what stayed
+    ]  # fmt: skip
+
+
 def test_when_there_is_no_room_the_farthest_leave_after_what_fits_was_added():
     held = moved_to(26_010, most=13).held
 
@@ -173,7 +185,8 @@ def test_after_every_step_no_more_is_held_than_allowed(spots, most, each_side):
             assert set(step.remove) <= now
             now = now - set(step.remove) | set(step.add)
             assert len(now) <= most
-        assert now == moved.held.asks
+        assert now == moved.held.asks == set(moved.wanted)
+        assert len(moved.wanted) == len(now)
         held = moved.held
         centre = next(iter(held.centres.values()))
         assert centre in strikes(held.asks)
