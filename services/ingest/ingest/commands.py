@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ingest.fakebroker.commands import fake_broker
 from ingest.importing import Plan, import_csv
 from ingest.master import commands as master
 from ingest.recording import Recording
@@ -50,6 +51,7 @@ Origin = Annotated[str | None, typer.Option(help="Where the data is from; kept i
 def register(app: typer.Typer) -> None:
     """Add ingest's commands to ``oi``."""
     app.command(name="import")(import_command)
+    app.command(name="fake-broker")(fake_broker)
     app.add_typer(simulator)
     master.register(app)
 
