@@ -1,7 +1,6 @@
 """Plays the broker's feed to the market's state and to the stream: at a speed, as fast as it is taken, or by a test's hand."""
 
 import asyncio
-from collections.abc import Iterator
 
 from ingest.fakebroker.market import Market
 from ingest.fakebroker.source import Frames, Source
@@ -48,9 +47,8 @@ class Broadcast:
     def open(self) -> None:
         """Begin: take over the feed's first second."""
         self._frames = self._source.play()
-        self._step()
-        while self._next is not None and self._next[0] < self._source.first_us + _OPENING_US:
-            self._take()
+        self._next = next(self._frames, None)
+        self._send(self._source.frames, self._source.first_us + _OPENING_US)
 
     def asked(self) -> None:
         """Note that a client has changed what it wants."""
@@ -83,9 +81,7 @@ class Broadcast:
                 break
             await self._pace.until_due(due_us)
             end_us = due_us + self._together_us
-            for _ in self._due(left, end_us if until_us is None else min(end_us, until_us)):
-                self._stream.deliver(self._take())
-            self._stream.flush()
+            self._send(left, end_us if until_us is None else min(end_us, until_us))
             await self._room()
         return self.played - before
 
@@ -94,24 +90,19 @@ class Broadcast:
         """Whether everything was played."""
         return self._next is None
 
-    def _due(self, most: int, end_us: int) -> Iterator[int]:
-        """Count the frames to take now."""
-        for number in range(most):
-            if self._next is None or (number and self._next[0] >= end_us):
-                return
-            yield number
-
-    def _take(self) -> bytes:
-        """Take over the next frame."""
-        assert self._next is not None  # noqa: S101 - both callers have looked
-        at_us, frame = self._next
-        self._market.apply(at_us, frame)
-        self.played += 1
-        self._step()
-        return frame
-
-    def _step(self) -> None:
-        self._next = next(self._frames, None)
+    def _send(self, most: int, end_us: int) -> None:
+        """Take over the frames up to a time, give each to its subscribers, and send all together."""
+        apply, deliver, frames, coming = self._market.apply, self._stream.deliver, self._frames, self._next  # fmt: skip
+        count = 0
+        while coming is not None and count < most and coming[0] < end_us:
+            at_us, frame = coming
+            apply(at_us, frame)
+            deliver(frame)
+            count += 1
+            coming = next(frames, None)
+        self._next = coming
+        self.played += count
+        self._stream.flush()
 
     async def _room(self) -> None:
         """Let clients read; a market does not wait for them, but one without a pace has no other."""

@@ -88,6 +88,8 @@ class FaultBox:
         self._rates: dict[Fault, float] = {}
         self._shots: Counter[Fault] = Counter()
         self.struck: Counter[Fault] = Counter()
+        self.any_armed = False
+        """Whether anything is switched on at all: nearly always nothing is, and a packet has little time."""
 
     def rate(self, name: str, share: float) -> None:
         """Let a fault strike at this share of its occasions; 0 switches it off, with the shots that are left.
@@ -103,6 +105,7 @@ class FaultBox:
             self._rates[fault] = share
         else:
             del self._shots[fault]
+        self._note()
 
     def next(self, name: str, times: int = 1) -> None:
         """Let a fault strike at its next occasions.
@@ -113,16 +116,19 @@ class FaultBox:
         if times < 1:
             raise ConfigError(f"a fault must strike at least once, {name} was given {times}")
         self._shots[known(name)] += times
+        self._note()
 
     def clear(self) -> None:
         """Switch everything off; what struck stays counted."""
         self._rates.clear()
         self._shots.clear()
+        self._note()
 
     def strikes(self, fault: Fault) -> bool:
         """Return whether a fault strikes at this occasion."""
         if self._shots[fault] > 0:
             self._shots[fault] -= 1
+            self._note()
         elif not self._dice.random() < self._rates.get(fault, 0.0):
             return False
         self.struck[fault] += 1
@@ -132,11 +138,6 @@ class FaultBox:
         """Return the first of these that strikes at this occasion."""
         return next((fault for fault in faults if self.strikes(fault)), None)
 
-    @property
-    def any_armed(self) -> bool:
-        """Whether anything is switched on at all: nearly always nothing is, and a packet has little time."""
-        return bool(self._rates) or any(self._shots.values())
-
     def facts(self) -> Mapping[str, Mapping[str, float]]:
         """Return what is switched on, and what struck, by name."""
         return {
@@ -144,6 +145,9 @@ class FaultBox:
             "next": {fault.value: left for fault, left in self._shots.items() if left},
             "struck": {fault.value: count for fault, count in self.struck.items()},
         }
+
+    def _note(self) -> None:
+        self.any_armed = bool(self._rates) or any(self._shots.values())
 
 
 def known(name: str) -> Fault:

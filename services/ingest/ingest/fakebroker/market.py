@@ -5,14 +5,17 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ingest.fakebroker.packet import SNAP_BYTES, is_whole
+from ingest.fakebroker.packet import is_whole
 from ingest.fakebroker.source import Listed, Source
 from ingest.fakebroker.subscriptions import Name
 
 MINUTE_US = 60_000_000
-_PRICE = struct.Struct("<q")
-_LTP_AT, _VOLUME_AT, _OI_AT = 43, 67, 131
-_DAY_BYTES = 123
+_NUMBERS = {
+    51: struct.Struct("<43xq"),
+    123: struct.Struct("<43xq16xq"),
+    379: struct.Struct("<43xq16xq56xq"),
+}
+"""Price, volume and open interest, as far as a packet of that length has them."""
 _WIDTH = 7
 
 
@@ -46,16 +49,18 @@ class Market:
             return
         name = frame[1:27]
         self.newest[name] = frame
-        (price,) = _PRICE.unpack_from(frame, _LTP_AT)
-        volume = _PRICE.unpack_from(frame, _VOLUME_AT)[0] if len(frame) >= _DAY_BYTES else 0
-        oi = _PRICE.unpack_from(frame, _OI_AT)[0] if len(frame) == SNAP_BYTES else 0
-        minutes = self._minutes.setdefault(name, array("q"))
+        price, volume, oi = (*_NUMBERS[len(frame)].unpack_from(frame), 0, 0)[:3]
+        minutes = self._minutes.get(name)
+        if minutes is None:
+            minutes = self._minutes[name] = array("q")
         minute_us = at_us - at_us % MINUTE_US
         if not minutes or minutes[-_WIDTH] != minute_us:
             minutes.extend((minute_us, price, price, price, price, volume, oi))
             return
-        minutes[-5] = max(minutes[-5], price)
-        minutes[-4] = min(minutes[-4], price)
+        if price > minutes[-5]:
+            minutes[-5] = price
+        elif price < minutes[-4]:
+            minutes[-4] = price
         minutes[-3], minutes[-2], minutes[-1] = price, volume, oi
 
     def minutes(self, name: Name) -> Iterator[Minute]:

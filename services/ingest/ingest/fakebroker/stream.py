@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,14 @@ _REFUSALS = {
 }
 _SLOW_BYTES = 64_000_000
 _SHOWN = ("exchange_ms", "ltp", "volume", "oi")
+
+
+@dataclass(slots=True)
+class _Sent:
+    """Whole packets of the feed that were sent of one token in one mode."""
+
+    packets: int = 0
+    newest: bytes = b""
 
 
 class Stream:
@@ -59,10 +68,9 @@ class Stream:
         self._server: Any = None
         self.connections: list[Connection] = []
         self.counts: Counter[str] = Counter()
-        self.packets: Counter[tuple[Name, int]] = Counter()
-        """Whole packets of the feed that were sent, by token and mode."""
-        self.newest: dict[tuple[Name, int], bytes] = {}
-        """The last of them."""
+        self._sent: dict[tuple[Name, int], _Sent] = {}
+        self._listeners: dict[Name, list[tuple[Connection, int, _Sent]]] = {}
+        """Who gets a token's packets in which mode; forgotten whenever anyone changes anything."""
 
     async def start(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Welcome who comes to a socket."""
@@ -84,19 +92,16 @@ class Stream:
     def deliver(self, frame: bytes) -> None:
         """Put one frame of the feed to its subscribers; call ``flush`` after some."""
         name = frame[1:27]
-        listeners = [each for each in self.connections if each.subscriptions.modes(name)]
-        if not listeners:
-            return
-        is_armed = self._faults.any_armed
-        for connection in listeners:
-            for mode in connection.subscriptions.modes(name):
-                packet = as_mode(frame, mode)
-                if is_armed:
-                    self._disturbed(connection, name, packet)
-                else:
-                    self._put(connection, name, packet)
-        if is_armed and (fault := self._faults.first(SOCKET)) is not None:
-            self._strike(fault)
+        listeners = self._listeners.get(name)
+        if listeners is None:
+            listeners = self._listeners[name] = self._who_listens(name)
+        put = self._disturbed if self._faults.any_armed else self._put
+        for connection, mode, sent in listeners:
+            put(connection, frame if frame[0] == mode else as_mode(frame, mode), sent)
+        if listeners and self._faults.any_armed:
+            fault = self._faults.first(SOCKET)
+            if fault is not None:
+                self._strike(fault)
 
     def flush(self) -> None:
         """Send what was put."""
@@ -126,12 +131,18 @@ class Stream:
             "connections": len(self.connections),
             "subscriptions": [each.subscriptions.count for each in self.connections],
             "error_frames": self.counts["error_frames"],
-            "packets": self.packets.total(),
+            "packets": sum(sent.packets for sent in self._sent.values()),
             "tokens": [
-                {"packets": self.packets[key], **_shown(packet)}
-                for key, packet in self.newest.items()
+                {"packets": sent.packets, **_shown(sent.newest)}
+                for sent in self._sent.values()
+                if sent.packets
             ],
         }
+
+    @property
+    def newest(self) -> Mapping[tuple[Name, int], bytes]:
+        """The last whole packet of the feed that anyone was sent, by token and mode."""
+        return {key: sent.newest for key, sent in self._sent.items() if sent.packets}
 
     # --- who connects --------------------------------------------------------------------------------------------------
 
@@ -154,10 +165,12 @@ class Stream:
 
     def _on_opened(self, connection: Connection) -> None:
         self.counts["opened"] += 1
+        self._listeners.clear()
         self.connections.append(connection)
 
     def _on_closed(self, connection: Connection) -> None:
         self.counts["closed"] += 1
+        self._listeners.clear()
         self.connections.remove(connection)
 
     def _on_asked(self, connection: Connection, fresh: Sequence[tuple[Name, int]] | None) -> None:
@@ -165,38 +178,49 @@ class Stream:
         if fresh is None:
             self.counts["error_frames"] += 1
             return
+        self._listeners.clear()
         for name, mode in fresh:
             frame = self._market.newest.get(name)
             if frame is not None:
-                self._put(connection, name, as_mode(frame, mode))
+                self._put(connection, as_mode(frame, mode), self._sent_of(name, mode))
         connection.flush(one_by_one=self._one_by_one)
         self._has_asked()
 
     # --- what they get -------------------------------------------------------------------------------------------------
 
-    def _put(self, connection: Connection, name: Name, packet: bytes) -> None:
+    def _who_listens(self, name: Name) -> list[tuple[Connection, int, _Sent]]:
+        return [
+            (connection, mode, self._sent_of(name, mode))
+            for connection in self.connections
+            for mode in connection.subscriptions.modes(name)
+        ]
+
+    def _sent_of(self, name: Name, mode: int) -> _Sent:
+        return self._sent.setdefault((name, mode), _Sent())
+
+    def _put(self, connection: Connection, packet: bytes, sent: _Sent) -> None:
         if connection.is_mute:
             self.counts["withheld"] += 1
             return
         connection.put(packet)
-        key = name, packet[0]
-        self.packets[key] += 1
-        self.newest[key] = packet
+        sent.packets += 1
+        sent.newest = packet
 
-    def _disturbed(self, connection: Connection, name: Name, packet: bytes) -> None:
+    def _disturbed(self, connection: Connection, packet: bytes, sent: _Sent) -> None:
         """Put a packet whole, with what faults put beside it."""
         if connection.is_mute:
-            self._put(connection, name, packet)
+            self._put(connection, packet, sent)
             return
+        previous = sent.newest if sent.packets else None
         after: list[bytes] = []
         for fault in filter(self._faults.strikes, PACKET):
             if fault is Fault.TEXT:
                 connection.text(TEXT)
                 continue
-            found = beside(fault, packet, self.newest.get((name, packet[0])), self._dice)
+            found = beside(fault, packet, previous, self._dice)
             self._put_beside(connection, found.before)
             after += found.after
-        self._put(connection, name, packet)
+        self._put(connection, packet, sent)
         self._put_beside(connection, after)
 
     def _put_beside(self, connection: Connection, packets: Sequence[bytes]) -> None:
