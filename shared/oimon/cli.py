@@ -123,9 +123,6 @@ def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
         raise ConfigError(
             f"--seed, --universe, --fault and --truth are of a simulated day, the feed is {feed}; add --feed sim"
         )
-    if feed == "live":
-        say("The broker's live feed comes with a later version: playing a recorded day")
-        feed = "replay"
     choice = Choice(
         segment=chosen,
         commodity=name,

@@ -29,6 +29,8 @@ _PLACES = (
     Cell.QUOTED_US, Cell.VOLUME, Cell.OI, Cell.OI_CHANGED_US, Cell.OI_SEEN_US, Cell.OI_OPEN, Cell.OI_DOUBTED,
 )  # fmt: skip
 _LIMITS = (PAISE, float(AHEAD_US), float(MOST), LEAP_LOTS, LEAP)
+_TOLD = [Cell.PREV_CLOSE, Cell.OI_PREV, Cell.OI_OPEN]
+"""Cells that the session itself tells, sometimes later than its instruments."""
 Rows = npt.NDArray[np.intp]
 
 
@@ -121,14 +123,18 @@ class ChainBook:
                 f"within a run instruments are only added: knew {known} of table {self.session.table}, "
                 f"found {len(tokens)} others in table {session.table}"
             )
+        self._settle()
+        cells = _static(session)
+        told = cells[_TOLD, :known]
+        cells[:, :known] = self._cells[:, :known]
+        cells[_TOLD, :known] = np.where(np.isnan(told), cells[_TOLD, :known], told)
         if len(tokens) > known:
-            self._settle()
-            cells = _static(session)
-            cells[:, :known] = self._cells[:, :known]
             self._cells, self.layout = cells, layout_of(session.instruments)
             self._lots, self._is_index = lots(session), indices(session)
-            self.tells_oi_open = any(session.instruments.oi_open)
             self._delivered = ~np.isnan(cells[Cell.RECEIVED_US])
+        else:
+            self._cells[_TOLD] = cells[_TOLD]
+        self.tells_oi_open = any(session.instruments.oi_open)
         self.session, self.version = session, self.version + 1
         return len(tokens) - known
 

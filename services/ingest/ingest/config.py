@@ -44,7 +44,7 @@ class IngestSettings(Settings):
     )
     feed: FeedKind = Field(
         FeedKind.REPLAY,
-        description="where market data comes from: replay, or sim for a simulated day",
+        description="where market data comes from: live, replay, or sim for a simulated day",
     )
     recording: Path = Field(BUNDLED, description="the recorded day to play")
     feed_clock: FeedClock = Field(
@@ -170,13 +170,8 @@ class IngestSettings(Settings):
 
     @field_validator("feed", mode="before")
     @classmethod
-    def _no_live_yet(cls, value: Any) -> Any:
-        kind = str(value).strip().lower()
-        if kind == FeedKind.LIVE:
-            raise ValueError(
-                f"FEED={kind} comes with a later version; set FEED=replay, or leave it out, to watch a recorded day"
-            )
-        return kind
+    def _in_lower_case(cls, value: Any) -> Any:
+        return str(value).strip().lower()
 
     @field_validator("smartapi_url")
     @classmethod

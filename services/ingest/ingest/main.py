@@ -9,6 +9,7 @@ from pathlib import Path
 from ingest.config import FeedKind, IngestSettings
 from ingest.exchange_clock import timed
 from ingest.feed import Feed, flush_s
+from ingest.master.library import Library
 from ingest.player import ReplayFeed
 from ingest.recording import Day, open_recording
 from ingest.replay import SECOND_US, Replay, recorded
@@ -16,6 +17,10 @@ from ingest.simulator.day import Plan, SimulatedDay, markets
 from ingest.simulator.faults import parse
 from ingest.simulator.feed import Part, SimFeed
 from ingest.simulator.truth import TruthFile
+from ingest.smartapi.account import Account
+from ingest.smartapi.credentials import credentials
+from ingest.smartapi.feed import LiveFeed
+from ingest.smartapi.stream import Line
 from oimon.bus import Place
 from oimon.config import load
 from oimon.errors import ConfigError, InputError
@@ -38,13 +43,26 @@ async def run(running: Running[IngestSettings]) -> None:
 async def _play(running: Running[IngestSettings]) -> None:
     try:
         async with contextlib.AsyncExitStack() as stack:
-            is_simulated = running.settings.feed is FeedKind.SIM
-            feed = await (_sim_feed(running, stack) if is_simulated else _replay_feed(running))
+            match running.settings.feed:
+                case FeedKind.LIVE:
+                    feed = _live_feed(running)
+                case FeedKind.SIM:
+                    feed = await _sim_feed(running, stack)
+                case FeedKind.REPLAY:
+                    feed = await _replay_feed(running)
             running.facts["feed"] = feed.facts
             await feed.run()
     except (InputError, ConfigError) as error:
         running.last_error = running.blockers["feed"] = str(error)
         logger.error("feed cannot be used", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
+
+
+def _live_feed(running: Running[IngestSettings]) -> Feed:
+    settings, clock = running.settings, running.clock
+    account = Account(credentials(settings), clock)
+    library = Library(settings.data_dir, settings.smartapi_master_url, clock)
+    line = Line(url=settings.smartapi_stream_url)
+    return LiveFeed(running.bus, clock, settings, account, library, line)
 
 
 async def _replay_feed(running: Running[IngestSettings]) -> Feed:

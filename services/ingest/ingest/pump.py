@@ -16,7 +16,7 @@ from oimon.bus import Bus, Pulse
 from oimon.calendar import market_state
 from oimon.clock import Clock
 from oimon.codec import MAX_TICKS
-from oimon.messages import Gap, Session, TickBatch
+from oimon.messages import Gap, Session, TickBatch, TickFlag
 from oimon.terms import FeedState
 
 _BEATS_A_CALL = 0.25  # with nothing new, the bus is called four times a beat, so that none is late by more than that
@@ -81,6 +81,8 @@ class Pump:
         self._state = state
         self.buffer = FrameBuffer(wake, max(MAX_WAITING, sum(map(len, self._partitions))))
         """Where the feed's thread puts its frames."""
+        self.beside = FrameBuffer(wake)
+        """Where frames go that were asked for in the feed's place; their ticks say so."""
         self._bus = bus
         self._clock = clock
         self._tokens = tokens
@@ -114,14 +116,14 @@ class Pump:
                 self._arrived.set()
 
     def renew(self, sessions: Sequence[Session], tokens: TokenTable) -> None:
-        """Go on with instruments added at the end of sessions; those of a session that is the same are not told again.
+        """Go on with sessions that have instruments added at the end, or of which more is known; the others are not told again.
 
         Args:
             sessions: of the same underlyings in the same order.
             tokens: look-up of all of them.
         """
         for partition, session in zip(self._partitions, sessions, strict=True):
-            if session.table != partition.session.table:
+            if session != partition.session:
                 partition.session = session
                 partition.to_tell.append(session)
         self._tokens = tokens
@@ -131,10 +133,12 @@ class Pump:
     async def flush(self) -> bool:
         """Publish all that has arrived, or nothing but what the next beats say; return whether every call had a beat."""
         now_s = self._clock.monotonic_s()
-        frames, times, conflated = self.buffer.take()
-        ticks, drops = decode(frames, times, self._tokens)
-        for why, count in drops.items():
-            metrics.FRAMES_DROPPED.labels(why).inc(count)
+        ticks, came_us, conflated = self._taken(self.buffer)
+        asked, asked_us, _ = self._taken(self.beside)
+        if len(asked):
+            asked = asked.copy()
+            asked["flags"] |= TickFlag.REST
+            ticks, came_us = _after(ticks, came_us, asked, asked_us)
         metrics.TICKS_CONFLATED.inc(conflated)
         TICKS_CACHE.apply(ticks)
         due_s = now_s - self._beat_s * _BEATS_A_CALL
@@ -143,17 +147,25 @@ class Pump:
             partition.conflated += conflated  # nobody knows any more whose they were
             told = partition.told()
             if len(own):
-                partition.data_us = times[0] + int(own["received_after_us"][-1])
+                partition.data_us = came_us + int(own["received_after_us"][-1])
                 metrics.TICKS.labels(partition.session.underlying).inc(len(own))
             is_due = partition.called_s <= due_s or not partition.has_beat
             if told or len(own) or is_due:
-                batches = _batches(partition.session, own, times[0] if len(own) else 0)
+                batches = _batches(partition.session, own, came_us if len(own) else 0)
                 calls[partition] = [*told, *batches]
         await self._publish(calls, now_s)
         if len(ticks):
-            newest_us = times[0] + int(ticks["received_after_us"][-1])
+            newest_us = came_us + int(ticks["received_after_us"][-1])
             metrics.TICK_AGE.labels("ingest").observe((self._clock.now_us() - newest_us) / 1e6)
         return all(partition.has_beat for partition in calls)
+
+    def _taken(self, buffer: FrameBuffer) -> tuple[Ticks, int, int]:
+        """Return the ticks of a buffer, when the first came, and how many frames gave way to newer ones."""
+        frames, times, conflated = buffer.take()
+        ticks, drops = decode(frames, times, self._tokens)
+        for why, count in drops.items():
+            metrics.FRAMES_DROPPED.labels(why).inc(count)
+        return ticks, times[0] if len(times) else 0, conflated
 
     def _shared_out(self, ticks: Ticks) -> Sequence[Ticks]:
         """Return each partition's ticks in their order, with rows of its own session."""
@@ -195,6 +207,16 @@ class Pump:
         partition.has_beat = await self._bus.publish(session.underlying, messages, pulse)
         if partition.has_beat:
             partition.conflated = 0
+
+
+def _after(ticks: Ticks, came_us: int, later: Ticks, later_us: int) -> tuple[Ticks, int]:
+    """Return ticks of two sources as one, and when the first came."""
+    if not len(ticks):
+        return later, later_us
+    first_us, both = min(came_us, later_us), np.concatenate([ticks, later])
+    both["received_after_us"][: len(ticks)] += came_us - first_us
+    both["received_after_us"][len(ticks) :] += later_us - first_us
+    return both, first_us
 
 
 def _batches(session: Session, ticks: Ticks, received_us: int) -> Iterator[TickBatch]:

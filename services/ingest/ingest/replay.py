@@ -64,6 +64,7 @@ class Replay:
         self._data_us: int | None = None  # when the newest tick came
         self._first_us: int | None = None  # when the first frame came
         self._newest_us = 0  # and the newest
+        self._is_said = False  # whether the session has been said
 
     def steps(self, frames_at_a_time: int | None = None) -> Iterator[Step]:
         """Give what to publish, in order, from the session to the beat that says ``ended``; once.
@@ -81,15 +82,23 @@ class Replay:
     def block_steps(self, block: Block, frames_at_a_time: int | None = None) -> Iterator[Step]:
         """Give what one block comes to; blocks are given in their order, each with frames."""
         at_most = min(frames_at_a_time or MAX_TICKS, MAX_TICKS)
-        if self._first_us is None and len(block.received_us):
-            self._first_us = int(block.received_us[0])
-            yield self._step(self._first_us, [self.session], event_us=0)
+        if not self._is_said and len(block.received_us):
+            is_first, first_us = self._first_us is None, int(block.received_us[0])
+            self._first_us = first_us if self._first_us is None else self._first_us
+            self._is_said = True
+            yield self._step(first_us, [self.session], event_us=0 if is_first else self._beat)
         start = 0
         for end, ts_us in self._cuts(block):
             yield from self._batches(block, start, end, at_most)
             yield self._beat_step(ts_us, self._recording.state(ts_us))
             start = end
         yield from self._batches(block, start, len(block.frames), at_most)
+
+    def go_on_with(self, recording: Day) -> None:
+        """Go on with a day that has instruments added at the end, or of which more is known; the session is said before what comes next."""
+        self._recording, session = recording, recording.session(self._run)
+        self._is_said = self._is_said and session == self.session
+        self.session = session
 
     def last_steps(self) -> Iterator[Step]:
         """Give the beat after the last frame, and the one that says ``ended``."""

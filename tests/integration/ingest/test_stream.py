@@ -106,15 +106,16 @@ class Desk:
     """Gives tokens, and counts how often they were refused."""
 
     def __init__(self):
-        self.refused, self.none = [], None
+        self.refused, self.renewals, self.none = [], [], None
 
     async def headers(self):
         if self.none is not None:
             raise self.none
         return {"x-feed-token": f"token-{len(self.refused)}"}
 
-    def refuse(self, why):
+    def refuse(self, why, *, renew):
         self.refused.append(why)
+        self.renewals.append(renew)
 
 
 @pytest.fixture
@@ -205,6 +206,7 @@ async def test_a_mute_connection_is_given_up_and_the_second_time_a_login_is_aske
 
     assert len(broker.headers) == 2
     assert "no packet for" in desk.refused[0]
+    assert not desk.renewals[0], "a session that is in doubt is not renewed"
     broker.is_mute = False
     await eventually(lambda: broker.headers[-1]["x-feed-token"] == "token-1")
 

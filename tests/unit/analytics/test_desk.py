@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -232,6 +233,23 @@ def test_an_instrument_added_in_the_middle_joins_the_chain():
     assert not np.isnan(after.chain.ce.oi_change_15m[:-1]).any()
     assert np.isnan(after.chain.ce.oi_change_15m[-1])
     assert np.isnan(after.chain.pe.oi[-1])
+
+
+def test_what_is_known_of_the_day_before_may_come_later():
+    session = make_session(strikes=5, cadence_s=MINUTE_FILE)
+    columns = session.instruments
+    unknown = replace(columns, oi_prev=[None] * len(columns.oi_prev))
+    tape = started(replace(session, instruments=unknown))
+
+    before = tape.beat(10)
+    tape.put(session)
+    after = tape.beat(11)
+
+    assert np.isnan(before.chain.ce.oi_prev).all()
+    assert np.isnan(before.chain.ce.oi_change_day).all()
+    assert not np.isnan(after.chain.ce.oi_prev).any()
+    assert (after.chain.ce.oi_change_day == after.chain.ce.oi - after.chain.ce.oi_prev).all()
+    assert (after.chain.ce.oi == before.chain.ce.oi).all()
 
 
 def test_a_table_that_loses_instruments_within_a_run_is_poison():

@@ -53,7 +53,6 @@ def test_the_speed_can_be_set(monkeypatch, text, speed):
 @pytest.mark.parametrize(
     ("name", "value", "what"),
     [
-        ("FEED", "live", "FEED=live comes with a later version; set FEED=replay"),
         ("SIM_SEED", "-1", "SIM_SEED"),
         ("SIM_UNIVERSE", "moon", "'moon' is not one of nifty, index, mcx, nse, default"),
         ("SIM_OI_PUBLISH_S", "601", "SIM_OI_PUBLISH_S"),

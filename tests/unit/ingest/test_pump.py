@@ -3,6 +3,7 @@ import threading
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from ingest.feed import MAX_WAITING, TICKS_CACHE
@@ -12,7 +13,7 @@ from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
 from oimon.codec import MAX_TICKS
-from oimon.messages import TICKS, Beat, Gap, Session, TickBatch
+from oimon.messages import TICKS, Beat, Gap, Session, TickBatch, TickFlag
 from oimon.terms import FeedState
 from tests.builders import make_frame, make_row, make_session, make_tokens
 from tests.eventually import eventually
@@ -275,3 +276,22 @@ async def test_what_is_newest_of_a_symbol_is_kept_when_instruments_are_added(bus
 
     assert TICKS_CACHE[symbol].ltp == 123.85
     assert TICKS_CACHE[SESSION.instruments.symbol[0]].ltp is None
+
+
+async def test_ticks_that_were_asked_for_in_the_feed_s_place_say_so(bus, pump):
+    pump.buffer.put(make_frame(sequence=1), 2_000_000)
+    pump.beside.put(make_frame(sequence=2), 1_000_000)
+
+    async def are_there():
+        return await sequences(bus) == [1, 2]
+
+    await eventually(are_there)
+    batches = [each for each in await messages(bus) if isinstance(each, TickBatch)]
+    flags = np.concatenate([each.records["flags"] for each in batches])
+    came = [
+        each.received_us + after
+        for each in batches
+        for after in each.records["received_after_us"].tolist()
+    ]
+    assert (flags & TickFlag.REST > 0).tolist() == [False, True]
+    assert came == [2_000_000, 1_000_000]

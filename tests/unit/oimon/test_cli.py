@@ -100,11 +100,11 @@ def test_flags_win_over_the_environment(chosen, monkeypatch):
     )
 
 
-def test_live_is_answered_with_what_there_is(chosen):
-    choice, said = chosen(["--live"])
+def test_the_live_feed_is_chosen_by_flag_or_by_name(chosen):
+    by_flag, _ = chosen(["--live"])
+    by_name, _ = chosen(["--feed", "live"])
 
-    assert choice.feed == "replay"
-    assert "live feed comes with a later version" in said
+    assert by_flag.feed == by_name.feed == "live"
 
 
 def test_a_simulated_day_is_chosen_by_flag_or_by_number(chosen):

@@ -25,7 +25,7 @@ def test_a_made_document_is_up_to_date(path):
 def test_the_readme_s_commands_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     known = set(get_command(cli.app).commands)  # type: ignore[attr-defined]
-    named = set(re.findall(r"`(?:\./)?oi (\w+)", text))
+    named = set(re.findall(r"`(?:\./)?oi ([a-z-]+)", text))
 
     assert {"up", "test"} <= named
     assert named <= known | {"watch", "why", "import", "analyse"}

@@ -59,8 +59,13 @@ class Tokens(Protocol):
         """
         ...
 
-    def refuse(self, why: str) -> None:
-        """Note that the broker did not take the tokens: the next headers are of a new login."""
+    def refuse(self, why: str, *, renew: bool) -> None:
+        """Note that the broker did not take the tokens: the next headers are of new ones.
+
+        Args:
+            why: in words.
+            renew: whether a renewal may help; else it is a login.
+        """
         ...
 
 
@@ -130,6 +135,8 @@ class Stream:
         self.state, self.why = FeedState.DOWN, "not connected yet"
         self.connects = 0
         """Connections made so far."""
+        self.packet_us: int | None = None
+        """When the newest packet came."""
         self._line, self._tokens, self._buffer, self._clock = line, tokens, buffer, clock
         self._market, self._over = market, over
         self._watchdog = Watchdog(line.patience)
@@ -204,7 +211,7 @@ class Stream:
             why = await self._stay(transport)
         self._is_down(FeedState.DOWN, why)
         if self._watchdog.wants_login:
-            self._tokens.refuse(why)
+            self._tokens.refuse(why, renew=False)
             self._watchdog.logged_in()
         return None
 
@@ -248,7 +255,7 @@ class Stream:
     # --- what comes ------------------------------------------------------------------------------------------------
 
     def _take(self, packets: Sequence[bytes]) -> None:
-        now_us = self._clock.now_us()
+        now_us = self.packet_us = self._clock.now_us()
         self._watchdog.packet(self._clock.monotonic_s())
         if self._down is not None:
             from_us, why = self._down
@@ -278,7 +285,7 @@ class Stream:
         said = response.headers.get("x-error-message") or f"HTTP {int(response.status)}"
         if response.status == _UNAUTHORIZED:
             self._is_down(FeedState.DOWN, f"the broker does not take the tokens: {said}")
-            self._tokens.refuse(said)
+            self._tokens.refuse(said, renew=True)
             return None
         if response.status == _TOO_MANY:
             self._is_down(

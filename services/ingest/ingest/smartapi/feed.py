@@ -1,0 +1,157 @@
+"""The live feed: the broker's account and stream, day after day. Source: smartapi, 9; rulings, 4 and 11."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from typing_extensions import override
+
+from ingest.config import IngestSettings
+from ingest.feed import Feed
+from ingest.master.columns import Master
+from ingest.master.library import Dated, Library
+from ingest.master.plan import plan
+from ingest.master.wish import wanted
+from ingest.smartapi.account import Account
+from ingest.smartapi.day import SOURCE
+from ingest.smartapi.envelope import Tokens
+from ingest.smartapi.errors import BrokerError, LoginStopped, LoginWaits
+from ingest.smartapi.live import LiveRun, Tools
+from ingest.smartapi.rest import Rest
+from ingest.smartapi.stream import Line, NoTokens
+from oimon import calendar
+from oimon.bus import Bus
+from oimon.clock import Clock
+from oimon.errors import InputError, TransientError
+from oimon.terms import FeedState, Kind, Mode
+
+AGAIN_S = 30.0
+"""From one attempt to have the master to the next."""
+STOPPED_S = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class StreamTokens:
+    """The account as a connection sees it."""
+
+    def __init__(self, account: Account, api_key: str) -> None:
+        self._account, self._api_key = account, api_key
+        self._sent: Tokens | None = None
+
+    async def headers(self) -> Mapping[str, str]:
+        """Return the headers of a connection, logging in if need be.
+
+        Raises:
+            NoTokens: there are none now.
+        """
+        try:
+            self._sent = await self._account.tokens()
+        except LoginWaits as waits:
+            raise NoTokens(str(waits), wait_s=waits.wait_s) from waits
+        except LoginStopped as stopped:
+            raise NoTokens(str(stopped), wait_s=STOPPED_S) from stopped
+        return {
+            "Authorization": f"Bearer {self._sent.jwt.removeprefix('Bearer ')}",
+            "x-api-key": self._api_key,
+            "x-client-code": self._account.client_code,
+            "x-feed-token": self._sent.feed,
+        }
+
+    def refuse(self, why: str, *, renew: bool) -> None:
+        """Note that the broker did not take the tokens."""
+        if self._sent is not None:
+            self._account.refused(self._sent, why, renew=renew)
+
+
+class LiveFeed(Feed):
+    """Follows the market, day after day, until cancelled."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        clock: Clock,
+        settings: IngestSettings,
+        account: Account,
+        library: Library,
+        line: Line,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            bus: where to.
+            clock: of this machine.
+            settings: what is wanted.
+            account: with the broker.
+            library: of instrument masters.
+            line: how the stream is called.
+        """
+        key = settings.smartapi_api_key
+        self._tools = Tools(
+            bus=bus,
+            clock=clock,
+            settings=settings,
+            rest=Rest(account),
+            tokens=StreamTokens(account, key.get_secret_value() if key else ""),
+            line=line,
+        )
+        self._account, self._library = account, library
+        self._why = "the instrument master is being read"
+        self._master: Dated | None = None
+        self._day: LiveRun | None = None
+
+    @override
+    async def run(self) -> None:
+        while True:
+            self._master = await self._newest_master()
+            now_us = await self._now_us(self._master.master)
+            found = plan(self._master.master, wanted(self._tools.settings), now_us)
+            for note in (*self._master.warnings, *found.notes):
+                logger.warning("not quite what was asked for", extra={"note": note})
+            if not found.parts:
+                what = "; ".join(found.notes) or "nothing that is wanted is listed"
+                raise InputError(
+                    "the instrument master", "what is wanted", what, "See oi instruments"
+                )
+            self._day = LiveRun(self._tools, found, calendar.day_of(now_us).isoformat())
+            await self._day.run()
+
+    async def _now_us(self, master: Master) -> int:
+        """Return what time it is: by the exchange's clock, where that counts, the time of an index' newest quote."""
+        rows = master.find(kinds=[Kind.INDEX]) if self._tools.by_exchange else ()
+        keys = [(each.exchange, each.token) for each in master.instruments(rows)]
+        while self._tools.by_exchange:
+            try:
+                async for batch in self._tools.rest.quotes(keys):
+                    for quote in batch.quotes.values():
+                        if quote.exchange_us is not None:
+                            return quote.exchange_us
+                self._why = "no index has a quote, so the exchange's time is not known"
+            except BrokerError as error:
+                self._why = str(error)
+            logger.warning("no time of the exchange", extra={"why": self._why})
+            await asyncio.sleep(AGAIN_S)
+        return self._tools.clock.now_us()
+
+    async def _newest_master(self) -> Dated:
+        while True:
+            try:
+                return await self._library.today()
+            except (InputError, TransientError) as error:
+                self._why = str(error)
+                logger.warning("no instrument master", extra={"why": self._why})
+                await asyncio.sleep(AGAIN_S)
+
+    @override
+    def facts(self) -> Mapping[str, Any]:
+        day = self._day
+        return {
+            "state": FeedState.DOWN if day is None else day.state(),
+            "why": self._why if day is None else day.why(),
+            "mode": Mode.LIVE,
+            "source": SOURCE,
+            "session": self._account.facts(),
+            "master": None if self._master is None else self._master.facts(),
+            **({} if day is None else day.facts()),
+        }
