@@ -7,6 +7,7 @@ import ssl
 import picows
 import pytest
 
+from ingest.fakebroker import stream
 from ingest.fakebroker.broker import FakeBroker
 from ingest.fakebroker.faults import Fault
 from ingest.packets import LTP, QUOTE, SNAP_QUOTE, fields
@@ -383,3 +384,35 @@ async def test_chance_in_the_requests_ends_no_connection():
 
         assert not client.is_closed
     assert broker.facts()["stream"]["error_frames"] == 200
+
+
+# --- a client that does not read ---------------------------------------------------------------------------------------
+
+
+async def test_a_feed_without_a_pace_waits_for_its_slowest_client():
+    async with by_hand() as broker, connected(broker) as client:
+        await client.subscribe()
+        client.transport.underlying_transport.pause_reading()
+        broker.faults.next(Fault.BURST, 5)
+        playing = asyncio.ensure_future(broker.broadcast.play(frames=3 * SECOND_FRAMES))
+        await eventually(lambda: broker.stream.unsent_bytes > 1_000_000)
+        was_done = playing.done()
+        client.transport.underlying_transport.resume_reading()
+        await asyncio.wait_for(playing, 10)
+        got = await settled(client, 4 * SECOND_FRAMES + 50_000)
+
+    assert not was_done
+    assert len(got) == 4 * SECOND_FRAMES + 50_000
+
+
+async def test_who_never_reads_is_cut(monkeypatch):
+    monkeypatch.setattr(stream, "_SLOW_BYTES", 500_000)
+    async with by_hand() as broker, connected(broker) as client, connected(broker) as other:
+        await client.subscribe()
+        client.transport.underlying_transport.pause_reading()
+        broker.faults.next(Fault.BURST, 5)
+        await asyncio.wait_for(broker.broadcast.play(frames=3 * SECOND_FRAMES), 10)
+        await other.is_read()
+        counts = broker.facts()["stream"]
+
+    assert (counts["cut_slow"], counts["connections"]) == (1, 1)
