@@ -39,7 +39,7 @@ def source(rounds: int) -> Source:
         title="prepared",
         date="2026-11-25",
         listed={name_of_row(row): Listed(row=row, prev_close=None, oi_prev=None) for row in rows},
-        first_us=smartapi.OPENS_US,
+        opens_us=smartapi.OPENS_US,
         last_us=smartapi.OPENS_US + rounds * _STEP_US,
         frames=rounds * TOKENS,
         play=play,

@@ -48,7 +48,7 @@ class Broadcast:
         """Begin: take over the feed's first second."""
         self._frames = self._source.play()
         self._next = next(self._frames, None)
-        self._send(self._source.frames, self._source.first_us + _OPENING_US)
+        self._send(self._source.frames, self._source.opens_us + _OPENING_US)
 
     def asked(self) -> None:
         """Note that a client has changed what it wants."""

@@ -37,7 +37,7 @@ class Market:
     def __init__(self, source: Source) -> None:
         self.listed: Mapping[Name, Listed] = source.listed
         self.date = source.date
-        self.now_us = source.first_us
+        self.now_us = source.opens_us
         """The feed's own time."""
         self.newest: dict[Name, bytes] = {}
         self._minutes: dict[Name, array[int]] = {}

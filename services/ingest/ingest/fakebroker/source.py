@@ -41,7 +41,8 @@ class Source:
     title: str
     date: str  # ISO day in India
     listed: Mapping[Name, Listed]
-    first_us: int
+    opens_us: int
+    """When the last of its markets begins: what was before is over when anybody connects."""
     last_us: int
     frames: int
     play: Callable[[], Frames]
@@ -69,7 +70,7 @@ def source_of(days: Sequence[Day], *, is_simulated: bool) -> Source:
         title=", ".join(dict.fromkeys(day.header.source for day in days)),
         date=days[0].header.date,
         listed=listed,
-        first_us=min(day.last.first_us for day in days),
+        opens_us=max(day.last.first_us for day in days),
         last_us=max(day.last.last_us for day in days),
         frames=sum(day.last.frames for day in days),
         play=play,

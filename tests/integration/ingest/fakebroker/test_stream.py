@@ -396,6 +396,7 @@ async def test_a_feed_without_a_pace_waits_for_its_slowest_client():
         broker.faults.next(Fault.BURST, 5)
         playing = asyncio.ensure_future(broker.broadcast.play(frames=3 * SECOND_FRAMES))
         await eventually(lambda: broker.stream.unsent_bytes > 1_000_000)
+        await asyncio.sleep(0.05)
         was_done = playing.done()
         client.transport.underlying_transport.resume_reading()
         await asyncio.wait_for(playing, 10)

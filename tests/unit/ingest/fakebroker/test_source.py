@@ -44,6 +44,14 @@ def test_markets_play_together_in_order_of_time(simulated):
     assert simulated.date == EXPIRY_WEEK.isoformat()
 
 
+def test_a_market_that_opens_earlier_is_under_way_when_anybody_connects():
+    plan = Plan(seed=3, seconds=1000, universe=Universe.DEFAULT)
+    days = [SimulatedDay(plan, each) for each in markets(plan) if each.name in ("ITC", "CRUDEOIL")]
+    source = source_of(days, is_simulated=True)
+
+    assert {day.last.first_us for day in days} == {source.opens_us, source.opens_us - 900_000_000}
+
+
 def test_a_simulated_index_has_no_book_and_a_leg_has_garbage_for_its_change(simulated):
     garbage, indices = set(), 0
     for _, frame in islice(simulated.play(), 600):
