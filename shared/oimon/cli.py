@@ -282,12 +282,16 @@ def test(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    live: Annotated[
+        bool, typer.Option("--live", help="ask the broker too: clock, login, a quote, ticks")
+    ] = False,
+) -> None:
     """Say what would stop OI Monitor from running here, a line each, with the remedy.
 
-    Example: `oi doctor`
+    Example: `oi doctor`, or with broker keys set `oi doctor --live`
     """
-    raise typer.Exit(examination.report(out))
+    raise typer.Exit(examination.report(out, live=live))
 
 
 def main() -> None:

@@ -7,8 +7,9 @@ import shutil
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ from oimon.log import redact
 from oimon.service import find, names
 from oimon.up import BROKER_KEYS, REDIS_PORT, has_broker_keys
 
+LIVE = "oimon.doctor"
+"""Entry points of what services examine when asked for the live feed: functions that give findings as they are made."""
 ROOM_BYTES = 1_000_000_000
 OPTIONAL = {
     "OPENROUTER_API_KEY": "coaches decide by rule; set it, or MODEL_BASE_URL, to ask a model",
@@ -56,10 +59,17 @@ def examine() -> Iterator[Finding]:
     yield from _keys()
 
 
-def report(out: Console) -> int:
-    """Print the findings; return 1 if any of them would stop OI Monitor, else 0."""
+def report(out: Console, *, live: bool = False) -> int:
+    """Print the findings; return 1 if any of them would stop OI Monitor, else 0.
+
+    Args:
+        out: where to.
+        live: examine the live feed too: it asks the broker, and logs in.
+    """
     worst = 0
-    for finding in examine():
+
+    def tell(finding: Finding) -> None:
+        nonlocal worst
         mark = "ok  " if finding.ok else "STOP" if finding.stops else "note"
         out.print(
             f"{mark}  {finding.what}: {finding.words}",
@@ -68,7 +78,19 @@ def report(out: Console) -> int:
             soft_wrap=True,
         )
         worst = max(worst, int(not finding.ok and finding.stops))
+
+    for finding in examine():
+        tell(finding)
+    if live:
+        asyncio.run(_live(tell))
     return worst
+
+
+async def _live(tell: Callable[[Finding], None]) -> None:
+    for point in sorted(entry_points(group=LIVE), key=lambda point: point.name):
+        findings: Callable[[], AsyncIterator[Finding]] = point.load()
+        async for finding in findings():
+            tell(finding)
 
 
 def _python() -> Finding:

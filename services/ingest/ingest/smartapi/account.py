@@ -22,6 +22,7 @@ from ingest.smartapi.errors import (
     Throttled,
     is_throttled,
     meaning,
+    outcome,
 )
 from ingest.smartapi.limits import Endpoint, Limits
 from ingest.smartapi.login import Logins, Step, totp_wait_s
@@ -101,6 +102,11 @@ class Account:
     def client_code(self) -> str:
         """Whose account it is; the stream sends it beside the tokens."""
         return self._credentials.client_code
+
+    @property
+    def api_key(self) -> str:
+        """What the stream sends beside the tokens; a secret."""
+        return self._credentials.api_key.get_secret_value()
 
     def hide(self, text: str) -> str:
         """Return a text, of the stream for instance, without what must not be shown."""
@@ -222,7 +228,7 @@ class Account:
             self._last_error = str(error)
             self._logins.failed(error.code, str(error))
             due = self._logins.due()
-            metrics.BROKER_LOGINS.labels(step, _outcome(error)).inc()
+            metrics.BROKER_LOGINS.labels(step, outcome(error)).inc()
             stopped = due.step is Step.STOPPED
             log.log(
                 logging.ERROR if stopped else logging.WARNING,
@@ -285,7 +291,7 @@ class Account:
         except BrokerError as error:
             if isinstance(error, Throttled):
                 pace.throttled()
-            metrics.BROKER_REQUESTS.labels(endpoint, _outcome(error)).inc()
+            metrics.BROKER_REQUESTS.labels(endpoint, outcome(error)).inc()
             raise
         pace.answered()
         metrics.BROKER_REQUESTS.labels(endpoint, "ok" if answer.ok else "refused").inc()
@@ -294,13 +300,3 @@ class Account:
         elif meaning(answer.code).act is Act.LOGIN:
             self.refused(tokens, f"{answer.code}: {meaning(answer.code).what}")
         return answer
-
-
-def _outcome(error: BrokerError) -> str:
-    match error:
-        case Throttled():
-            return "throttled"
-        case NotNow():
-            return "away"
-        case _:
-            return "refused"

@@ -170,3 +170,14 @@ class LoginWaits(NotNow):
     def __init__(self, what: str, wait_s: float) -> None:
         super().__init__(what)
         self.wait_s = wait_s
+
+
+def outcome(error: BrokerError) -> str:
+    """Return how an error is counted."""
+    match error:
+        case Throttled():
+            return "throttled"
+        case NotNow():
+            return "away"
+        case _:
+            return "refused"
