@@ -23,7 +23,6 @@ from oimon.errors import ConfigError
 from oimon.terms import MarketState, Segment
 
 NIFTY: Key = ("NSE", "99926000")
-MASTER_URL = "https://margincalculator.angelone.in/OpenAPI_File/files/OpenAPIScripMaster.json"
 TICK_WITHIN_S = 10.0
 CLOCK_NOTE_S, CLOCK_STOP_S = 2.0, 25.0
 """A TOTP lasts 30 s, and the broker may take its neighbours too; the Date header is whole seconds."""
@@ -100,7 +99,7 @@ async def _address(what: str, url: str) -> tuple[Finding, Reached | None]:
 
 async def _master(settings: IngestSettings) -> Finding:
     """Say whether the instrument master is there and begins as one does; the whole of it is some 40 MB."""
-    url = str(getattr(settings, "smartapi_master_url", MASTER_URL))
+    url = settings.smartapi_master_url
     found, reached = await _address("instrument master", url)
     if reached is None or (
         reached.start.lstrip().startswith(b"[") and b'"exch_seg"' in reached.start

@@ -66,7 +66,6 @@ def broker(monkeypatch, tmp_path):
     with SmallBroker() as running:
         monkeypatch.setenv("SMARTAPI_URL", running.url)
         monkeypatch.setenv("SMARTAPI_MASTER_URL", running.url + MASTER)
-        monkeypatch.setattr(doctor, "MASTER_URL", running.url + MASTER)
         nifty = {"exchange": "NSE", "symbolToken": "99926000", "ltp": 24196.35}
         running.script(QUOTE, good({"fetched": [nifty], "unfetched": []}))
         running.script(MASTER, (200, b'[{"token":"1","exch_seg":"NFO"},'))
