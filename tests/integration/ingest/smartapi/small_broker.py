@@ -1,6 +1,7 @@
 """The few REST routes that a session needs, on loopback, answering as a test says."""
 
 import json
+import ssl
 import threading
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,7 +38,7 @@ def tokens(three):
 class SmallBroker:
     """Answers each path from its script, then well; keeps what was asked."""
 
-    def __init__(self):
+    def __init__(self, certificate=None):
         self.scripts: dict[str, deque] = {}
         self.asked: list[tuple[str, dict, dict]] = []
         self.released = threading.Event()
@@ -65,11 +66,21 @@ class SmallBroker:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "http"
+        if certificate:
+            self._scheme = "https"
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
+            # Not in the loop that accepts: a handshake that breaks off must not end it.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+            self._server.handle_error = lambda *_: None
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def paths(self):
         return [path for path, _, _ in self.asked]

@@ -19,6 +19,7 @@ from tests.integration.ingest.smartapi.small_broker import (
 )
 
 MASTER = "/master.json"
+CERTIFICATE = Path(__file__).parents[3] / "fakes/smartapi/server.pem"
 LTP = bytes.fromhex((Path(__file__).parents[3] / "data/angel/worked_mode_1.hex").read_text())
 SECRETS = ("key-of-nobody", "4711", "JBSWY3DPEHPK3PXPJBSWY3DPEH", *TOKENS)
 
@@ -127,6 +128,16 @@ async def test_a_mute_stream_stops_in_an_open_market_only(monkeypatch, broker):
 
         assert found["ticks"].ok is not is_open
         assert "no tick" in found["ticks"].words
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_told(monkeypatch, broker):
+    with SmallBroker(CERTIFICATE) as safe:
+        monkeypatch.setenv("SMARTAPI_URL", safe.url)
+        found = await examined(monkeypatch, "ws://127.0.0.1:9/smart-stream")
+
+    assert not found["broker's REST"].ok
+    assert "its certificate is not trusted" in found["broker's REST"].words
+    assert safe.asked == []
 
 
 async def test_what_the_stream_says_instead_of_a_tick_is_told(monkeypatch, broker):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -34,6 +35,7 @@ from tests.integration.ingest.smartapi.small_broker import (
     refused,
 )
 
+CERTIFICATE = Path(__file__).parents[3] / "fakes" / "smartapi" / "server.pem"
 KEY, PIN, SECRET = "key-of-nobody", "4711", "JBSWY3DPEHPK3PXPJBSWY3DPEH"
 
 
@@ -244,6 +246,16 @@ async def test_a_broker_that_cannot_be_reached_is_waited_for(folder):
 
     with pytest.raises(LoginWaits, match=r"ConnectionError.* next login in 60 s"):
         await found.tokens()
+
+
+def test_no_secret_goes_to_a_server_whose_certificate_nobody_vouches_for(folder):
+    with SmallBroker(CERTIFICATE) as server:
+        broker = SmartBroker(credentials(server.url), Secrets(), timeout_s=2)
+
+        with pytest.raises(NotNow, match=r"SSLError.*CERTIFICATE_VERIFY_FAILED"):
+            login(broker)
+
+        assert server.asked == []
 
 
 async def test_throttling_is_no_failure_of_the_login(server, account):

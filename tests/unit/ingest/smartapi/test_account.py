@@ -19,16 +19,26 @@ from tests.unit.ingest.smartapi.virtual import LoopClock, run
 MORNING_US = 1_795_578_301_000_000  # 2026-11-25 09:15:01 in India
 
 
-def account(start_us=MORNING_US):
+class Slowly(Here):
+    """Gives others the time to ask too."""
+
+    async def call(self, work, timeout_s):
+        await asyncio.sleep(0.5)
+        return work()
+
+
+def account(start_us=MORNING_US, threads=None):
     clock = LoopClock(start_us)
     broker = ScriptedBroker(clock)
     limits = Limits(clock, jitter=lambda: 0.5)
-    return Account(CREDENTIALS, clock, connect=broker, limits=limits, threads=Here()), broker
+    return Account(
+        CREDENTIALS, clock, connect=broker, limits=limits, threads=threads or Here()
+    ), broker
 
 
 def test_many_who_ask_at_once_share_one_login():
     async def main():
-        found, broker = account()
+        found, broker = account(threads=Slowly())
 
         tokens = await asyncio.gather(*(found.tokens() for _ in range(20)))
 
