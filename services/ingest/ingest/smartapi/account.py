@@ -6,8 +6,9 @@ Source: smartapi, 2.2, 3 and 9.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from ingest.smartapi.credentials import Credentials
 from ingest.smartapi.envelope import Answer, Tokens
@@ -27,38 +28,16 @@ from ingest.smartapi.errors import (
 from ingest.smartapi.limits import Endpoint, Limits
 from ingest.smartapi.login import Logins, Step, totp_wait_s
 from ingest.smartapi.redact import Secrets
-from ingest.smartapi.session import TIMEOUT_S, SmartBroker, totp
+from ingest.smartapi.session import TIMEOUT_S, Broker, SmartBroker, totp
 from ingest.smartapi.threads import Threads
 from oimon import metrics
 from oimon.clock import Clock
 from oimon.log import hide
 
 Sleep = Callable[[float], Awaitable[None]]
+_STATES = {Step.USE: "logged in", Step.STOPPED: "stopped", Step.WAIT: "waits"}
 
 log = logging.getLogger(__name__)
-
-
-class Broker(Protocol):
-    """What the session asks of the broker; blocking."""
-
-    def login(self, client_code: str, pin: str, code: str) -> Tokens:
-        """Return the tokens of a login."""
-        ...
-
-    def renew(self, refresh: str) -> Tokens:
-        """Return the tokens that a refresh token gives."""
-        ...
-
-    def ask(self, endpoint: Endpoint, *arguments: object) -> Answer:
-        """Return the answer of a data endpoint."""
-        ...
-
-    def logout(self, client_code: str) -> Answer:
-        """End the broker's session."""
-        ...
-
-
-Connect = Callable[[], Broker]
 
 
 class Account:
@@ -171,7 +150,7 @@ class Account:
         what = f"{endpoint}: {answer.code or 'no code'}: {self.hide(answer.message)[:TEXT_MOST]}"
         match meaning(answer.code).act:
             case Act.EMPTY:
-                return Answer(ok=True, code=answer.code, message=answer.message, data=None)
+                return replace(answer, ok=True, data=None)
             case Act.STOP:
                 self._logins.failed(answer.code, what)
                 raise LoginStopped(self._logins.due().why, answer.code)
@@ -203,9 +182,8 @@ class Account:
     def facts(self) -> Mapping[str, Any]:
         """Return what ``/status`` says of the session."""
         due = self._logins.due()
-        states = {Step.USE: "logged in", Step.STOPPED: "stopped", Step.WAIT: "waits"}
         return {
-            "state": states.get(due.step, "not logged in"),
+            "state": _STATES.get(due.step, "not logged in"),
             "since_us": self._since_us if due.step is Step.USE else None,
             "why": due.why or None,
             "next_login_s": round(due.wait_s, 1) if due.step is Step.WAIT else None,

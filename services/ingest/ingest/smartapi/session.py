@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache, partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 import logzero
 import pyotp
@@ -29,6 +29,29 @@ _ROUTES = _SESSION_ROUTES | {
     "api.market.data", "api.oi.data", "api.optionGreek", "api.putCallRatio",
 }  # fmt: skip
 """All that may be asked for: whatever else the SDK can do is refused before it is sent."""
+
+
+class Broker(Protocol):
+    """What an account asks of the broker; blocking, and raises ``BrokerError``."""
+
+    def login(self, client_code: str, pin: str, code: str) -> Tokens:
+        """Return the tokens of a login."""
+        ...
+
+    def renew(self, refresh: str) -> Tokens:
+        """Return the tokens that a refresh token gives."""
+        ...
+
+    def ask(self, endpoint: Endpoint, *arguments: object) -> Answer:
+        """Return the answer of a data endpoint."""
+        ...
+
+    def logout(self, client_code: str) -> Answer:
+        """End the broker's session."""
+        ...
+
+
+Connect = Callable[[], Broker]
 
 
 class _Answered(Exception):  # noqa: N818 - a refusal on its way out of the SDK, which would stumble over it
