@@ -109,8 +109,9 @@ def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
     Example: `oi up --recorded --speed 60 --for 120`, or `oi up --feed sim --seed 7 --speed 10`
     """
     counts = replica_counts(replicas, names())
-    chosen = questions.segment(segment, say)
-    name = questions.commodity(commodity) if chosen is Segment.MCX else None
+    is_live = questions.wants_live(live, feed_name)
+    chosen = questions.segment(segment, say, is_live=is_live)
+    name = questions.commodity(commodity, is_live=is_live) if chosen is Segment.MCX else None
     feed = questions.feed(live, feed_name)
     simulator = {
         "SIM_SEED": "" if seed is None else str(seed),

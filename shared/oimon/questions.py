@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import typer
 
@@ -12,11 +12,24 @@ from oimon.up import has_broker_keys
 
 MENU = {"1": Segment.NFO, "2": Segment.MCX, "3": Segment.NSE, "4": Segment.BFO}
 FEEDS = ("replay", "sim", "live")
+_ABOUT = {
+    Segment.NFO: "options of NSE's indices and shares, with all analyses and coaches",
+    Segment.MCX: "commodities: prices of their futures",
+    Segment.NSE: "shares: prices",
+    Segment.BFO: "options of BSE's indices, with all analyses and coaches",
+}
+_OTHER = "another"
 COMMODITIES = {"1": "SILVERMIC", "2": "GOLDM", "3": "COPPER"}
 
 
-def segment(flag: str | None, say: Callable[[str], None]) -> Segment:
-    """Return the segment to show; what cannot be used is told by ``say``, and the default taken."""
+def segment(flag: str | None, say: Callable[[str], None], *, is_live: bool = False) -> Segment:
+    """Return the segment to show; what cannot be used is told by ``say``, and the default taken.
+
+    Args:
+        flag: what ``--segment`` names, if given.
+        say: told, a sentence at a time.
+        is_live: the question is asked as a list to choose from.
+    """
     given = flag or os.environ.get("FEED_SEGMENT")
     if given:
         if given.strip().upper() in Segment.__members__:
@@ -25,6 +38,9 @@ def segment(flag: str | None, say: Callable[[str], None]) -> Segment:
         return Segment.NFO
     if not _asks():
         return Segment.NFO
+    if is_live:
+        about = {each.value: f"{each.value}  {what}" for each, what in _ABOUT.items()}
+        return Segment(_chosen("Which part of the exchange?", about))
     answer = typer.prompt("Segment: 1 NFO  2 MCX  3 NSE  4 BFO", default="1").strip().upper()
     chosen = MENU.get(answer) or (Segment[answer] if answer in Segment.__members__ else None)
     if chosen is None:
@@ -32,16 +48,34 @@ def segment(flag: str | None, say: Callable[[str], None]) -> Segment:
     return chosen or Segment.NFO
 
 
-def commodity(flag: str | None) -> str | None:
-    """Return the name of the commodity, None where none is named."""
+def commodity(flag: str | None, *, is_live: bool = False) -> str | None:
+    """Return the name of the commodity, None where none is named.
+
+    Args:
+        flag: what ``--commodity`` names, if given.
+        is_live: the question is asked as a list to choose from.
+    """
     given = flag or os.environ.get("MCX_NAME")
     if given or not _asks():
         return given or None
+    if is_live:
+        names = {name: name for name in COMMODITIES.values()} | {_OTHER: _OTHER}
+        answer = _chosen("Which commodity?", names)
+        if answer != _OTHER:
+            return answer
+        return str(typer.prompt("Its name, or several with commas")).strip().upper()
     menu = "  ".join(f"{number} {name}" for number, name in COMMODITIES.items())
     answer = (
         str(typer.prompt(f"Commodity: {menu}, or another by its name", default="1")).strip().upper()
     )
     return COMMODITIES.get(answer, answer)
+
+
+def wants_live(flag: bool | None, named: str | None = None) -> bool:
+    """Say whether flags or environment ask for the live feed, before anything is asked; arguments as of :func:`feed`."""
+    if named or flag is None:
+        return (named or os.environ.get("FEED", "")).strip().lower() == "live"
+    return flag
 
 
 def feed(flag: bool | None, named: str | None = None) -> str:
@@ -67,6 +101,17 @@ def feed(flag: bool | None, named: str | None = None) -> str:
     default = "1" if keys else "2"
     answer = typer.prompt("Data: 1 live  2 a recorded day  3 a simulated day", default=default)
     return {"1": "live", "3": "sim"}.get(answer.strip(), "replay")
+
+
+def _chosen(question: str, titles: Mapping[str, str]) -> str:
+    """Return what is chosen from a list, by arrow keys or by number; Ctrl-C ends the program as ever."""
+    import questionary  # noqa: PLC0415 - slow to import, and of no use without a terminal
+
+    choices = [
+        questionary.Choice(title, value=value, shortcut_key=str(number))
+        for number, (value, title) in enumerate(titles.items(), 1)
+    ]
+    return str(questionary.select(question, choices, use_shortcuts=True).unsafe_ask())
 
 
 def _asks() -> bool:

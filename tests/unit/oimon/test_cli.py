@@ -1,6 +1,9 @@
 """What ``oi up`` makes of questions, flags and environment, before anything is started."""
 
 import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
 from typer.testing import CliRunner
 
 from oimon import cli, questions
@@ -143,3 +146,49 @@ def test_a_speed_that_is_none_is_one_message(text):
 
     assert done.exit_code != 0
     assert "--speed takes a number above 0, or max" in str(done.exception)
+
+
+@pytest.fixture
+def keys(chosen):
+    """Run ``oi up`` on a terminal on which keys are pressed: ``keys("2\\r1\\r", "--feed", "live")``."""
+
+    def press(pressed, *arguments):
+        with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+            pipe.send_text(pressed)
+            return chosen(arguments, typed="")
+
+    return press
+
+
+DOWN, ENTER = "\x1b[B", "\r"
+
+
+@pytest.mark.parametrize(
+    ("pressed", "segment", "commodity"),
+    [
+        (ENTER, Segment.NFO, None),
+        (f"2{ENTER}1{ENTER}", Segment.MCX, "SILVERMIC"),
+        (f"2{ENTER}{DOWN}{DOWN}{ENTER}", Segment.MCX, "COPPER"),
+        (f"{DOWN}{DOWN}{ENTER}", Segment.NSE, None),
+        (f"4{ENTER}", Segment.BFO, None),
+    ],
+)
+def test_live_asks_with_lists_by_number_or_arrow(keys, pressed, segment, commodity):
+    choice, _ = keys(pressed, "--feed", "live")
+
+    assert (choice.segment, choice.commodity) == (segment, commodity)
+
+
+def test_live_asks_nothing_that_the_environment_says(keys, monkeypatch):
+    monkeypatch.setenv("FEED_SEGMENT", "MCX")
+    monkeypatch.setenv("MCX_NAME", "COPPER,ZINC")
+
+    choice, _ = keys("", "--live")
+
+    assert (choice.segment, choice.commodity) == (Segment.MCX, "COPPER,ZINC")
+
+
+def test_live_without_a_terminal_asks_nothing(chosen):
+    choice, _ = chosen(["--feed", "live"])
+
+    assert (choice.segment, choice.commodity) == (Segment.NFO, None)

@@ -23,6 +23,8 @@ def switched_off(segment: Segment, *, mcx_oi: bool, has_options: bool) -> tuple[
             "No open-interest analysis and no option chain: the MCX mode streams prices only. MCX_OI=1 switches it on.",
             _NO_ADVICE,
         )
+    if segment is Segment.MCX and has_options:
+        return ("No direction, signals or coaches: they are not made for commodities.",)
     if not has_options:
         return (
             "No PCR, max pain or strike verdicts: no options are listed on it (SILVERMIC has futures only).",

@@ -156,7 +156,7 @@ def test_options_of_a_commodity_hang_on_the_first_future_that_outlives_them(mast
     (part,) = planned(master, Segment.MCX, "CRUDEOIL", mcx_oi=True).parts
 
     assert expiries(part) == [("2026-12-15", "CRUDEOIL19DEC26FUT")]
-    assert part.off == ()
+    assert part.off == ("No direction, signals or coaches: they are not made for commodities.",)
 
 
 def test_a_future_that_the_options_hang_on_is_subscribed_however_far_it_is():
