@@ -96,9 +96,10 @@ def plan(master: Master, wanted: Wanted, now_us: int, *, or_default: bool = True
     names = list(dict.fromkeys(wanted.names or DEFAULTS[wanted.segment]))
     planner = _Planner(master, wanted, now_us, notes)
     parts = planner.parts(names)
-    if not parts and wanted.names and or_default:
-        notes.append(f"using the default, {', '.join(DEFAULTS[wanted.segment])}")
-        parts = planner.parts(DEFAULTS[wanted.segment])
+    default = DEFAULTS[wanted.segment]
+    if not parts and or_default and names != list(default):
+        notes.append(f"using the default, {', '.join(default)}")
+        parts = planner.parts(default)
     return Plan(parts=parts, each_side=wanted.each_side, notes=notes)
 
 

@@ -234,6 +234,15 @@ def test_where_no_name_is_known_the_default_is_taken_and_told(master):
     assert found.notes == ["MCX lists no commodity called 'TULIPS'", "using the default, SILVERMIC"]
 
 
+def test_where_the_default_is_not_listed_either_there_is_nothing_and_it_is_told_once():
+    nifty = read_master(numbered([make_entry(name="NIFTY")]))
+
+    found = planned(nifty, Segment.NFO, "NIFTY")
+
+    assert found.parts == []
+    assert found.notes == ["NFO and BFO list no underlying with options called 'NIFTY'"]
+
+
 def test_a_name_given_twice_is_one_partition(master):
     assert len(planned(master, Segment.NFO, "NIFTY", "NIFTY").parts) == 1
 
