@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time
 from typing import Annotated
 
 import msgspec
@@ -17,11 +17,13 @@ from ingest.master.library import Dated, Library
 from ingest.master.plan import Part, Plan, Wanted, plan
 from ingest.master.showing import plain, shown
 from ingest.master.wish import wanted
-from oimon import figures
+from oimon import calendar, figures
 from oimon.clock import SystemClock
 from oimon.config import load
 from oimon.errors import ConfigError
 from oimon.terms import Segment
+
+_MORNING = time(9, 15)
 
 Names = Annotated[
     list[str] | None,
@@ -37,6 +39,10 @@ InSegment = Annotated[
 Spot = Annotated[
     float | None, typer.Option(min=0.01, help="Price of the one underlying, in rupees.")
 ]
+On = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="As in the morning of that day, and not now."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object for machines")]
 
 
@@ -51,6 +57,7 @@ def instruments_command(
     expiry: Expiry = None,
     segment: InSegment = None,
     spot: Spot = None,
+    on: On = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what the live feed would subscribe to, and how old the broker's list of instruments is.
@@ -67,7 +74,8 @@ def instruments_command(
     if expiry:
         wish = replace(wish, days=[at.date() for at in expiry])
     dated = asyncio.run(Library(settings.data_dir, settings.smartapi_master_url, clock).today())
-    found = _found(dated.master, wish, given, now_us, only=segment is not None)
+    at_us = now_us if on is None else calendar.instant_us(on.date(), _MORNING)
+    found = _found(dated.master, wish, given, at_us, only=segment is not None)
     spots = {} if spot is None else {c.spot.symbol: spot for p in found.parts for c in p.chains}
     lines, moved = shown(found, spots)
     if as_json:

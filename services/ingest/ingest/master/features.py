@@ -25,6 +25,11 @@ def switched_off(segment: Segment, *, mcx_oi: bool, has_options: bool) -> tuple[
         )
     if segment is Segment.MCX and has_options:
         return ("No direction, signals or coaches: they are not made for commodities.",)
+    if segment is not Segment.MCX and not has_options:
+        return (
+            "No PCR, max pain or strike verdicts: the list has no options on it that could be followed.",
+            _NO_ADVICE,
+        )
     if not has_options:
         return (
             "No PCR, max pain or strike verdicts: no options are listed on it (SILVERMIC has futures only).",

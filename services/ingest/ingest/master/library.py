@@ -1,6 +1,7 @@
 """The master of the day: kept on disk by the day in India, fetched once a day, yesterday's where that fails."""
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
@@ -60,12 +61,13 @@ class Library:
         """Prepare.
 
         Args:
-            data_dir: the folder of the program's data; copies are kept in ``master`` within.
+            data_dir: the folder of the program's data; copies are kept in ``master`` within, those of one address together:
+                a local broker's list must not serve a day with the real one.
             url: where the broker publishes its list.
             clock: tells the day.
             fetch: gets the list.
         """
-        self._folder = data_dir / "master"
+        self._folder = data_dir / "master" / f"{zlib.crc32(url.encode()):08x}"
         self._url, self._clock, self._fetch = url, clock, fetch
 
     async def today(self) -> Dated:

@@ -112,6 +112,11 @@ class _Planner:
     def parts(self, names: Sequence[str]) -> list[Part]:
         """Return the partitions of the names that are listed."""
         found = [part for name in names if (part := self._listed(name))]
+        for part in found:
+            if not part.always:
+                self._notes.append(
+                    f"{part.underlying}: neither its own price nor a future that has not expired is listed"
+                )
         return self._with_vix([part for part in found if part.always])
 
     def _listed(self, name: str) -> Part | None:
@@ -216,6 +221,9 @@ class _Planner:
         """Return the expiries to follow: those asked for, else the nearest that have not closed."""
         alive = [day for day in self._master.expiries(rows) if self._is_alive(segment, day)]
         nearest = alive[: self._wanted.expiries]
+        if not alive and len(rows):
+            last = self._master.expiries(rows)[-1]
+            self._notes.append(f"{name}: every option of the list has expired, the last on {last}")
         if not self._wanted.days:
             return nearest
         listed = ", ".join(map(str, alive[:6])) or "none"
@@ -247,6 +255,11 @@ class _Planner:
         known: set[str] = set()
         for exchange in exchanges:
             known.update(self._master.names_of(self._master.find(exchange=exchange, kinds=kinds)))
+        if name in known and Kind.FUT in kinds:
+            rows = self._master.find(exchange=exchanges[0], name=name, kinds=kinds)
+            last = self._master.expiries(rows)[-1]
+            self._notes.append(f"{name}: every future of the list has expired, the last on {last}")
+            return
         close = get_close_matches(name, sorted(known), n=4, cutoff=0.6)
         near = f"; near to it: {', '.join(close)}" if close else ""
         what = {Kind.FUT: "commodity", Kind.EQ: "share"}.get(kinds[0], "underlying with options")

@@ -159,4 +159,4 @@ async def test_the_command_fetches_and_shows(tmp_path):
 
     assert done.returncode == 0, err
     assert b'"underlying":"SENSEX"' in out
-    assert list((tmp_path / "master").glob("*.master"))
+    assert list((tmp_path / "master").rglob("*.master"))

@@ -72,6 +72,12 @@ def test_without_a_name_it_is_what_the_settings_say(instruments, monkeypatch):
     assert "Note: MCX_NAME: MCX lists no GOLDMIC; using GOLDM" in done.stderr
 
 
+def test_it_can_be_shown_as_on_another_day(instruments):
+    told = json.loads(instruments("NIFTY", "--on", "2026-12-02", "--json").stdout)
+
+    assert [chain["expiry"] for chain in told["parts"][0]["chains"]] == ["2026-12-08"]
+
+
 def test_an_expiry_can_be_chosen(instruments):
     told = json.loads(instruments("NIFTY", "--expiry", "2026-12-08", "--json").stdout)
 

@@ -33,7 +33,7 @@ class Shelf:
         self.broker = Broker(read_master())
         self.clock = ManualClock(at(9))
         self.library = Library(folder, URL, self.clock, fetch=self.broker.fetch)
-        self.folder = folder / "master"
+        self.folder = self.library._folder
 
 
 @pytest.fixture
@@ -54,6 +54,18 @@ async def test_the_list_is_fetched_once_a_day(shelf):
     assert shelf.broker.asked == 1
     assert (first.day, again.day, again.warnings) == (DAY, DAY, ())
     assert len(again.master) == len(first.master)
+
+
+async def test_a_list_from_another_address_is_no_copy_of_this_one(shelf, tmp_path):
+    await shelf.library.today()
+    other = Broker(TransientError("the server answers 503"))
+
+    async def fetch(url):
+        return await other.fetch(URL)
+
+    with pytest.raises(TransientError):
+        await Library(tmp_path, "http://127.0.0.1/other.json", shelf.clock, fetch=fetch).today()
+    assert other.asked == 1
 
 
 async def test_the_next_day_in_india_it_is_fetched_again(shelf):

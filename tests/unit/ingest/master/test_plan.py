@@ -185,7 +185,8 @@ def test_options_with_neither_price_nor_future_are_left_out_and_told():
 
     assert found.parts == []
     assert found.notes == [
-        "LONELY: neither its own price nor a future is listed for the options of 2026-11-26; they are left out"
+        "LONELY: neither its own price nor a future is listed for the options of 2026-11-26; they are left out",
+        "LONELY: neither its own price nor a future that has not expired is listed",
     ]
 
 
@@ -225,6 +226,19 @@ def test_an_unknown_name_is_told_with_those_near_to_it(master, segment, name, no
 
     assert found.notes == [note]
     assert [part.underlying for part in found.parts] == [known]
+
+
+def test_a_list_whose_contracts_have_all_expired_says_so(master):
+    later = at(10, day=DAY + timedelta(300))
+
+    nifty = planned(master, Segment.NFO, "NIFTY", now_us=later)
+    silver = planned(master, Segment.MCX, "SILVERMIC", now_us=later)
+
+    assert nifty.notes == ["NIFTY: every option of the list has expired, the last on 2026-12-08"]
+    assert "no options on it that could be followed" in nifty.parts[0].off[0]
+    assert silver.notes == [
+        "SILVERMIC: every future of the list has expired, the last on 2027-03-01"
+    ]
 
 
 def test_where_no_name_is_known_the_default_is_taken_and_told(master):
