@@ -19,6 +19,8 @@ from oimon.codec import MAX_TICKS
 from oimon.messages import Gap, Session, TickBatch, TickFlag
 from oimon.terms import FeedState
 
+SESSION_EVERY_S = 60.0
+"""After so long the session is said again, so that whatever is kept of the log holds one."""
 _BEATS_A_CALL = 0.25  # with nothing new, the bus is called four times a beat, so that none is late by more than that
 
 
@@ -28,6 +30,7 @@ class _Partition:
 
     session: Session
     called_s: float = -math.inf
+    said_s: float = math.inf  # when the session was said
     has_beat: bool = True
     conflated: int = 0
     data_us: int | None = None
@@ -40,9 +43,13 @@ class _Partition:
     def __len__(self) -> int:
         return len(self.session.instruments.token)
 
-    def told(self) -> list[Session | Gap]:
+    def told(self, now_s: float) -> list[Session | Gap]:
         """Return what is to be told now; then it is."""
         told, self.to_tell = self.to_tell, []
+        if now_s - self.said_s >= SESSION_EVERY_S and self.session not in told:
+            told.insert(0, self.session)
+        if self.session in told:
+            self.said_s = now_s
         return told
 
 
@@ -93,8 +100,8 @@ class Pump:
 
     async def run(self) -> None:
         """Publish until cancelled."""
-        told = {each: each.told() for each in self._partitions}
-        await self._publish(told, self._clock.monotonic_s())
+        now_s = self._clock.monotonic_s()
+        await self._publish({each: each.told(now_s) for each in self._partitions}, now_s)
         while True:
             started_s = self._clock.monotonic_s()
             if not await self.flush() and self._is_beat_by_batch:
@@ -145,7 +152,7 @@ class Pump:
         calls: dict[_Partition, Sequence[Session | Gap | TickBatch]] = {}
         for partition, own in zip(self._partitions, self._shared_out(ticks), strict=True):
             partition.conflated += conflated  # nobody knows any more whose they were
-            told = partition.told()
+            told = partition.told(now_s)
             if len(own):
                 partition.data_us = came_us + int(own["received_after_us"][-1])
                 metrics.TICKS.labels(partition.session.underlying).inc(len(own))

@@ -267,6 +267,21 @@ async def test_a_session_with_instruments_added_is_told_before_their_ticks(bus, 
     assert told[2].records["row"].tolist() == [2]
 
 
+async def test_the_session_is_said_again_from_time_to_time(bus, pump, monkeypatch):
+    monkeypatch.setattr("ingest.pump.SESSION_EVERY_S", 0.2)
+
+    async def sessions():
+        return [each for each in await messages(bus) if isinstance(each, Session)]
+
+    async def is_said_thrice():
+        return len(await sessions()) >= 3
+
+    await eventually(is_said_thrice)
+    assert await sessions() == [SESSION] * len(await sessions())
+    beats = [each for each in await messages(bus) if isinstance(each, Beat)]
+    assert len(await sessions()) <= len(beats)
+
+
 async def test_what_is_newest_of_a_symbol_is_kept_when_instruments_are_added(bus, pump):
     pump.buffer.put(make_frame(), 1_000_000)
     symbol = SESSION.instruments.symbol[1]
