@@ -9,6 +9,7 @@ Source: performance paper, 5 and 9.
 
 import asyncio
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import uvloop
@@ -33,6 +34,9 @@ def run(quick: bool) -> list[Result]:
     async def measure() -> list[Result]:
         async with pipeline() as pipe:
             results = [*await _beats(pipe, 8 if quick else 30), *await _flushing(pipe, quick)]
+        if find_spec("numba") is not None:
+            async with pipeline(fast=True) as pipe:
+                results += await _beats(pipe, 8 if quick else 30, " fast")
         rounds = []
         for _ in range(1 if quick else 3):
             async with pipeline() as pipe:
@@ -43,7 +47,7 @@ def run(quick: bool) -> list[Result]:
         return runner.run(measure())
 
 
-async def _beats(pipe, seconds: float) -> list[Result]:
+async def _beats(pipe, seconds: float, how: str = "") -> list[Result]:
     """Measure beats that fall over the whole second, then beats that fall all at once."""
     results = []
     for name, is_spread in (("beat", True), ("beats at once", False)):
@@ -55,7 +59,7 @@ async def _beats(pipe, seconds: float) -> list[Result]:
             waited_ms = float(np.percentile(feed.waited_ms, percent))
             results.append(
                 Result.within(
-                    f"{name}, p{percent}",
+                    f"{name}{how}, p{percent}",
                     UNDERLYINGS,
                     ours_us=[waited_ms * 1e3],
                     limit_us=limit_ms * 1e3,

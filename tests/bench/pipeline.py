@@ -151,11 +151,13 @@ class Pipeline:
 
 
 @contextlib.asynccontextmanager
-async def pipeline() -> AsyncIterator[Pipeline]:
-    """Give a server and analytics that are ready; both end with the context."""
+async def pipeline(*, fast: bool = False) -> AsyncIterator[Pipeline]:
+    """Give a server and analytics that are ready, by numpy or with machine code; both end with the context."""
     with tempfile.TemporaryDirectory() as folder:
         async with World(Path(folder), seed=1) as world:
-            (analytics,) = await world.start("analytics")
+            await world.server.start()
+            analytics = world.replica("analytics", FAST=str(int(fast)))
+            await world.ready(analytics)
             yield Pipeline(world, analytics)
 
 
