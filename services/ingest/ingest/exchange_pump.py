@@ -8,13 +8,12 @@ from collections.abc import Sequence
 
 from ingest.blocks import Block
 from ingest.exchange_clock import ExchangeClock
-from ingest.feed import TICKS_CACHE, FrameBuffer
+from ingest.feed import TICKS_CACHE, FrameBuffer, note_ticks
 from ingest.recording import Day
 from ingest.replay import Replay
 from ingest.tokens import NAME_BYTES
-from oimon import metrics
 from oimon.bus import Bus
-from oimon.messages import Gap, TickBatch
+from oimon.messages import Gap
 
 _NAME = slice(1, NAME_BYTES)
 
@@ -84,9 +83,4 @@ class ExchangePump:
         for step in replay.block_steps(Block(frames=frames, received_us=times, beats=[])):
             await self._bus.publish(underlying, [*told, *step.messages], step.pulse)
             told = []
-            for message in step.messages:
-                if isinstance(message, TickBatch):
-                    rows = message.records.copy()
-                    rows["row"] += self._first_rows[place]
-                    TICKS_CACHE.apply(rows)
-                    metrics.TICKS.labels(underlying).inc(len(rows))
+            note_ticks(underlying, step.messages, self._first_rows[place])

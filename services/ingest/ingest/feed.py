@@ -6,7 +6,7 @@ section 11 (what is kept when the bus is away).
 
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +15,8 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from ingest.tokens import NAME_BYTES
-from oimon.messages import Session, TickFlag
+from oimon import metrics
+from oimon.messages import Message, Session, TickBatch, TickFlag
 
 WS_LOCK = threading.Lock()
 """Guards what a feed's thread shares with the publisher: the frames that wait, and ``TICKS_CACHE``."""
@@ -88,9 +89,14 @@ class TicksCache(Mapping[str, CachedTick]):
             here, there = [self._rows[each] for each in kept], [rows[each] for each in kept]
             self._columns[:, here] = columns[:, there]
 
-    def apply(self, ticks: npt.NDArray[np.void]) -> None:
-        """Take over ticks, by their rows; of one instrument the last wins."""
-        rows, flags = ticks["row"], ticks["flags"]
+    def apply(self, ticks: npt.NDArray[np.void], first_row: int = 0) -> None:
+        """Take over ticks, by their rows; of one instrument the last wins.
+
+        Args:
+            ticks: of dtype TICK, shape (n,).
+            first_row: place of their session's first instrument among those of all sessions.
+        """
+        rows, flags = ticks["row"] + np.uint32(first_row), ticks["flags"]
         has_quote = (flags & TickFlag.QUOTE) != 0
         with WS_LOCK:
             for column, name, known in (
@@ -125,6 +131,14 @@ class TicksCache(Mapping[str, CachedTick]):
 
 TICKS_CACHE = TicksCache()
 """What ingest published last, by symbol."""
+
+
+def note_ticks(underlying: str, messages: Iterable[Message], first_row: int = 0) -> None:
+    """Take down ticks that were published: in ``TICKS_CACHE``, from ``first_row`` on, and in the metrics."""
+    for message in messages:
+        if isinstance(message, TickBatch):
+            TICKS_CACHE.apply(message.records, first_row)
+            metrics.TICKS.labels(underlying).inc(len(message.records))
 
 
 class FrameBuffer:

@@ -10,7 +10,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from ingest.feed import TICKS_CACHE, Feed
+from ingest.feed import TICKS_CACHE, Feed, note_ticks
 from ingest.frames import Drop
 from ingest.recording import Recording
 from ingest.replay import Replay
@@ -118,10 +118,7 @@ class ReplayFeed(Feed):
     def _note(self, underlying: str, step: Step) -> None:
         """Take down what has been published, for ``/status`` and metrics."""
         self._due_us, self._state = step.due_us, step.pulse.feed
-        for message in step.messages:
-            if isinstance(message, TickBatch):
-                TICKS_CACHE.apply(message.records)
-                metrics.TICKS.labels(underlying).inc(len(message.records))
+        note_ticks(underlying, step.messages)
         for why, count in self._replay.dropped.items():
             metrics.FRAMES_DROPPED.labels(why).inc(count - self._counted[why])
         self._counted = self._replay.dropped.copy()

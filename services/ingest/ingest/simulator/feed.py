@@ -10,14 +10,13 @@ from typing import Any
 
 from typing_extensions import override
 
-from ingest.feed import TICKS_CACHE, Feed
+from ingest.feed import TICKS_CACHE, Feed, note_ticks
 from ingest.player import Pace, going_on, india
 from ingest.replay import Replay
 from ingest.simulator.day import SimulatedDay
 from oimon import metrics
 from oimon.bus import Bus
 from oimon.clock import Clock
-from oimon.messages import TickBatch
 from oimon.service import Step
 from oimon.terms import FeedState
 
@@ -95,12 +94,7 @@ class SimFeed(Feed):
         self._due_us = max(self._due_us, step.due_us)
         if step.pulse.feed is FeedState.ENDED:
             self._ended.add(underlying)
-        for message in step.messages:
-            if isinstance(message, TickBatch):
-                rows = message.records.copy()
-                rows["row"] += self._first_rows[place]
-                TICKS_CACHE.apply(rows)
-                metrics.TICKS.labels(underlying).inc(len(rows))
+        note_ticks(underlying, step.messages, self._first_rows[place])
         if step.pulse.age_ms is not None:
             metrics.FEED_AGE.labels(underlying).set(step.pulse.age_ms / 1000)
 
