@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from dataclasses import replace
 
 import picows
 import pytest
@@ -33,7 +34,7 @@ class Broker:
     """Speaks as the broker does; what goes wrong is set from outside."""
 
     def __init__(self):
-        self.turn_away, self.is_mute, self.is_deaf = None, False, False
+        self.turn_away, self.is_mute, self.is_deaf, self.hangs_up = None, False, False, False
         self.lines, self.asked, self.headers = [], [], []
 
     async def start(self):
@@ -83,6 +84,8 @@ class _Caller(picows.WSListener):
 
     def on_ws_connected(self, transport):
         self._broker.lines.append(transport)
+        if self._broker.hangs_up:
+            transport.disconnect(graceful=False)
 
     def on_ws_disconnected(self, transport):
         self._broker.lines.remove(transport)
@@ -131,11 +134,11 @@ async def calling(broker):
     """Return a function that starts a stream to the broker; it ends with the test."""
     running = []
 
-    def start(market=MarketState.OPEN):
+    def start(market=MarketState.OPEN, patience=QUICK):
         buffer, desk, outages = FrameBuffer(lambda: None), Desk(), []
         stream = Stream(
             0,
-            Line(url=broker.url, patience=QUICK, dice=random.Random(1)),
+            Line(url=broker.url, patience=patience, dice=random.Random(1)),
             desk,
             buffer,
             SystemClock(),
@@ -194,6 +197,16 @@ async def test_a_closed_connection_is_made_again_with_the_changed_subscriptions(
     assert outages[0].why == "the broker closed the connection"
     assert outages[0].from_us < outages[0].to_us
     assert not desk.refused
+
+
+async def test_a_broker_that_hangs_up_at_once_is_called_more_and_more_seldom(broker, calling):
+    broker.hangs_up = True
+    stream, _, _, _ = calling(patience=replace(QUICK, first_wait_s=0.05, longest_wait_s=30.0))
+
+    await asyncio.sleep(1.5)
+
+    assert 2 <= len(broker.headers) <= 7
+    assert stream.state is FeedState.DOWN
 
 
 async def test_a_mute_connection_is_given_up_and_the_second_time_a_login_is_asked_for(

@@ -169,9 +169,9 @@ class Stream:
         attempt = 0
         while True:
             attempt += 1
-            wait_s, before = None, self.connects
+            wait_s, before_us = None, self.packet_us
             try:
-                wait_s = await self._one_life()
+                await self._one_life()
             except NoTokens as error:
                 self._is_down(FeedState.LOGIN_FAILED, str(error))
                 wait_s = error.wait_s
@@ -181,14 +181,14 @@ class Stream:
                 self._is_down(
                     FeedState.DOWN, f"cannot connect: {str(error) or type(error).__name__}"
                 )
-            if self.connects > before:
+            if self.packet_us != before_us:  # it worked: one that is closed at once did not
                 attempt = 1
             metrics.FEED_RECONNECTS.inc()
             await asyncio.sleep(wait_s or self._line.patience.wait_s(attempt, self._line.dice))
 
     # --- one connection --------------------------------------------------------------------------------------------
 
-    async def _one_life(self) -> float | None:
+    async def _one_life(self) -> None:
         """Connect, ask for everything, and stay until the connection is of no use."""
         headers = await self._tokens.headers()
         listener = _Listener(self._take, self._told)
@@ -213,7 +213,6 @@ class Stream:
         if self._watchdog.wants_login:
             self._tokens.refuse(why, renew=False)
             self._watchdog.logged_in()
-        return None
 
     @contextlib.contextmanager
     def _hung_up(self, transport: WSTransport) -> Iterator[None]:
