@@ -15,7 +15,7 @@ from oimon import doctor as examination
 from oimon import status as statuses
 from oimon.bus import Entry
 from oimon.clock import SystemClock
-from oimon.config import Settings, bus_address, load
+from oimon.config import Settings, bus_address, load, times_real_time
 from oimon.errors import ConfigError, OimonError
 from oimon.health import ask
 from oimon.replicas import replicas as replica_counts
@@ -236,15 +236,10 @@ def replay(
 
 
 def _speed(text: str) -> float | None:
-    if text == "max":
-        return None
     try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise ConfigError(f"--speed takes a number above 0, or max, found {text!r}")
-    return value
+        return times_real_time(text)
+    except ValueError as error:
+        raise ConfigError(f"--speed {error}") from None
 
 
 def _print_analysis(entry: Entry) -> None:

@@ -143,6 +143,24 @@ def load(cls: type[T], overrides: Mapping[str, Any] | None = None) -> T:
         return settings
 
 
+def times_real_time(text: str) -> float | None:
+    """Return a speed as a person writes it, ``None`` for ``max``.
+
+    Raises:
+        ValueError: it is no number above 0; says what was found.
+    """
+    text = text.strip().lower()
+    if text == "max":
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ValueError(f"takes a number above 0, or max, found {text!r}")
+    return number
+
+
 def run_file(settings: Settings) -> Path:
     """Return where a running ``oi up`` says how to reach it."""
     return settings.data_dir / "run.json"

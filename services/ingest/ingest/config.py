@@ -16,7 +16,7 @@ from ingest.recordings import BUNDLED
 from ingest.simulator.day import EXPIRY_WEEK
 from ingest.simulator.faults import parse
 from ingest.simulator.universe import Universe
-from oimon.config import Settings, falls_back
+from oimon.config import Settings, falls_back, times_real_time
 from oimon.terms import SERVICES, Segment
 
 BUNDLED_SPEED = 60.0
@@ -212,16 +212,10 @@ class IngestSettings(Settings):
     @field_validator("speed", mode="before")
     @classmethod
     def _above_zero(cls, value: Any) -> Any:
-        text = str(value).strip().lower()
-        if value is None or text == "max":
-            return None if value is None else "max"
-        try:
-            number = float(text)
-        except ValueError:
-            number = 0.0
-        if not 0 < number < float("inf"):
-            raise ValueError(f"takes a number above 0, or max, found {text!r}")
-        return number
+        if value is None:
+            return None
+        found = times_real_time(str(value))
+        return "max" if found is None else found
 
     @field_validator("feed_segment", mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from ingest.recording import Day, open_recording
 from ingest.recordings import BUNDLED
 from ingest.simulator.day import EXPIRY_WEEK, Plan, SimulatedDay, markets
 from ingest.simulator.universe import Universe
+from oimon.config import times_real_time
 from oimon.errors import ConfigError
 
 PORT = 8790
@@ -137,12 +138,7 @@ def _speed(text: str | None, *, is_bundled: bool) -> float | None:
     """
     if text is None:
         return BUNDLED_SPEED if is_bundled else 1.0
-    if text.strip().lower() == "max":
-        return None
     try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise ConfigError(f"--speed takes a number above 0, or max, found {text!r}")
-    return number
+        return times_real_time(text)
+    except ValueError as error:
+        raise ConfigError(f"--speed {error}") from None
