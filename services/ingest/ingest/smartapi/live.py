@@ -287,9 +287,10 @@ class LiveRun:
     def state(self) -> FeedState:
         """Return the worst of what is known of the connections."""
         states = {each.state for each in self._streams.values()}
-        for state in (FeedState.LOGIN_FAILED, FeedState.DOWN):
-            if state in states or not states:
-                return state if states else FeedState.DOWN
+        if FeedState.LOGIN_FAILED in states:
+            return FeedState.LOGIN_FAILED
+        if not states or FeedState.DOWN in states:
+            return FeedState.DOWN
         now_us = self._tools.clock.now_us()
         newest_us = max((each.packet_us or 0 for each in self._streams.values()), default=0)
         if self._market(now_us) in _TRADING and now_us - newest_us > SILENT_S * 1e6:
