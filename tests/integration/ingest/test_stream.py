@@ -17,6 +17,7 @@ from ingest.smartapi.wire import Subscription
 from oimon.clock import SystemClock
 from oimon.terms import FeedState, MarketState
 from tests.eventually import eventually
+from tests.fakes.smartapi import client_tls, server_tls
 
 QUICK = Patience(
     silent_s=0.4,
@@ -37,12 +38,12 @@ class Broker:
         self.turn_away, self.is_mute, self.is_deaf, self.hangs_up = None, False, False, False
         self.lines, self.asked, self.headers = [], [], []
 
-    async def start(self):
+    async def start(self, tls=None):
         self._server = await picows.ws_create_server(
-            self._meet, "127.0.0.1", 0, enable_auto_pong=False
+            self._meet, "127.0.0.1", 0, enable_auto_pong=False, ssl=tls
         )
         port = self._server.sockets[0].getsockname()[1]
-        self.url = f"ws://127.0.0.1:{port}/smart-stream"
+        self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{port}/smart-stream"
 
     def _meet(self, request):
         self.headers.append(dict(request.headers))
@@ -134,11 +135,11 @@ async def calling(broker):
     """Return a function that starts a stream to the broker; it ends with the test."""
     running = []
 
-    def start(market=MarketState.OPEN, patience=QUICK):
+    def start(market=MarketState.OPEN, patience=QUICK, tls=None):
         buffer, desk, outages = FrameBuffer(lambda: None), Desk(), []
         stream = Stream(
             0,
-            Line(url=broker.url, patience=patience, dice=random.Random(1)),
+            Line(url=broker.url, tls=tls, patience=patience, dice=random.Random(1)),
             desk,
             buffer,
             SystemClock(),
@@ -291,6 +292,33 @@ async def test_a_broker_that_is_not_there_is_called_for_ever(broker, calling):
     await eventually(lambda: "cannot connect" in stream.why)
 
     assert stream.state is FeedState.DOWN
+
+
+@pytest.fixture
+async def secured(broker):
+    """The broker, whose line is encrypted; its certificate is signed by the tests' authority."""
+    await broker.stop()
+    await broker.start(server_tls())
+    return broker
+
+
+async def test_a_certificate_that_can_be_checked_is_taken(secured, calling):
+    stream, buffer, _, _ = calling(tls=client_tls())
+
+    await eventually(lambda: len(taken(buffer)) > 0)
+
+    assert stream.state is FeedState.OK
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused_before_a_token_is_shown(
+    secured, calling
+):
+    stream, _, _, _ = calling()
+
+    await eventually(lambda: "certificate" in stream.why.lower())
+
+    assert stream.state is FeedState.DOWN
+    assert not secured.headers
 
 
 async def test_refusals_and_unknown_words_leave_the_connection(broker, calling):
