@@ -63,7 +63,7 @@ def test_the_first_start_installs_the_lock_with_hashes_and_then_our_own_packages
     assert "--require-hashes" in lock
     assert {"--no-deps", "--no-build-isolation"} <= set(own)
     assert own.count("-e") == 7
-    assert handed_over[-6:] == ["-P", "-m", "oimon.cli", "up", "--for", "60"]
+    assert handed_over[-6:] == ["-P", "-m", "oimon", "up", "--for", "60"]
 
 
 def test_the_second_start_installs_nothing(oi):
