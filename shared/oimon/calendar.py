@@ -26,6 +26,7 @@ _NEW_YORK = "America/New_York"
 _EPOCH = date(1970, 1, 1).toordinal()
 _IST_S = 19_800
 _SATURDAY = 5
+_LOOK_BACK = 10  # days: longer than any row of holidays
 _TRADING = (MarketState.OPEN, MarketState.OPEN_CAS)
 
 Schedule = tuple[tuple[int, MarketState], ...]
@@ -77,6 +78,16 @@ def is_trading_day(segment: Segment, day: date) -> bool | None:
     """Say whether a segment trades on a day; ``None`` where the table does not know."""
     states = {state for _, state in schedule(segment, day)}
     return None if MarketState.UNKNOWN in states else MarketState.OPEN in states
+
+
+def previous_trading_day(segment: Segment, day: date) -> date | None:
+    """Return the last day before a day on which a segment traded; ``None`` where the table does not know."""
+    for back in range(1, _LOOK_BACK):
+        before = day - timedelta(days=back)
+        is_open = is_trading_day(segment, before)
+        if is_open is not False:
+            return before if is_open else None
+    return None
 
 
 def warning(day: date) -> str | None:

@@ -166,6 +166,7 @@ async def publish(log: RedisLog, partition: str) -> None:
     for second in range(1, 6):
         pulse = replace(PULSE, event_us=second * 1_000_000)
         assert await log.publish(grant.lease, TICKS, second, [gap], pulse)
+    await log.newest(ANALYSIS, partition)  # held against the broker's own numbers
     await log.put_status("ingest", "i", make_status("ingest"))
     await log.release(grant.lease)
     await log.release(lead.lease)

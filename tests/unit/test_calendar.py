@@ -137,3 +137,8 @@ def test_the_day_of_an_instant_is_indias(ts_us):
 
     assert calendar.instant_us(day, time(0)) <= ts_us
     assert ts_us < calendar.instant_us(day + timedelta(days=1), time(0))
+
+
+def test_the_day_before_is_the_last_one_of_trading_and_unknown_beyond_the_table():
+    assert calendar.previous_trading_day(Segment.NFO, date(2026, 11, 25)) == date(2026, 11, 23)
+    assert calendar.previous_trading_day(Segment.NFO, date(2027, 3, 16)) is None

@@ -66,19 +66,29 @@ class CachedTick(NamedTuple):
     timestamp: float | None  # exchange time, epoch seconds
 
 
+class Interest(NamedTuple):
+    """Open interest as it came last, and by the exchange's time when."""
+
+    oi: int  # quantity
+    at_us: int
+
+
+_COLUMNS = 7  # of CachedTick, then of Interest
+
+
 class TicksCache(Mapping[str, CachedTick]):
     """Symbol to its newest tick, as large as the session has instruments; safe to read from any thread."""
 
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
-        self._columns = np.empty((5, 0))
+        self._columns = np.empty((_COLUMNS, 0))
 
     def start(self, *sessions: Session) -> None:
         """Forget everything and hold the sessions' instruments from now on, one session after the other."""
         symbols = [symbol for session in sessions for symbol in session.instruments.symbol]
         with WS_LOCK:
             self._rows = {symbol: row for row, symbol in enumerate(symbols)}
-            self._columns = np.full((5, len(symbols)), np.nan)
+            self._columns = np.full((_COLUMNS, len(symbols)), np.nan)
 
     def renew(self, *sessions: Session) -> None:
         """Hold these sessions' instruments from now on; what is known of a symbol stays known."""
@@ -97,7 +107,7 @@ class TicksCache(Mapping[str, CachedTick]):
             first_row: place of their session's first instrument among those of all sessions.
         """
         rows, flags = ticks["row"] + np.uint32(first_row), ticks["flags"]
-        has_quote = (flags & TickFlag.QUOTE) != 0
+        has_quote, has_oi = (flags & TickFlag.QUOTE) != 0, (flags & TickFlag.OI) != 0
         with WS_LOCK:
             for column, name, known in (
                 (0, "ltp", (flags & TickFlag.PRICE) != 0),
@@ -105,13 +115,15 @@ class TicksCache(Mapping[str, CachedTick]):
                 (2, "ask", has_quote),
                 (3, "volume", (flags & TickFlag.VOLUME) != 0),
                 (4, "exchange_us", np.ones(len(ticks), np.bool_)),
+                (5, "oi", has_oi),
+                (6, "exchange_us", has_oi),
             ):
                 self._columns[column, rows[known]] = _values(name, ticks[known])
 
     @override
     def __getitem__(self, symbol: str) -> CachedTick:
         with WS_LOCK:
-            ltp, bid, ask, volume, timestamp = self._columns[:, self._rows[symbol]].tolist()
+            ltp, bid, ask, volume, timestamp = self._columns[:5, self._rows[symbol]].tolist()
         return CachedTick(
             ltp=_known(ltp),
             bid=_known(bid),
@@ -119,6 +131,15 @@ class TicksCache(Mapping[str, CachedTick]):
             volume=None if np.isnan(volume) else int(volume),
             timestamp=_known(timestamp),
         )
+
+    def interest(self, symbol: str) -> Interest | None:
+        """Return a symbol's open interest, ``None`` where none has come."""
+        row = self._rows.get(symbol)
+        if row is None:
+            return None
+        with WS_LOCK:
+            oi, at_s = self._columns[5:, row].tolist()
+        return None if np.isnan(oi) else Interest(int(oi), round(at_s * 1e6))
 
     @override
     def __iter__(self) -> Iterator[str]:
@@ -192,8 +213,8 @@ class FrameBuffer:
 
 def _values(name: str, ticks: npt.NDArray[np.void]) -> npt.NDArray[np.float64]:
     """Return a field of ticks in the unit of the cache; NaN for an empty side of a book."""
-    if name in ("volume", "exchange_us"):
-        return ticks[name] / (1 if name == "volume" else 1e6)
+    if name in ("volume", "oi", "exchange_us"):
+        return ticks[name] / (1e6 if name == "exchange_us" else 1)
     rupees = ticks[name] / 100
     return np.where(rupees > 0, rupees, np.nan)
 

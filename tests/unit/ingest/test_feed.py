@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from ingest.feed import TICKS_CACHE, CachedTick, FrameBuffer, TicksCache, flush_s
+from ingest.feed import TICKS_CACHE, CachedTick, FrameBuffer, Interest, TicksCache, flush_s
 from oimon.messages import TickFlag
 from tests.builders import NINE_FIFTEEN_MS, make_frame, make_session, make_tick
 
@@ -45,6 +45,16 @@ def test_a_tick_without_a_field_leaves_what_was_known(cache):
 
     (_, option) = cache.values()
     assert (option.ltp, option.bid, option.volume) == (5.0, 123.80, 9_876_555)
+
+
+def test_open_interest_is_known_with_its_own_time(cache):
+    assert cache.interest("Nifty 50") is None
+    assert cache.interest("unheard of") is None
+    cache.apply(ticks(make_tick(row=1, oi=650, exchange_us=5_000_001)))
+    cache.apply(ticks(make_tick(row=1, oi=0, exchange_us=9_000_000, flags=TickFlag.PRICE)))
+
+    (symbol,) = [name for name in cache if name.endswith("CE")]
+    assert cache.interest(symbol) == Interest(oi=650, at_us=5_000_001)
 
 
 def test_an_empty_side_is_none(cache):

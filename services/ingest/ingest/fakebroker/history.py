@@ -26,7 +26,6 @@ _OPENS = time(9, 15)
 _FORM = "%Y-%m-%d %H:%M"
 _FORM_LENGTH = 16
 _A_DAY = 1440
-_LOOK_BACK = 10
 
 
 class BadFormError(ValueError):
@@ -111,11 +110,8 @@ def _gathered(market: Market, name: Name, minutes: int) -> Iterator[tuple[int, S
 def _closed_before_us(exchange: str, day: str) -> int | None:
     """Return when the session before a day closed; ``None``: the calendar does not know."""
     segment = Segment(exchange)
-    for back in range(1, _LOOK_BACK):
-        before = date.fromisoformat(day) - timedelta(days=back)
-        if calendar.is_trading_day(segment, before):
-            return calendar.close_us(segment, before)
-    return None
+    before = calendar.previous_trading_day(segment, date.fromisoformat(day))
+    return None if before is None else calendar.close_us(segment, before)
 
 
 def _read(text: str) -> datetime:

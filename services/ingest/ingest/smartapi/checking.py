@@ -16,7 +16,8 @@ from ingest.smartapi.cross_check import (
 )
 from ingest.smartapi.rest import Key, QuoteBatch, Rest
 from oimon import metrics
-from oimon.messages import ChainAnalysis
+from oimon.bus import Bus
+from oimon.messages import ANALYSIS, ChainAnalysis
 
 _SHOWN = 5
 
@@ -57,6 +58,18 @@ class Checking:
         if analysis.future is not None:
             ratios = await self._rest.put_call_ratios()
             self._count("pcr", compare_pcr(ratios, analysis.future.symbol, analysis.pcr))
+
+    async def newest(self, bus: Bus, underlyings: Iterable[str], run: str) -> None:
+        """Compare the newest analysis of each underlying; what is of another run, old or without options is left out.
+
+        Raises:
+            BusDown, PoisonMessage: it cannot be read.
+        """
+        for underlying in underlyings:
+            entry = await bus.latest(ANALYSIS, underlying)
+            found = None if entry is None else entry.message
+            if isinstance(found, ChainAnalysis) and found.run == run and not found.is_stale:
+                await self.analysis(found)
 
     def facts(self) -> Mapping[str, Any]:
         """Return what ``/status`` says: how many values came out how, and what differed last."""

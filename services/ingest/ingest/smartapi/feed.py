@@ -14,10 +14,11 @@ from ingest.master.library import Dated, Library
 from ingest.master.plan import plan
 from ingest.master.wish import wanted
 from ingest.smartapi.account import Account
+from ingest.smartapi.backing import Tools
 from ingest.smartapi.day import SOURCE
 from ingest.smartapi.envelope import Tokens
 from ingest.smartapi.errors import BrokerError, LoginStopped, LoginWaits
-from ingest.smartapi.live import LiveRun, Tools
+from ingest.smartapi.live import LiveRun
 from ingest.smartapi.rest import Rest
 from ingest.smartapi.stream import Line, NoTokens
 from oimon import calendar

@@ -12,6 +12,9 @@ from ingest.smartapi.errors import NotNow
 from ingest.smartapi.limits import Endpoint, Limits
 from ingest.smartapi.rest import BATCH, Rest, batches, window
 from oimon import metrics
+from oimon.bus import Entry
+from oimon.bus.memory import MemoryBus
+from oimon.codec import encode
 from oimon.messages import FutureReading
 from oimon.terms import Segment
 from tests.unit.coach.market import make_analysis
@@ -233,5 +236,30 @@ def test_an_analysis_is_held_against_the_broker_s_greeks_and_ratio():
         assert facts["pcr"]["equal"] == 1
         assert sum(facts["iv"][o] for o in ("equal", "differs", "missing")) == 1
         assert sum(facts["delta"][o] for o in ("equal", "differs", "missing")) == 1
+
+    run(main())
+
+
+def test_of_each_underlying_the_newest_analysis_of_the_run_is_compared_and_no_old_one():
+    async def main():
+        found, broker = rest(answer([]))
+        bus = MemoryBus()
+        analyses = {
+            "NIFTY": make_analysis(run="r", future=None),
+            "BANKNIFTY": make_analysis(run="another", future=None),
+            "SENSEX": make_analysis(run="r", future=None, is_stale=True),
+        }
+
+        class Newest:
+            async def latest(self, stream, underlying):
+                message = analyses.get(underlying)
+                return message and Entry(
+                    stream=stream, partition=underlying, id="1-0", kind="analysis", version=1, data=encode(message)
+                )  # fmt: skip
+
+        await Checking(found).newest(Newest(), [*analyses, "FINNIFTY"], "r")
+        await Checking(found).newest(bus, ["NIFTY"], "r")
+
+        assert [asked[1]["name"] for asked in broker.asked] == ["NIFTY"]
 
     run(main())

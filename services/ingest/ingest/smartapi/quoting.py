@@ -1,0 +1,104 @@
+"""Quotes by request beside the stream: in its place while it is down; else now and then, to hold its open interest against.
+
+Source: smartapi, 2.3 and 9.7; requirement B07.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from ingest.feed import TICKS_CACHE
+from ingest.instruments import Instrument
+from ingest.smartapi.beside import as_packet
+from ingest.smartapi.checking import Checking
+from ingest.smartapi.cross_check import Newest
+from ingest.smartapi.day import Key
+from ingest.smartapi.envelope import Quote
+from ingest.smartapi.errors import BrokerError
+from ingest.smartapi.partition import key_of
+from ingest.smartapi.rest import Rest
+
+LOOK_S = 1.0
+CHECK_S = 60.0
+"""From one round of comparing to the next: open interest is published every one to three minutes."""
+
+log = logging.getLogger(__name__)
+
+
+class Quoting:
+    """Asks for quotes and hands on what the stream has not brought."""
+
+    def __init__(
+        self,
+        rest: Rest,
+        checking: Checking,
+        *,
+        monotonic_s: Callable[[], float],
+        wanted: Callable[[], Iterable[Instrument]],
+        is_trading: Callable[[], bool],
+        is_down: Callable[[], bool],
+        put: Callable[[Sequence[bytes]], None],
+        hands_over: bool,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            rest: the requests.
+            checking: counts how the stream's open interest compares.
+            monotonic_s: paces the rounds.
+            wanted: all that is subscribed.
+            is_trading: nothing is asked for while the market is closed.
+            is_down: whether a connection is missing.
+            put: takes packets made of quotes.
+            hands_over: whether open interest that is newer than the stream's goes on; not where the exchange's clock counts, for a
+                quote may overtake the stream by a moment, and the day would not be that of its replay.
+        """
+        self._rest, self._checking, self._monotonic_s = rest, checking, monotonic_s
+        self._wanted, self._is_trading, self._is_down = wanted, is_trading, is_down
+        self._put, self._hands_over = put, hands_over
+        self._due_s = monotonic_s() + CHECK_S
+
+    async def once(self) -> float:
+        """Do what is due now; return when to look again, in seconds.
+
+        Raises:
+            BrokerError: the broker gives no quotes.
+        """
+        if self._is_trading():
+            if self._is_down():
+                async for batch in self._rest.quotes(map(key_of, self._wanted())):
+                    self._hand_on(batch.quotes.values())
+            elif self._monotonic_s() >= self._due_s:
+                self._due_s = self._monotonic_s() + CHECK_S
+                await self._compare()
+        return LOOK_S
+
+    async def _compare(self) -> None:
+        contracts = [each for each in self._wanted() if each.expiry]
+        symbols = {key_of(each): each.symbol for each in contracts}
+        async for _, comparison in self._checking.oi(symbols, lambda: newest(symbols)):
+            if self._hands_over:
+                self._hand_on(comparison.newer)
+            if self._is_down():
+                return  # there is something better to ask for now
+
+    def _hand_on(self, quotes: Iterable[Quote]) -> None:
+        packets = [found for each in quotes if (found := as_packet(each)) is not None]
+        if packets:
+            self._put(packets)
+
+
+def newest(symbols: Mapping[Key, str]) -> dict[Key, Newest]:
+    """Return the open interest that the feed brought last, by instrument."""
+    found = {key: TICKS_CACHE.interest(symbol) for key, symbol in symbols.items()}
+    return {key: Newest(oi=i.oi, exchange_us=i.at_us) for key, i in found.items() if i is not None}
+
+
+async def quotes_now(rest: Rest, instruments: Iterable[Instrument]) -> dict[Key, Quote]:
+    """Return the quotes of instruments, as far as the broker gives them; without any the stream tells prices itself."""
+    found: dict[Key, Quote] = {}
+    try:
+        async for batch in rest.quotes(map(key_of, instruments)):
+            found |= batch.quotes
+    except BrokerError as error:
+        log.warning("no quotes", extra={"why": str(error)})
+    return found
