@@ -129,6 +129,7 @@ async def test_a_record_says_whose_it_is_and_how_far_it_got(bench):
         "run": "run-1",
         "beat": str(EVENT_US),
         "beat_n": "1",
+        "pbeat": str(EVENT_US),
     }
 
 

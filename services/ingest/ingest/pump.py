@@ -211,7 +211,7 @@ class Pump:
             age_ms=None if data_us is None else max(0, now_us - data_us) // 1000,
             conflated=partition.conflated,
         )
-        partition.has_beat = await self._bus.publish(session.underlying, messages, pulse)
+        partition.has_beat = await self._bus.publish(session.underlying, messages, pulse) > 0
         if partition.has_beat:
             partition.conflated = 0
 

@@ -151,14 +151,14 @@ Sink = Callable[[Sequence[Entry]], Awaitable[None]]
 class Bus(Protocol):
     """What a service may ask of the bus."""
 
-    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> bool:
+    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> int:
         """Append messages to the partition's ticks and, when the clock entered a new second, a beat after them.
 
         Where each batch is a beat (``BEAT_MS=0``), one whose forerunner is not answered yet adds none, for a second at most:
         beats would queue up, and each answer be older than the one before.
 
         Returns:
-            Whether there was a beat.
+            The time of the beat that was added, in microseconds; 0: there was none.
 
         Waits while Redis is away, and at first while another replica still has the partition.
 
@@ -177,6 +177,10 @@ class Bus(Protocol):
 
     async def place(self, partition: str) -> Place:
         """Take a partition over and return how far it was published."""
+        ...
+
+    def backwards(self, partition: str) -> AsyncIterator[Entry]:
+        """Give what was published of a partition, the newest first, as far as the log still has it."""
         ...
 
     async def declare(self, partitions: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """The bus over any log: what services call, put together from the loops that publish, own and share."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from oimon.bus import Entry, Held, Place, Pulse, Role, Sink
@@ -10,7 +11,7 @@ from oimon.bus.patience import BATCH, BLOCK_MS, Patience
 from oimon.bus.producer import Producer
 from oimon.bus.sharing import Sharer
 from oimon.errors import BusDown
-from oimon.messages import Message
+from oimon.messages import TICKS, Message
 
 
 class Engine:
@@ -28,8 +29,8 @@ class Engine:
         self._sharer = Sharer(log, self._patience)
         self._producer = Producer(log, self._patience, me)
 
-    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> bool:
-        """Append messages to the partition's ticks, and the beat that is due; return whether one was."""
+    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> int:
+        """Append messages to the partition's ticks, and the beat that is due; return its time in us, 0 without one."""
         return await self._producer.publish(partition, messages, pulse)
 
     async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -39,6 +40,16 @@ class Engine:
     async def place(self, partition: str) -> Place:
         """Take a partition over and return how far it was published."""
         return await self._producer.place(partition)
+
+    async def backwards(self, partition: str) -> AsyncIterator[Entry]:
+        """Give what was published of a partition, the newest first."""
+        before: str | None = None
+        while entries := await self._patience.until_done(
+            partial(self._log.older, TICKS, partition, before, BATCH)
+        ):
+            for entry in entries:
+                yield entry
+            before = entries[-1].id
 
     async def own(self, role: Role[Any]) -> None:
         """Own a share of the role's partitions and answer their entries until stopped."""

@@ -165,8 +165,11 @@ class Log(Protocol):
         pseq: int,
         drafts: Sequence[tuple[str, bytes]],
         pulse: Pulse,
-    ) -> bool:
-        """Append messages (kind, data) and the beat that is due; return whether there was one. A known pseq adds nothing."""
+    ) -> int:
+        """Append messages (kind, data) and the beat that is due; return its time in us, 0 without one.
+
+        A known pseq adds nothing, and is answered as it was.
+        """
         ...
 
     async def commit(
@@ -211,6 +214,12 @@ class Log(Protocol):
 
     async def newest(self, stream: str, partition: str, before: str | None = None) -> Entry | None:
         """Return the newest entry, or the newest with an id below ``before``."""
+        ...
+
+    async def older(
+        self, stream: str, partition: str, before: str | None, count: int
+    ) -> Sequence[Entry]:
+        """Return up to ``count`` entries with ids below one, or of all, the newest first."""
         ...
 
     async def entry(self, stream: str, partition: str, entry_id: str) -> Entry | None:

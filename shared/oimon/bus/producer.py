@@ -127,8 +127,8 @@ class Producer:
         """Return how far a partition was published."""
         return (await self._patience.until_done(lambda: self._desk(partition))).place
 
-    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> bool:
-        """Append messages and the beat that is due, and return whether one was; with the same number again as long as nobody knows whether they are in.
+    async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> int:
+        """Append messages and the beat that is due, and return its time in us, 0 without one; with the same number again as long as nobody knows whether they are in.
 
         Raises:
             LostOwnership: another replica publishes now.

@@ -56,15 +56,31 @@ async def test_every_batch_is_a_beat_when_the_step_is_nought(replicas):
     assert [e.kind for e in await everything(bus, TICKS)] == ["gap", "beat"] * 3
 
 
-async def test_a_repeat_with_the_same_number_adds_nothing(replicas):
+async def test_a_repeat_with_the_same_number_adds_nothing_and_is_answered_as_before(replicas):
     bus = replicas()
     lease = (await bus._log.acquire("ingest", "NIFTY")).lease
 
     first = await bus._log.publish(lease, TICKS, 1, [], pulse(1))
     again = await bus._log.publish(lease, TICKS, 1, [], pulse(2))
 
-    assert (first, again) == (True, False)
-    assert len(await everything(bus, TICKS)) == 1
+    none = await bus._log.publish(lease, TICKS, 2, [], pulse(1))
+    none_again = await bus._log.publish(lease, TICKS, 2, [], pulse(2))
+
+    assert first == again > 0
+    assert (none, none_again) == (0, 0)
+    assert [entry.message.ts_us for entry in await everything(bus, TICKS)] == [first]
+
+
+async def test_what_was_published_can_be_read_backwards(replicas):
+    bus = replicas()
+    for second in range(300):
+        await bus.publish("NIFTY", [gap(second)], pulse(second))
+
+    found = [entry async for entry in bus.backwards("NIFTY")]
+
+    assert found == list(reversed(await everything(bus, TICKS)))
+    assert len(found) > 300
+    assert [entry async for entry in bus.backwards("SENSEX")] == []
 
 
 async def test_who_publishes_leads_and_the_other_stands_by_until_it_leaves(replicas):

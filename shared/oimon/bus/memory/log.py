@@ -154,12 +154,12 @@ class MemoryLog:
         pseq: int,
         drafts: Sequence[tuple[str, bytes]],
         pulse: Pulse,
-    ) -> bool:
+    ) -> int:
         """Append messages and the beat that is due."""
         store, partition = self._store, lease.partition
         own = self._mine(lease)
         if pseq <= own.pseq:
-            return False
+            return own.pbeat
         now_us = store.clock.now_us()
         for kind, data in drafts:
             store.append(stream, partition, own, Draft("", kind, data))
@@ -178,9 +178,10 @@ class MemoryLog:
             last, own.beat_n = due, own.out_n
         store.stream(stream, partition).trim(self._retention.of(stream), now_us // 1000)
         own.pseq, own.run, own.beat_us = pseq, pulse.run, last
+        own.pbeat = due if is_beat else 0
         own.until_ms = now_us // 1000 + LEASE_TTL_MS
         store.wake(stream)
-        return is_beat
+        return own.pbeat
 
     def _is_held_back(self, own: Own, pulse: Pulse, since_us: int, partition: str) -> bool:
         """Say whether a beat waits until the one before is answered, where each batch is a beat."""
@@ -298,6 +299,12 @@ class MemoryLog:
     async def newest(self, stream: str, partition: str, before: str | None = None) -> Entry | None:
         """Return the newest entry, or the newest below an id."""
         return self._store.stream(stream, partition).newest(before)
+
+    async def older(
+        self, stream: str, partition: str, before: str | None, count: int
+    ) -> Sequence[Entry]:
+        """Return up to ``count`` entries below an id, or of all, the newest first."""
+        return self._store.stream(stream, partition).older(before, count)
 
     async def entry(self, stream: str, partition: str, entry_id: str) -> Entry | None:
         """Return the entry with that id."""

@@ -28,8 +28,12 @@ class Stream:
 
     def newest(self, before: str | None = None) -> Entry | None:
         """Return the newest entry, or the newest below an id."""
+        return next(iter(self.older(before, 1)), None)
+
+    def older(self, before: str | None, count: int) -> list[Entry]:
+        """Return up to ``count`` entries below an id, or of all, the newest first."""
         end = len(self.order) if before is None else bisect.bisect_left(self.order, stamp(before))
-        return self.entries[end - 1] if end else None
+        return self.entries[max(0, end - count) : end][::-1]
 
     def find(self, entry_id: str) -> Entry | None:
         """Return the entry with that id."""
@@ -67,6 +71,7 @@ class Own:
     in_n: int = 0
     out_n: int = 0
     pseq: int = 0
+    pbeat: int = 0
     run: str = ""
     beat_us: int = 0
     beat_n: int = 0

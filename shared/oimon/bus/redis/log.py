@@ -69,9 +69,15 @@ class RedisLog(Owned, Groups):
 
     async def newest(self, stream: str, partition: str, before: str | None = None) -> Entry | None:
         """Return the newest entry, or the newest below an id."""
+        return next(iter(await self.older(stream, partition, before, 1)), None)
+
+    async def older(
+        self, stream: str, partition: str, before: str | None, count: int
+    ) -> Sequence[Entry]:
+        """Return up to ``count`` entries below an id, or of all, the newest first."""
         client, end = self._client, "+" if before is None else f"({before}"
-        rows = await client.ask(client.redis.xrevrange(key(stream, partition), max=end, count=1))
-        return entry(stream, partition, *rows[0]) if rows else None
+        found = client.redis.xrevrange(key(stream, partition), max=end, count=count)
+        return [entry(stream, partition, *row) for row in await client.ask(found)]
 
     async def entry(self, stream: str, partition: str, entry_id: str) -> Entry | None:
         """Return the entry with that id."""

@@ -97,7 +97,7 @@ class Owned:
         pseq: int,
         drafts: Sequence[tuple[str, bytes]],
         pulse: Pulse,
-    ) -> bool:
+    ) -> int:
         """Append messages and the beat that is due."""
         kept = self._retention.of(stream)
         args: list[Any] = [
@@ -122,7 +122,7 @@ class Owned:
             own_key(ANSWERS, partition),
         ]
         reply = await self._client.run("publish", keys, args, together=True)
-        return len(reply) > 1 and reply[1] > 0
+        return int(reply[1])
 
     async def commit(
         self,

@@ -2,10 +2,10 @@
 -- KEYS 1 stream, 2 ownership record, 3 that of who answers beats
 -- ARGV 1 me, 2 epoch, 3 pseq, 4 ttl in ms, 5 kept in ms, 6 kept entries, 7 run, 8 event time in us ('' = the server's clock),
 --      9 step of the beat in ms, 10 the beat's JSON up to its ts_us, 11 schema, then t, d of each message
--- Answers {1, beat in us or 0}, or {0} for a pseq that was there.
-local own = redis.call('HMGET', KEYS[2], 'owner', 'epoch', 'pseq', 'out_n', 'run', 'beat', 'beat_n')
+-- Answers {1, beat in us or 0}; for a pseq that was there {0, the beat that it had}.
+local own = redis.call('HMGET', KEYS[2], 'owner', 'epoch', 'pseq', 'out_n', 'run', 'beat', 'beat_n', 'pbeat')
 if own[1] ~= ARGV[1] or own[2] ~= ARGV[2] then return redis.error_reply('FENCED') end
-if tonumber(ARGV[3]) <= tonumber(own[3] or '0') then return {0} end
+if tonumber(ARGV[3]) <= tonumber(own[3] or '0') then return {0, tonumber(own[8] or '0')} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local before = tonumber(own[4] or '0')
@@ -37,7 +37,7 @@ if due > last then
   last, beat_n = due, n
 end
 redis.call('HSET', KEYS[2], 'pseq', ARGV[3], 'out_n', n, 'run', ARGV[7], 'beat', last, 'beat_n', beat_n,
-  'until', now_ms + ARGV[4])
+  'pbeat', string.format('%.0f', beat), 'until', now_ms + ARGV[4])
 if math.floor(n / 16) > math.floor(before / 16) then -- trimming is approximate anyway, and costs
   redis.call('XTRIM', KEYS[1], 'MINID', '~', now_ms - ARGV[5])
   redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[6]) -- a belt: age is the rule
