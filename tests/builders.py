@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from ingest.header import Header
 from ingest.instruments import MasterRow, instruments, read_row, table_hash
 from ingest.packets import SNAP_QUOTE, book, packet
-from ingest.recorder import RecordingWriter
-from ingest.recording import Header, Recording, open_recording
+from ingest.recorder import BlockWriter, RecordingWriter
+from ingest.recording import Recording, open_recording
 from ingest.tokens import TokenTable
-from oimon.messages import TICK, Session, TickFlag
-from oimon.terms import Kind, Mode, OiUnit, Segment
+from ingest.told import Told
+from oimon.messages import TICK, Beat, Session, TickFlag
+from oimon.terms import FeedState, Kind, MarketState, Mode, OiUnit, Segment
 
 NINE_FIFTEEN_MS = 1_795_578_301_000
 """25 November 2026, 09:15:01 in India."""
@@ -124,7 +126,7 @@ def make_recording(
     path: Path,
     arrivals: Sequence[tuple[int, bytes]],
     *,
-    beats: Sequence[tuple[int, int]] = (),
+    told: Sequence[Told] = (),
     **header: Any,
 ) -> Recording:
     """Write a recording and open it.
@@ -132,17 +134,26 @@ def make_recording(
     Args:
         path: where.
         arrivals: when each frame came, and the frame.
-        beats: number of frames before a beat, and the beat's ``ts_us``.
+        told: of a live recording: number of frames before, and what was told then.
         **header: fields of the header.
     """
-    with RecordingWriter(path, make_header(has_beats=bool(beats), **header)) as writer:
-        for place in range(len(arrivals) + 1):
-            for before, ts_us in beats:
-                if before == place:
-                    writer.beat(ts_us)
-            if place < len(arrivals):
-                writer.put([arrivals[place][1]], [arrivals[place][0]])
+    if not told:
+        with RecordingWriter(path, make_header(**header)) as writer:
+            for at_us, frame in arrivals:
+                writer.put([frame], [at_us])
+        return open_recording(path)
+    with path.open("wb") as file:
+        blocks = BlockWriter(file)
+        blocks.begin(make_header(has_beats=True, **header))
+        blocks.put([frame for _, frame in arrivals], [at_us for at_us, _ in arrivals], told)
+        blocks.end()
     return open_recording(path)
+
+
+def make_beat(ts_us: int, **fields: Any) -> Beat:
+    """Return a beat of an open market, unless told otherwise."""
+    given: dict[str, Any] = {"market": MarketState.OPEN, "feed": FeedState.OK, "age_ms": 100}
+    return Beat(ts_us=ts_us, **given | fields)
 
 
 def make_session(**fields: Any) -> Session:

@@ -201,7 +201,12 @@ def health(
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="a recording (.oirec)")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="a recording (.oirec), its first part, or the folder of one underlying's"
+        ),
+    ],
     speed: Annotated[str, typer.Option(help="times real time, or max")] = "max",
     as_json: Annotated[
         bool, typer.Option("--json", help="one analysis a line on standard output")
@@ -219,6 +224,8 @@ def replay(
     """
     rate = _speed(speed)
     recorded = offline.open_recording(file)
+    for warning in recorded.warnings:
+        err.print(f"Note: {warning}", markup=False, highlight=False, soft_wrap=True)
     summary = playback.Summary()
     takers: list[Any] = [summary.take]
     with (

@@ -100,6 +100,8 @@ class Recorded:
     last_us: int
     steps: Callable[[int | None], Iterator[Step]]
     """Gives the steps in order; the argument bounds how many frames are handed over at a time (``None``: as they fall)."""
+    warnings: Sequence[str] = ()
+    """What a user should know of it, in plain words."""
 
 
 class Archive(Protocol):

@@ -46,7 +46,10 @@ class IngestSettings(Settings):
         FeedKind.REPLAY,
         description="where market data comes from: live, replay, or sim for a simulated day",
     )
-    recording: Path = Field(BUNDLED, description="the recorded day to play")
+    recording: Path = Field(
+        BUNDLED,
+        description="the recorded day to play: a file, the first of its parts, or the folder of one underlying's",
+    )
     feed_clock: FeedClock = Field(
         FeedClock.ARRIVAL,
         description="what says when a price came: its arrival, or exchange: the newest time of the exchange",
@@ -204,8 +207,8 @@ class IngestSettings(Settings):
 
     @field_validator("recording")
     @classmethod
-    def _is_a_file(cls, value: Path) -> Path:
-        if not value.is_file():
+    def _is_there(cls, value: Path) -> Path:
+        if not value.exists():
             raise ValueError(f"there is no file {str(value)!r}; name a recording (.oirec)")
         return value
 

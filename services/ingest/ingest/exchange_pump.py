@@ -80,7 +80,7 @@ class ExchangePump:
         told = [gap for name, gap in self._to_tell if name == underlying]
         self._to_tell = [(name, gap) for name, gap in self._to_tell if name != underlying]
         times = self._clocks[place].times(frames)
-        for step in replay.block_steps(Block(frames=frames, received_us=times, beats=[])):
+        for step in replay.block_steps(Block(frames=frames, received_us=times)):
             await self._bus.publish(underlying, [*told, *step.messages], step.pulse)
             told = []
             note_ticks(underlying, step.messages, self._first_rows[place])

@@ -14,8 +14,9 @@ from pathlib import Path
 from statistics import median
 
 from ingest.contracts import Key, choose, master_rows
+from ingest.header import Header
 from ingest.recorder import RecordingWriter
-from ingest.recording import Header, Recording, open_recording
+from ingest.recording import Recording, open_recording
 from ingest.snapshots import Snapshots
 from oimon.bus import PARTITION
 from oimon.calendar import day_of, lot_size, segment_of

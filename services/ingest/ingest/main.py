@@ -69,9 +69,9 @@ async def _replay_feed(running: Running[IngestSettings]) -> Feed:
     settings = running.settings
     recording = open_recording(settings.recording)
     underlying = recording.header.underlying
-    played_instead = segment_notes(settings, recording.header.segment)
-    running.facts["notes"] = lambda: [*settings.notes, *played_instead]
-    for note in played_instead:  # the service has told the others
+    found = [*segment_notes(settings, recording.header.segment), *recording.warnings]
+    running.facts["notes"] = lambda: [*settings.notes, *found]
+    for note in found:  # the service has told the others
         logger.warning("not quite what was asked for", extra={"note": note})
     speed = settings.times_real_time
     window_us = SECOND_US if speed is None else round(flush_s(settings.flush_ms, 1) * speed * 1e6)

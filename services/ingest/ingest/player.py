@@ -19,7 +19,7 @@ from oimon.bus import Bus
 from oimon.calendar import IST
 from oimon.clock import Clock
 from oimon.errors import InputError
-from oimon.messages import TickBatch
+from oimon.messages import Session
 from oimon.service import Step
 from oimon.terms import FeedState
 
@@ -127,20 +127,25 @@ class ReplayFeed(Feed):
 
 
 def going_on(steps: Iterator[Step], after_us: int) -> Iterator[Step]:
-    """Give what comes after a beat, the session before it; ticks that came since that beat are given too, twice if need be.
+    """Give what comes after a beat, the newest session before it; ticks that came since that beat are given too, twice if need be.
 
     Who reads them drops what is not newer than what it has.
     """
     if not after_us:
         yield from steps
         return
-    session = next(steps)
-    yield replace(session, due_us=after_us)
+    session: Step | None = None
     for step in steps:
         event_us = step.pulse.event_us or 0
-        has_ticks = any(isinstance(message, TickBatch) for message in step.messages)
-        if event_us > after_us or (event_us == after_us and has_ticks):
+        has_news = any(not isinstance(message, Session) for message in step.messages)
+        if event_us > after_us or (event_us == after_us and has_news):
+            if session is not None:
+                pulse = replace(session.pulse, event_us=0)  # it adds no beat
+                yield replace(session, due_us=after_us, pulse=pulse)
+                session = None
             yield step
+        elif any(isinstance(message, Session) for message in step.messages):
+            session = step  # the newest: within a run it only grows
 
 
 def india(ts_us: int) -> str:

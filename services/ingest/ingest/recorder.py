@@ -1,30 +1,85 @@
-"""Writes a recording: a feed's frames to a file, completed or not there at all."""
+"""Writes a recording: a feed's frames to a file, completed or not there at all; and what every writer of one shares."""
 
 import hashlib
 import os
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import msgspec
 
 from ingest import blocks
-from ingest.recording import (
-    BLOCK_START,
-    FRAMES,
-    HEAD,
-    LAST,
-    MAGIC,
-    VERSION,
-    VERSION_FIELD,
-    Header,
-    Last,
-)
+from ingest.header import Header, Last
+from ingest.oirec import FRAMES, HEAD, LAST, LIVE, START, block_bytes
+from ingest.told import Told
+from oimon.messages import Beat
 
 BLOCK_FRAMES = 8192
 """Frames in one block: 3 MB of SNAP_QUOTE packets."""
+
+
+class BlockWriter:
+    """Puts blocks one behind the other and keeps what the last one will say of them.
+
+    Args:
+        file: where they go; nobody else writes there.
+        digest: of what is in it already.
+        last: what is known of that.
+    """
+
+    def __init__(
+        self, file: BinaryIO, digest: "hashlib._Hash | None" = None, last: Last | None = None
+    ) -> None:
+        self._file, self._hash = file, digest or hashlib.sha256()
+        self._frames = last.frames if last else 0
+        self._first_us = last.first_us if last else 0
+        self._last_us = last.last_us if last else 0
+
+    def begin(self, header: Header) -> None:
+        """Write what stands before the frames."""
+        self._put(START + block_bytes(HEAD, msgspec.json.encode(header)))
+
+    def put(
+        self,
+        frames: Sequence[bytes],
+        times: Sequence[int],
+        told: Sequence[Told] = (),
+        *,
+        preset: int = blocks.SMALLEST,
+    ) -> None:
+        """Write one block.
+
+        Raises:
+            ValueError: see ``blocks.pack``.
+        """
+        data = blocks.pack(frames, times, told, preset=preset)
+        self._put(block_bytes(LIVE if told else FRAMES, data))
+        self._frames += len(frames)
+        at = [*times[:1], *times[-1:], *(what.ts_us for _, what in told if isinstance(what, Beat))]
+        if at:
+            self._first_us = self._first_us or min(at)
+            self._last_us = max(self._last_us, *at)
+
+    def end(self) -> None:
+        """Write the last block, and have the disk keep all of it."""
+        last = Last(
+            frames=self._frames,
+            first_us=self._first_us,
+            last_us=self._last_us,
+            digest=self._hash.hexdigest(),
+        )
+        self._put(block_bytes(LAST, msgspec.json.encode(last)))
+        self.sync()
+
+    def sync(self) -> None:
+        """Have the disk keep what was written so far."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _put(self, data: bytes) -> None:
+        self._file.write(data)
+        self._hash.update(data)
 
 
 class RecordingWriter:
@@ -37,18 +92,15 @@ class RecordingWriter:
         self._path = path
         self._part = path.with_name(path.name + ".part")
         self._header = header
-        self._hash = hashlib.sha256()
         self._frames: list[bytes] = []
         self._times: list[int] = []
-        self._beats: list[tuple[int, int]] = []
-        self._count = 0
-        self._first_us: int | None = None
+        self._told: list[Told] = []
         self._last_us = 0
 
     def __enter__(self) -> Self:
         self._file = self._part.open("wb")
-        self._put(MAGIC + VERSION_FIELD.pack(VERSION))
-        self._put_block(HEAD, msgspec.json.encode(self._header))
+        self._blocks = BlockWriter(self._file)
+        self._blocks.begin(self._header)
         return self
 
     def __exit__(
@@ -59,7 +111,10 @@ class RecordingWriter:
     ) -> None:
         try:
             if kind is None:
-                self._finish()
+                self._flush()
+                self._blocks.end()
+                self._file.close()
+                self._part.replace(self._path)
         finally:
             self._file.close()
             self._part.unlink(missing_ok=True)
@@ -73,40 +128,13 @@ class RecordingWriter:
         for frame, at_us in zip(frames, received_us, strict=True):
             if at_us < self._last_us:
                 raise ValueError("the times of frames must not fall")
-            self._first_us = at_us if self._first_us is None else self._first_us
             self._last_us = at_us
-            self._count += 1
             self._frames.append(frame)
             self._times.append(at_us)
             if len(self._frames) == BLOCK_FRAMES:
                 self._flush()
 
-    def beat(self, ts_us: int) -> None:
-        """Add a beat that fell after the frames so far."""
-        self._beats.append((len(self._frames), ts_us))
-
-    def _finish(self) -> None:
-        self._flush()
-        last = Last(
-            frames=self._count,
-            first_us=self._first_us or 0,
-            last_us=self._last_us,
-            digest=self._hash.hexdigest(),
-        )
-        self._put_block(LAST, msgspec.json.encode(last))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._part.replace(self._path)
-
     def _flush(self) -> None:
-        if self._frames or self._beats:
-            self._put_block(FRAMES, blocks.pack(self._frames, self._times, self._beats))
-        self._frames, self._times, self._beats = [], [], []
-
-    def _put_block(self, kind: bytes, data: bytes) -> None:
-        self._put(BLOCK_START.pack(kind, len(data), zlib.crc32(data, zlib.crc32(kind))) + data)
-
-    def _put(self, data: bytes) -> None:
-        self._hash.update(data)
-        self._file.write(data)
+        if self._frames:
+            self._blocks.put(self._frames, self._times)
+        self._frames, self._times = [], []

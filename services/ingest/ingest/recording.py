@@ -1,73 +1,42 @@
 """A recording of a feed: one day of one underlying, frame by frame, with what explains it.
 
-A file is the magic number, a version, and blocks, each with its kind, length and checksum::
-
-    OIREC ␍ ␊ ␚ │ version u2 │ HEAD: JSON │ FRAM: packed frames, times, beats │ FRAM … │ LAST: JSON
-
-A reader goes block by block; a file that was cut is whole up to its last whole block, and lacks LAST. Source: rulings, 5 and 24.
+``oirec`` is the file. A day recorded live may be several, ``NIFTY-001.oirec``, ``NIFTY-002.oirec`` …, each a recording by itself;
+opening the first opens all of them. Source: rulings, 5 and 24.
 """
 
-import struct
-import zlib
+import hashlib
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 from typing_extensions import override
 
 from ingest import blocks
 from ingest.blocks import Block
-from ingest.instruments import Instrument, MasterRow, instruments, read_row, table_hash
+from ingest.header import Header, Last
+from ingest.instruments import Instrument, instruments, read_row, table_hash
+from ingest.oirec import FRAMES, HEAD, LAST, LIVE, START, SUFFIX, damaged, pieces
 from ingest.tokens import TokenTable
 from oimon.errors import InputError
-from oimon.messages import Session
-from oimon.terms import FeedState, Mode, OiUnit, Segment
+from oimon.messages import Beat, Session
+from oimon.terms import FeedState, Mode
 
-SUFFIX = ".oirec"
-MAGIC = b"OIREC\r\n\x1a"  # the line end and the end-of-file sign betray a copy made as text
-VERSION = 1
-HEAD, FRAMES, LAST = b"HEAD", b"FRAM", b"LAST"
-"""Kinds of block."""
-VERSION_FIELD = struct.Struct("<H")
-BLOCK_START = struct.Struct("<4sII")
-"""Kind, length and crc32 (of the kind and the data) of a block."""
-_AGAIN = "Copy the recording again, or make it again"
+_PART = re.compile(rf"(.+)-(\d{{3}}){re.escape(SUFFIX)}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Header:
-    """What explains the frames; columns have one entry a row of ``master``."""
+def token_table(found: Sequence[Instrument]) -> TokenTable:
+    """Return the look-up from packet to row of these instruments, in the order of their rows.
 
-    segment: Segment
-    underlying: str
-    date: str  # ISO day in India
-    source: str  # what the session calls it
-    origin: str  # where the data is from, for people
-    command: str | None  # that made the recording
-    oi_unit: OiUnit  # of the frames
-    cadence_s: float  # usual time between two prices of one instrument
-    quotes_assumed: float | None  # 0.003: a spread of 0.3 % was put around prices
-    expiries: list[str]  # ISO days
-    has_beats: bool  # live: a replay uses the beats where they fell
-    master: list[MasterRow]
-    prev_close: list[float | None]  # rupees
-    oi_prev: list[int | None]  # quantity
-    oi_open: list[int | None]  # quantity
-    mcx_oi: bool = False  # a commodity's open interest is analysed
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Last:
-    """What the last block says of all before it."""
-
-    frames: int
-    first_us: int
-    last_us: int
-    digest: str  # sha256 of the file up to here
+    Raises:
+        ValueError: see ``TokenTable.of``.
+    """
+    return TokenTable.of(
+        [i.exchange for i in found], [i.token for i in found], [i.kind for i in found]
+    )
 
 
 class Day(ABC):
@@ -86,10 +55,7 @@ class Day(ABC):
     @cached_property
     def tokens(self) -> TokenTable:
         """The look-up from packet to row."""
-        found = self.instruments
-        return TokenTable.of(
-            [i.exchange for i in found], [i.token for i in found], [i.kind for i in found]
-        )
+        return token_table(self.instruments)
 
     def session(self, run: str) -> Session:
         """Return what the day's ticks mean."""
@@ -128,114 +94,237 @@ class Day(ABC):
         """
 
 
-class Recording(Day):
-    """A recording that was found whole."""
+class Renewed(Day):
+    """A day of which more is known than at its beginning, or that has instruments added at the end."""
 
-    def __init__(self, path: Path, header: Header, last: Last) -> None:
-        super().__init__(header, last)
-        self.path = path
+    def __init__(self, day: Day, header: Header) -> None:
+        super().__init__(header, day.last)
+        self.mode, self._day = day.mode, day
+
+    @override
+    def state(self, ts_us: int) -> FeedState:
+        return self._day.state(ts_us)
 
     @override
     def blocks(self) -> Iterator[Block]:
-        with self.path.open("rb") as file:
-            for number, kind, data in _read(self.path, file):
-                if kind == FRAMES:
-                    try:
-                        yield blocks.unpack(data)
-                    except ValueError as error:
-                        raise _damaged(self.path, number, str(error)) from error
+        return self._day.blocks()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One file, looked through: every block of it is whole."""
+
+    path: Path
+    header: Header
+    last: Last
+    is_finished: bool
+    """Whether its writer wrote the last block."""
+    end: int
+    """Where its last whole block ends; what comes after is of no use."""
+
+
+class Recording(Day):
+    """A recording that was looked through."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        super().__init__(parts[0].header, _together([part.last for part in parts]))
+        self.path = parts[0].path
+        """Its file, the first if there are several."""
+        self.parts = parts
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What is to be said of files that end early, in plain words."""
+        return [
+            f"{part.path} has no end: its writer was ended, or the copy is cut. What it holds is whole, and is played"
+            for part in self.parts
+            if not part.is_finished
+        ]
+
+    @override
+    def blocks(self) -> Iterator[Block]:
+        for part in self.parts:
+            if part is not self.parts[0]:  # what is known by then; mostly nothing new
+                yield Block(frames=[], received_us=blocks.NO_TIMES, told=[(0, part.header)])
+            yield from _blocks(part)
 
 
 def open_recording(path: Path) -> Recording:
     """Return a recording of which every block is whole; frames are unpacked as they are read.
 
-    All checksums are compared at once: damage at the end of a day must not be told after the day was played.
+    All checksums are compared at once: damage at the end of a day must not be told after the day was played. A folder stands for
+    the one underlying that was recorded in it, a first part for all of them.
 
     Raises:
-        InputError: no recording, of a newer version, damaged, cut short or empty; names the file, the block and the remedy.
+        InputError: no recording, of a newer version, damaged or empty; names the file, the block and the remedy.
     """
     try:
-        with path.open("rb") as file:
-            header, last = _ends(path, file)
+        found = _first_part(path)
+        part = look_through(found)
+        parts = [part, *_more_parts(part)]
     except OSError as error:
         raise InputError(
             path, "the file", f"cannot be read ({error.strerror})", "Name a recording"
         ) from error
-    found = Recording(path, header, last)
-    columns = (header.master, header.prev_close, header.oi_prev, header.oi_open)
-    if len({len(column) for column in columns}) != 1:
-        raise _damaged(path, 1, "the header's columns differ in length")
-    try:
-        found.tokens  # noqa: B018 - reads every row of the master
-    except ValueError as error:
-        raise _damaged(path, 1, str(error)) from error
-    return found
+    return Recording(parts)
+
+
+def look_through(path: Path) -> Part:
+    """Return what one file is.
+
+    Raises:
+        InputError: as ``open_recording``.
+        OSError: it cannot be read.
+    """
+    header: Header | None = None
+    last: Last | None = None
+    summary, end = _Summary(), 0
+    with path.open("rb") as file:
+        for piece in pieces(path, file):
+            try:
+                if piece.kind == HEAD:
+                    header = msgspec.json.decode(piece.data, type=Header)
+                elif piece.kind == LAST:
+                    last = msgspec.json.decode(piece.data, type=Last)
+                elif piece.kind in (FRAMES, LIVE):
+                    summary.add(piece.data)
+            except (msgspec.MsgspecError, ValueError) as error:
+                raise damaged(path, piece.number, str(error)) from error
+            end = piece.end
+        if header is None:
+            raise damaged(path, 1, "there is no header")
+        file.seek(0)
+        found = last or summary.last(hashlib.sha256(file.read(end)).hexdigest())
+    _check(path, header)
+    if not found.last_us:
+        raise InputError(
+            path, "the last block", "the recording holds no frame", "Record or import it again"
+        )
+    return Part(path=path, header=header, last=found, is_finished=last is not None, end=end)
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def _ends(path: Path, file: BinaryIO) -> tuple[Header, Last]:
-    """Return header and last block, having checked all between them."""
-    header: Header | None = None
-    for number, kind, data in _read(path, file):
+class _Summary:
+    """What LAST would say, of blocks that came without it."""
+
+    def __init__(self) -> None:
+        self._frames, self._first_us, self._last_us = 0, 0, 0
+        self._with_frames: bytes | None = None
+
+    def add(self, data: bytes) -> None:
+        """Take in one block; raises ``ValueError`` when it is none."""
+        inside = blocks.peek(data)
+        self._frames += inside.frames
+        times = [what.ts_us for _, what in inside.told if isinstance(what, Beat)]
+        if inside.frames:
+            times.append(inside.first_us)
+            self._with_frames = data
+        if times:
+            self._first_us = self._first_us or min(times)
+            self._last_us = max(self._last_us, *times)
+
+    def last(self, digest: str) -> Last:
+        """Return it, with the time of the very last frame."""
+        if self._with_frames is not None:
+            newest_us = int(blocks.unpack(self._with_frames).received_us[-1])
+            self._last_us = max(self._last_us, newest_us)
+        return Last(
+            frames=self._frames, first_us=self._first_us, last_us=self._last_us, digest=digest
+        )
+
+
+def _blocks(part: Part) -> Iterator[Block]:
+    with part.path.open("rb") as file:
+        for piece in pieces(part.path, file):
+            if piece.kind in (FRAMES, LIVE):
+                try:
+                    yield blocks.unpack(piece.data)
+                except ValueError as error:
+                    raise damaged(part.path, piece.number, str(error)) from error
+
+
+def _first_part(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    firsts = sorted(path.glob(f"*-001{SUFFIX}"))
+    if len(firsts) == 1:
+        return firsts[0]
+    what = f"holds {len(firsts)} recordings ({', '.join(each.name for each in firsts)})"
+    raise InputError(
+        path,
+        "the folder",
+        what if firsts else "holds no recording",
+        f"Name one of its {SUFFIX} files",
+    )
+
+
+def _more_parts(first: Part) -> Iterator[Part]:
+    """Give the parts that go on with the first; one that was begun and holds nothing is left out."""
+    for path in parts_after(first.path) if first.header.run else ():
+        if not is_empty(path):
+            part = look_through(path)
+            if part.header.run == first.header.run:
+                yield part
+
+
+def parts_after(first: Path) -> Sequence[Path]:
+    """Return the files that are numbered after this one, in order.
+
+    Raises:
+        InputError: one between them is missing.
+    """
+    named = _PART.fullmatch(first.name)
+    if named is None:
+        return []
+    found = {
+        int(other[2]): path
+        for path in first.parent.iterdir()
+        if (other := _PART.fullmatch(path.name)) and other[1] == named[1]
+    }
+    number, newest = int(named[2]), max(found, default=0)
+    for each in range(number + 1, newest):
+        if each not in found:
+            raise InputError(
+                part_path(first.parent, named[1], each),
+                "the file",
+                "is missing between others",
+                "Put it back",
+            )
+    return [found[each] for each in range(number + 1, newest + 1)]
+
+
+def part_path(folder: Path, underlying: str, number: int) -> Path:
+    """Return the file of one part, counted from 1 on."""
+    return folder / f"{underlying}-{number:03}{SUFFIX}"
+
+
+def is_empty(path: Path) -> bool:
+    """Return whether a file was begun and holds nothing that could be played."""
+    with path.open("rb") as file:
         try:
-            if kind == HEAD:
-                header = msgspec.json.decode(data, type=Header)
-            elif kind == LAST:
-                last = msgspec.json.decode(data, type=Last)
-        except msgspec.MsgspecError as error:
-            raise _damaged(path, number, str(error)) from error
-    if header is None:
-        raise _damaged(path, 1, "there is no header")
-    if not last.frames:
-        raise InputError(path, "the last block", "the recording holds no frame", _AGAIN)
-    return header, last
+            return not any(piece.kind in (FRAMES, LIVE) for piece in pieces(path, file))
+        except InputError:  # damage, or no recording: not for us to leave out
+            return path.stat().st_size < len(START)
 
 
-def _read(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes, bytes]]:
-    """Give number, kind and checked data of each block up to the last."""
-    _read_version(path, file)
-    size = path.stat().st_size
-    number, kind = 0, b""
-    while kind != LAST:
-        number += 1
-        start = file.read(BLOCK_START.size)
-        if len(start) < BLOCK_START.size:
-            raise _cut(path, number)
-        kind, length, checksum = BLOCK_START.unpack(start)
-        if kind not in (HEAD, FRAMES, LAST):
-            raise _damaged(path, number, f"there is no kind of block called {kind!r}")
-        if file.tell() + length > size:
-            raise _cut(path, number)
-        data = file.read(length)
-        if zlib.crc32(data, zlib.crc32(kind)) != checksum:
-            raise _damaged(path, number, "its checksum is wrong")
-        yield number, kind, data
+def _together(lasts: Sequence[Last]) -> Last:
+    if len(lasts) == 1:
+        return lasts[0]
+    return Last(
+        frames=sum(last.frames for last in lasts),
+        first_us=lasts[0].first_us,
+        last_us=max(last.last_us for last in lasts),
+        digest=hashlib.sha256("".join(last.digest for last in lasts).encode()).hexdigest(),
+    )
 
 
-def _read_version(path: Path, file: BinaryIO) -> None:
-    start = file.read(len(MAGIC) + VERSION_FIELD.size)
-    if not start.startswith(MAGIC) or len(start) < len(MAGIC) + VERSION_FIELD.size:
-        raise InputError(
-            path,
-            "the first bytes",
-            f"not a recording, it begins with {start[:8]!r}",
-            f"Name a {SUFFIX} file; `oi import` makes one of a CSV",
-        )
-    (version,) = VERSION_FIELD.unpack_from(start, len(MAGIC))
-    if version != VERSION:
-        raise InputError(
-            path,
-            "the first bytes",
-            f"written in version {version} of the format, this program reads version {VERSION}",
-            "Update OI Monitor",
-        )
-
-
-def _cut(path: Path, number: int) -> InputError:
-    return InputError(path, f"block {number}", "the file ends in it, so it was cut short", _AGAIN)
-
-
-def _damaged(path: Path, number: int, what: str) -> InputError:
-    return InputError(path, f"block {number}", what, _AGAIN)
+def _check(path: Path, header: Header) -> None:
+    columns = (header.master, header.prev_close, header.oi_prev, header.oi_open)
+    if len({len(column) for column in columns}) != 1:
+        raise damaged(path, 1, "the header's columns differ in length")
+    try:
+        token_table([read_row(row) for row in header.master])
+    except ValueError as error:
+        raise damaged(path, 1, str(error)) from error

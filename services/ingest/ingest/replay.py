@@ -2,8 +2,9 @@
 
 Beat ``s`` stands before the first frame whose time is ``s`` or later, no batch straddles a beat, and quiet seconds get their beats
 too. The first beat is the first whole second after the first frame; after the last frame comes one more, then one that says
-``ended``. A live recording holds its beats where they fell, and those are used. So a day gives the same beats, each after the same
-ticks, at any speed and however frames are cut into batches. Source: rulings, 5 and 11.
+``ended``. A live recording holds its beats where they fell, with what they said, and those are used; only the one that says
+``ended`` is added. So a day gives the same beats, each after the same ticks, at any speed and however frames are cut into batches.
+Source: rulings, 5 and 11.
 """
 
 from collections import Counter
@@ -16,11 +17,13 @@ from ingest.blocks import Block
 from ingest.day import with_day
 from ingest.exchange_clock import FeedClock, timed
 from ingest.frames import Drop, decode
-from ingest.recording import Day, open_recording
+from ingest.header import Header
+from ingest.recording import Day, Renewed, open_recording
+from ingest.told import Told, What
 from oimon.bus import Pulse
 from oimon.calendar import market_state
 from oimon.codec import MAX_TICKS
-from oimon.messages import Message, TickBatch
+from oimon.messages import Beat, Message, TickBatch
 from oimon.service import Recorded, Step
 from oimon.terms import FeedState, Segment
 
@@ -82,15 +85,20 @@ class Replay:
     def block_steps(self, block: Block, frames_at_a_time: int | None = None) -> Iterator[Step]:
         """Give what one block comes to; blocks are given in their order, each with frames."""
         at_most = min(frames_at_a_time or MAX_TICKS, MAX_TICKS)
-        if not self._is_said and len(block.received_us):
-            is_first, first_us = self._first_us is None, int(block.received_us[0])
+        if not self._is_said and (len(block.frames) or block.told):
+            is_first = self._first_us is None
+            begins_us = self._recording.last.first_us
+            first_us = int(block.received_us[0]) if len(block.frames) else begins_us
             self._first_us = first_us if self._first_us is None else self._first_us
             self._is_said = True
             yield self._step(first_us, [self.session], event_us=0 if is_first else self._beat)
         start = 0
-        for end, ts_us in self._cuts(block):
+        for end, what in self._cuts(block):
             yield from self._batches(block, start, end, at_most)
-            yield self._beat_step(ts_us, self._recording.state(ts_us))
+            if isinstance(what, int):
+                yield self._beat_step(what, self._recording.state(what))
+            else:
+                yield self._told_step(what)
             start = end
         yield from self._batches(block, start, len(block.frames), at_most)
 
@@ -104,13 +112,18 @@ class Replay:
         """Give the beat after the last frame, and the one that says ``ended``."""
         step_us = self._beat_us or SECOND_US
         end_us = _next_whole(max(self._newest_us, self._beat), step_us)
-        yield self._beat_step(end_us, self._recording.state(end_us))
+        if not self._has_beats:
+            yield self._beat_step(end_us, self._recording.state(end_us))
         yield self._beat_step(end_us + step_us, FeedState.ENDED)
 
-    def _cuts(self, block: Block) -> Sequence[tuple[int, int]]:
-        """Return the beats that fall into a block: how many of its frames come before each, and when it is."""
-        if self._recording.header.has_beats:
-            return block.beats
+    @property
+    def _has_beats(self) -> bool:
+        return self._recording.header.has_beats
+
+    def _cuts(self, block: Block) -> Sequence[tuple[int, int] | Told]:
+        """Return what falls among a block's frames: how many of them come before each, and when a beat is, or what was told."""
+        if self._has_beats:
+            return block.told
         times = block.received_us
         if not self._beat_us or not len(times):
             return []
@@ -138,14 +151,44 @@ class Replay:
                 batch = TickBatch(
                     received_us=came_us, table=self.session.table, records=ticks, day=day
                 )
-                event_us = self._beat if self._beat_us else newest_us
+                event_us = self._beat if self._beat_us or self._has_beats else newest_us
                 yield self._step(newest_us, [batch], event_us=event_us)
+
+    def _told_step(self, what: What) -> Step:
+        """Tell again what was told live: beats say what they said, as nobody could work out what a feed was like."""
+        match what:
+            case Beat():
+                self._beat = what.ts_us
+                pulse = Pulse(
+                    run=self._run,
+                    market=what.market,
+                    feed=what.feed,
+                    age_ms=what.age_ms,
+                    conflated=what.conflated,
+                    event_us=what.ts_us,
+                )
+                return Step(due_us=what.ts_us, messages=self._again(), pulse=pulse)
+            case Header():
+                self.go_on_with(Renewed(self._recording, what))
+                self._is_said = True
+                return self._step(self._now_us, [self.session], event_us=self._beat)
+            case TickBatch():
+                self._data_us = what.received_us + int(what.records["received_after_us"][-1])
+                self._newest_us = max(self._newest_us, self._data_us)
+        return self._step(self._now_us, [what], event_us=self._beat)
+
+    @property
+    def _now_us(self) -> int:
+        return max(self._newest_us, self._beat)
+
+    def _again(self) -> Sequence[Message]:
+        """Count a beat; return what is said again with it."""
+        self._beats += 1
+        return [self.session] if self._beats % SESSION_EVERY == 0 else []
 
     def _beat_step(self, ts_us: int, feed: FeedState) -> Step:
         self._beat = ts_us
-        self._beats += 1
-        again = [self.session] if self._beats % SESSION_EVERY == 0 else []
-        return self._step(ts_us, again, event_us=ts_us, feed=feed)
+        return self._step(ts_us, self._again(), event_us=ts_us, feed=feed)
 
     def _step(
         self,
@@ -170,19 +213,20 @@ class Replay:
 
 
 def recorded(path: Path, clock: FeedClock = FeedClock.ARRIVAL) -> Recorded:
-    """Open a recording for ``oi replay``; its run is named after its contents, so that two replays give the same bytes.
+    """Open a recording for ``oi replay``; its run is the recorded one, or named after its contents, so that two replays give the same bytes.
 
     Raises:
         InputError: it cannot be used.
     """
     found = open_recording(path)
-    run = f"{found.header.date}-{found.last.digest[:8]}"
+    run = found.header.run or f"{found.header.date}-{found.last.digest[:8]}"
     day = timed(found, clock)
     return Recorded(
         underlying=found.header.underlying,
         first_us=found.last.first_us,
         last_us=found.last.last_us,
         steps=lambda frames_at_a_time: Replay(day, run).steps(frames_at_a_time),
+        warnings=found.warnings,
     )
 
 

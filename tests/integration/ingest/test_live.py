@@ -102,7 +102,7 @@ class TheSameDay(LiveDay):
 
     def blocks(self):
         times, packets = zip(*frames(SECONDS), strict=True)
-        yield Block(frames=list(packets), received_us=list(times), beats=[])
+        yield Block(frames=list(packets), received_us=list(times))
 
 
 async def test_a_day_of_the_broker_gives_the_bytes_of_its_replay(broker, tmp_path):

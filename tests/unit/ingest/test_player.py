@@ -8,8 +8,8 @@ import pytest
 from ingest.config import IngestSettings
 from ingest.feed import TICKS_CACHE
 from ingest.main import run
+from ingest.oirec import BLOCK_START
 from ingest.player import ReplayFeed
-from ingest.recording import BLOCK_START
 from ingest.replay import Replay
 from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus, MemoryStore
@@ -159,15 +159,30 @@ async def test_the_service_stops_in_the_middle_of_a_day(running):
 
 async def test_a_recording_that_cannot_be_used_is_the_reason_why_it_is_not_ready(running):
     path = running.settings.recording
-    path.write_bytes(path.read_bytes()[:-40])
+    data = bytearray(path.read_bytes())
+    data[data.index(b"FRAM") + BLOCK_START.size + 20] ^= 1
+    path.write_bytes(data)
     working = asyncio.ensure_future(run(running))
 
     await eventually(lambda: running.blockers)
 
     (why,) = running.blockers.values()
-    assert "cut short" in why
+    assert "block 2: it is not what was written" in why
     assert why in running.problems()
     assert running.last_error == why
+    await stopped(running, working)
+
+
+async def test_a_recording_without_an_end_is_played_with_one_plain_note(running):
+    path = running.settings.recording
+    path.write_bytes(path.read_bytes()[:-40])
+    working = asyncio.ensure_future(run(running))
+
+    await eventually(lambda: plays(running))
+
+    (note,) = [each for each in running.facts["notes"]() if str(path) in each]
+    assert "has no end" in note
+    assert running.problems() == []
     await stopped(running, working)
 
 

@@ -8,9 +8,17 @@ from ingest.recordings import BUNDLED
 from ingest.replay import SESSION_EVERY, Replay, recorded
 from oimon import codec
 from oimon.codec import MAX_TICKS
-from oimon.messages import Session, TickBatch
+from oimon.messages import Gap, Session, TickBatch
 from oimon.terms import FeedState, MarketState
-from tests.builders import make_frame, make_recording
+from tests.builders import (
+    make_beat,
+    make_frame,
+    make_header,
+    make_recording,
+    make_row,
+    make_session,
+    make_tick,
+)
 
 SECOND = 1_000_000
 START_US = 1_795_578_301_000_000  # a whole second: 25 November 2026, 09:15:01 in India
@@ -24,8 +32,8 @@ def frames_at(*seconds):
 
 def play(tmp_path, arrivals, frames_at_a_time=None, **replay):
     """Return the steps of a recording with these arrivals."""
-    beats = replay.pop("beats", ())
-    recording = make_recording(tmp_path / "day.oirec", arrivals, beats=beats)
+    told = replay.pop("told", ())
+    recording = make_recording(tmp_path / "day.oirec", arrivals, told=told)
     return list(Replay(recording, "run-1", **replay).steps(frames_at_a_time))
 
 
@@ -111,10 +119,10 @@ def test_after_the_last_frame_comes_one_more_beat_and_then_one_that_says_ended(t
 
 
 def test_recorded_beats_are_used_where_they_fell(tmp_path):
-    beats = [(0, START_US), (1, START_US + SECOND), (1, START_US + 2 * SECOND)]
+    told = [(n, make_beat(START_US + at * SECOND)) for n, at in ((0, 0), (1, 1), (1, 2))]
 
     # the second frame came late by its own time: live, the server's clock had already beaten
-    steps = play(tmp_path, frames_at(0.9, 1.2), beats=beats)
+    steps = play(tmp_path, frames_at(0.9, 1.2), told=told)
 
     assert log_of(steps) == [
         "session",
@@ -123,9 +131,51 @@ def test_recorded_beats_are_used_where_they_fell(tmp_path):
         ("beat", 1),
         ("beat", 2),
         ("tick", 2),
-        ("beat", 3),
         ("beat", 4),
     ]
+    assert steps[-1].pulse.feed is FeedState.ENDED
+
+
+def test_a_recorded_beat_says_again_what_it_said(tmp_path):
+    beat = make_beat(
+        START_US, market=MarketState.PREOPEN, feed=FeedState.DOWN, age_ms=4321, conflated=7
+    )
+
+    pulse = play(tmp_path, frames_at(0.5), told=[(0, beat)])[1].pulse
+
+    assert (pulse.event_us, pulse.market, pulse.feed) == (START_US, beat.market, beat.feed)
+    assert (pulse.age_ms, pulse.conflated) == (4321, 7)
+
+
+def test_what_was_told_among_frames_is_told_there_again(tmp_path):
+    gap = Gap(from_us=1, to_us=2, why="closed")
+    grown = make_header(
+        master=[make_row("99926000", kind="INDEX"), make_row(), make_row("40638", strike=24_250)],
+        has_beats=True,
+    )
+    lost = TickBatch(
+        received_us=START_US + 800_000, table=make_session().table, records=make_tick(row=1, seq=9)
+    )
+    told = [
+        (0, make_beat(START_US)),
+        (1, gap),
+        (1, lost),
+        (2, grown),
+        (3, make_beat(START_US + SECOND)),
+    ]
+    arrivals = [*frames_at(0.1, 0.9), (START_US + 950_000, make_frame("40638", sequence=3))]
+
+    steps = play(tmp_path, arrivals, told=told)
+
+    said = [message for step in steps for message in step.messages]
+    assert [type(each) for each in said] == [
+        Session, TickBatch, Gap, TickBatch, TickBatch, Session, TickBatch,
+    ]  # fmt: skip
+    assert said[2] == gap
+    assert said[3].records.tobytes() == lost.records.tobytes()
+    assert len(said[5].instruments.token) == 3
+    assert said[6].table == said[5].table
+    assert said[6].records["row"].tolist() == [2]
 
 
 def test_a_beat_says_how_old_the_newest_tick_is(tmp_path):

@@ -10,7 +10,8 @@ import numpy as np
 from typing_extensions import override
 
 from ingest.blocks import Block
-from ingest.recording import Day, Header, Last
+from ingest.header import Header, Last
+from ingest.recording import Day
 from ingest.simulator.faults import Faults, Noted, Rates, labels, other_lot
 from ingest.simulator.interest import STEP_S
 from ingest.simulator.listing import listing
@@ -136,7 +137,7 @@ class SimulatedDay(Day):
             played += wanted
             if self._tell is not None:
                 self._tell_truth(self._tell, at[:wanted], come.noted)
-            yield Block(frames=frames(come.packets), received_us=come.received_us, beats=[])
+            yield Block(frames=frames(come.packets), received_us=come.received_us)
             if played >= self._times:
                 return
 

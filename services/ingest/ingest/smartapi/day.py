@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing_extensions import override
 
 from ingest.blocks import Block
+from ingest.header import Header, Last
 from ingest.instruments import Instrument, MasterRow, master_expiry
-from ingest.recording import Day, Header, Last
+from ingest.recording import Day
 from oimon.terms import Kind, Mode, OiUnit, Segment
 
 SOURCE = "Angel One SmartAPI"
