@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from oimon import cli, offline
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS
+from tests.builders import NINE_FIFTEEN_MS, make_frame, make_recording
 from tests.e2e.conftest import DAY, ROOT, clean_environment
 
 BEATS = 900
@@ -87,7 +88,7 @@ def test_replay_prints_one_analysis_a_line_and_stops_when_the_reader_does(tmp_pa
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda data: data[: len(data) // 2], "half"),
+        (lambda data: data[:90], "beginning"),
         (lambda data: b"PK\x03\x04" + data[4:], "foreign"),
         (
             lambda data: (
@@ -112,6 +113,19 @@ def test_a_recording_that_cannot_be_used_is_one_clear_message(tmp_path, damage, 
     assert f"{words}.oirec" in text.replace("\n", "")
     assert "Traceback" not in text
     assert list((tmp_path / "out").glob("*.ndjson")) == [] if (tmp_path / "out").exists() else True
+
+
+def test_a_recording_without_an_end_is_played_and_one_note_says_so(tmp_path):
+    came = [(NINE_FIFTEEN_MS * 1000 + 300_000 * n, make_frame(sequence=n)) for n in range(10)]
+    path = make_recording(tmp_path / "short.oirec", came).path
+    path.write_bytes(path.read_bytes()[:-10])
+
+    done = oi("replay", path, "--json", folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    assert done.stderr.decode().count("Note: ") == 1
+    assert "short.oirec has no end" in done.stderr.decode()
 
 
 def test_a_recording_that_is_not_there_is_one_clear_message(tmp_path):
