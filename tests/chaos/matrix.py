@@ -1,10 +1,18 @@
 """All rows, in the order of the matrix."""
 
-from tests.chaos.rows import bodies, entries, links, owners, producers, servers
+from tests.chaos.rows import bodies, brokers, entries, links, owners, producers, servers
 
 ROWS = tuple(
     sorted(
-        [*owners.ROWS, *producers.ROWS, *links.ROWS, *servers.ROWS, *entries.ROWS, *bodies.ROWS],
+        [
+            *owners.ROWS,
+            *producers.ROWS,
+            *links.ROWS,
+            *servers.ROWS,
+            *entries.ROWS,
+            *bodies.ROWS,
+            *brokers.ROWS,
+        ],
         key=lambda row: row.number,
     )
 )

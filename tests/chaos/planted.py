@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from oimon.messages import Gap
+from oimon.terms import MarketState
 
 KILL = "chaos: die of this"
 HANG = "chaos: hang on this"
@@ -57,9 +58,22 @@ def _newer() -> None:
     codec.SCHEMA = 2
 
 
+def _market_is(state: MarketState) -> Callable[[], None]:
+    """Let ingest take the market for open, or closed, at whatever hour a row runs."""
+
+    def plant() -> None:
+        from oimon import calendar  # noqa: PLC0415
+
+        calendar.market_state = lambda _segment, _ts_us: state
+
+    return plant
+
+
 MISTAKES: Mapping[str, Callable[[], None]] = {
     "lethal": _lethal,
     "hangs": _hangs,
     "hungry": _hungry,
+    "market-closed": _market_is(MarketState.CLOSED),
+    "market-open": _market_is(MarketState.OPEN),
     "newer": _newer,
 }

@@ -12,11 +12,13 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import orjson
 from prometheus_client import Gauge
 
 from oimon.bus import Entry
 from oimon.errors import BusDown, PoisonMessage
+from oimon.terms import MarketState
 from tests.chaos.planted import MISTAKES
 from tests.chaos.processes import clean_environment, python
 
@@ -187,15 +189,56 @@ def _unwritable() -> None:
     _put("oimon.bus.redis.client", "_UNWRITABLE_CODES", ())
 
 
+# --- what protects from a broker ---------------------------------------------------------------------------------------
+
+
+def _tolerance() -> None:
+    """Fail on a frame that is no tick, as whoever trusts a broker's bytes does."""
+    from ingest import frames  # noqa: PLC0415 - see above
+
+    careful = frames._careful_tick
+
+    def trusting(frame: bytes, after_us: int, tokens: Any) -> bytes:
+        found = careful(frame, after_us, tokens)
+        if isinstance(found, frames.Drop):
+            raise ValueError(f"a frame of {len(frame)} bytes is no tick: {found}")  # noqa: TRY004
+        return found
+
+    _put("ingest.frames", "_careful_tick", trusting)
+
+
+def _limits() -> None:
+    def all_are(first: Any, *_: object, **__: object) -> Any:
+        return np.ones(len(first), np.bool_)
+
+    _put("analytics.book", "is_sane", all_are)
+    _put("analytics.book", "believed", all_are)
+
+
+def _unknown() -> None:
+    """Take what is not known for 0."""
+    from analytics import book  # noqa: PLC0415 - see above
+
+    static = book._static
+    _put("analytics.book", "_static", lambda session: np.nan_to_num(static(session), nan=0.0))
+
+
 _CODE_CHANGES: Mapping[str, Callable[[], None]] = {
     "aof": lambda: None,  # the server's own
+    "bounds": lambda: _put("ingest.feed:FrameBuffer", "_conflate", lambda _: None),
     "clock-offset": lambda: _put(
         "oimon.metrics", "CLOCK_OFFSET", Gauge("unseen", "", registry=None)
     ),
     "drop": _drop,
     "holes": lambda: _put("oimon.bus.seat:Seat", "_check_numbers", lambda *_: None),
     "lease": lambda: _lease(300),
+    "limits": _limits,
+    "login-pace": lambda: _put("ingest.smartapi.login", "PACE_S", 0.0),
     "long-lease": lambda: _lease(15_000),
+    "market-hours": lambda: _put("ingest.smartapi.watchdog", "_TRADING", frozenset(MarketState)),
+    "newest-only": lambda: _put(
+        "analytics.book", "_is_new", lambda rows, *_: np.ones(len(rows), np.bool_)
+    ),
     "parking": lambda: _put("oimon.bus.redis:RedisLog", "attempt", _first_attempt),
     "patience": _patience,
     "poison": lambda: _put("oimon.bus.seat:Seat", "_park", _no_parking),
@@ -203,6 +246,9 @@ _CODE_CHANGES: Mapping[str, Callable[[], None]] = {
     "release": lambda: _put("oimon.bus.redis:RedisLog", "release", _nothing),
     "restore": lambda: _put("oimon.bus.seat:Seat", "_restore", _nothing),
     "rollback": _rollback,
+    "stream-watchdog": lambda: _put("ingest.smartapi.watchdog:Watchdog", "doubt", lambda *_: None),
+    "tolerance": _tolerance,
+    "unknown": _unknown,
     "unknown-fields": _unknown_fields,
     "unwritable": _unwritable,
     "watchdog": lambda: _put("oimon.watchdog:Watchdog", "_end", lambda _: None),
