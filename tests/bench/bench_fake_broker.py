@@ -15,7 +15,7 @@ import picows
 from ingest.fakebroker.broker import FakeBroker
 from ingest.fakebroker.packet import name_of_row
 from ingest.fakebroker.source import Frames, Listed, Source
-from ingest.packets import packet
+from ingest.packets import book, packet
 from tests.bench.harness import Result, main
 from tests.eventually import eventually
 from tests.fakes import smartapi
@@ -27,7 +27,8 @@ _STEP_US = 1_000_000
 def source(rounds: int) -> Source:
     """Return a feed in which every token has a packet a second."""
     rows = [smartapi.row(str(40_000 + number), f"X{number}CE") for number in range(TOKENS)]
-    prepared = [packet(3, "NFO", row.token, ltp=1200, oi=6500) for row in rows]
+    levels = book(buys=[(65, 1195, 1)] * 5, sells=[(65, 1205, 1)] * 5)
+    prepared = [packet(3, "NFO", row.token, ltp=1200, oi=6500, levels=levels) for row in rows]
 
     def play() -> Frames:
         for second in range(rounds):

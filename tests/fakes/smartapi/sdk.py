@@ -17,7 +17,7 @@ def _offline(*_args, **_options):
     raise requests.ConnectionError("this program talks to loopback only")
 
 
-def _sdk():
+def sdk():
     """Return the SDK's two classes, imported without the look-up of one's own address."""
     get, requests.get = requests.get, _offline
     warnings.simplefilter("ignore")  # the SDK's own
@@ -30,7 +30,7 @@ def _sdk():
 
 def session(told):
     """Log in, quote, ask for history, renew, log out."""
-    connect, _ = _sdk()
+    connect, _ = sdk()
     api = connect(api_key=told["api_key"], root=told["url"])
     profile = api.generateSession(told["client_code"], told["pin"], told["totp"])
     quote = api.getMarketData("FULL", {"NFO": [told["token"]]})
@@ -50,7 +50,7 @@ def session(told):
 
 def stream(told):
     """Connect, subscribe, and return the first packets as the SDK reads them."""
-    _, socket = _sdk()
+    _, socket = sdk()
     socket.ROOT_URI = told["stream_url"]
     tokens = told["tokens"]
     client = socket(
