@@ -49,7 +49,12 @@ _SCRIPT_CHANGES: Mapping[str, Mapping[str, Sequence[Change]]] = {
     },
     "ids": {"commit": [("'XADD', KEYS[3], ARGV[i]", "'XADD', KEYS[3], '*'")]},
     "pseq": {
-        "publish": [("if tonumber(ARGV[3]) <= tonumber(own[3] or '0') then return {0} end", "")]
+        "publish": [
+            (
+                "if tonumber(ARGV[3]) <= tonumber(own[3] or '0') then return {0, tonumber(own[8] or '0')} end",
+                "",
+            )
+        ]
     },
     "beat-once": {"publish": [("if due > last then", "if true then")]},
     "trim": {script: [_TRIM] for script in ("commit", "publish")},
