@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from oimon import plain
+from oimon import machine_text, plain
 from oimon.errors import PoisonMessage
 from oimon.messages import DAY, KINDS, TICK, Message, TickBatch, TickFlag
 
@@ -46,7 +46,8 @@ def encode(message: Message) -> bytes:
     """
     if isinstance(message, TickBatch):
         return _checked(_pack(message), message)
-    return _checked(plain.dumps(plain.plain(message)), message)
+    data = machine_text.json_of(message)
+    return _checked(plain.dumps(plain.plain(message)) if data is None else data, message)
 
 
 def encode_and_decode(message: Message) -> tuple[bytes, Message]:
@@ -59,6 +60,9 @@ def encode_and_decode(message: Message) -> tuple[bytes, Message]:
     """
     if isinstance(message, TickBatch):
         return _checked(_pack(message), message), message
+    written = machine_text.json_of(message)
+    if written is not None:
+        return _checked(written, message), decode(kind_of(message), SCHEMA, written)
     found = plain.plain(message)
     data = _checked(plain.dumps(found), message)
     return data, msgspec.convert(found, type(message), dec_hook=_column)

@@ -11,7 +11,7 @@ from analytics.book import warm_up
 from analytics.config import AnalyticsSettings
 from analytics.desk import Desk, handle, replay
 from analytics.keeping import KEEPING
-from oimon import metrics
+from oimon import machine_text, metrics
 from oimon.bus import Entry, Output, Role
 from oimon.config import load
 from oimon.core import fast
@@ -85,6 +85,7 @@ def _warm_up() -> None:
         noise=(curve.delta, 1.0),
     )
     warm_up()
+    machine_text.warm_up()
 
 
 async def run(running: Running[AnalyticsSettings]) -> None:

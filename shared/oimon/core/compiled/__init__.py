@@ -6,6 +6,14 @@ Each does what numpy functions of the core do, which say what it means and again
 
 from oimon.core.compiled.gamma import zero_gamma
 from oimon.core.compiled.one_pass import one_pass
+from oimon.core.compiled.text import write_message
 from oimon.core.compiled.volatility import black76, d1_and_deltas, implied_vols
 
-__all__ = ["black76", "d1_and_deltas", "implied_vols", "one_pass", "zero_gamma"]
+__all__ = [
+    "black76",
+    "d1_and_deltas",
+    "implied_vols",
+    "one_pass",
+    "write_message",
+    "zero_gamma",
+]
