@@ -20,10 +20,10 @@ and again, and then asks `oi audit` of the log: every beat answered once, in ord
   python -m tests.chaos --list               what the rows are, how many faults each has, what protects from them
   python -m tests.chaos 1                    one row: an owner is killed 50 times (five minutes)
   python -m tests.chaos 1 2 8 --quick        three rows with few faults each (a minute)
-  python -m tests.chaos --quick              the twelve rows that the tests run (two and a half minutes)
+  python -m tests.chaos --quick              the fourteen rows that the tests run (three minutes)
   python -m tests.chaos 2 --without          row 2 as it is, then with its protection taken away: that must fail
   python -m tests.chaos --without --markdown table.md
-                                             everything, for docs/reliability.md (two hours)
+                                             everything, for docs/reliability.md (three hours)
 
 How to read the table:
   missing, duplicate, unequal, out of order  as `oi audit` counts them; out of order holds holes too
