@@ -40,6 +40,11 @@ FEED_RECONNECTS = Counter(
     "Connections to the broker's stream that ended or did not come about",
 )
 FEED_REFUSALS = Counter("oi_feed_refusals_total", "Subscriptions that the broker refused", ["code"])
+RECORDED_BYTES = Counter("oi_recorded_bytes_total", "Bytes written of live recordings")
+RECORDING_LOST = Counter(
+    "oi_recording_lost_frames_total",
+    "Frames that were published and not recorded, since the disk was full or too slow",
+)
 ANALYSES = Counter("oi_analyses_total", "Analyses made", ["partition"])
 ANALYSIS_SECONDS = Histogram("oi_analysis_seconds", "Time to make one analysis", buckets=_FAST)
 ANALYSIS_AGE = Gauge(

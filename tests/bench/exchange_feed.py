@@ -15,10 +15,10 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from ingest.feed import TICKS_CACHE
-from ingest.instruments import instruments, read_row, table_hash
+from ingest.header import Last
 from ingest.packets import EXCHANGE_TYPES, LEVEL, PACKETS, SNAP_QUOTE
 from ingest.pump import Pump
-from ingest.tokens import TokenTable
+from ingest.smartapi.day import LiveDay
 from oimon.bus.redis import RedisBus
 from oimon.calendar import IST
 from oimon.clock import SystemClock
@@ -26,13 +26,13 @@ from oimon.core.forward import RATE
 from oimon.core.greeks import black76
 from oimon.messages import Session
 from oimon.service import calm_garbage, new_loop
-from oimon.terms import Kind
-from tests.builders import make_row, make_session
+from tests.builders import make_header, make_row
 
 OTHERS = 122
 """Instruments of each underlying that are no option and no index: futures, and what else ticks beside."""
 BURSTS = 50
 """Reads of the socket a second."""
+RUN = "bench"
 LOT = 65
 SETTLES_S = 120.0
 """Usual time between two publications of one leg's open interest."""
@@ -59,7 +59,7 @@ class Job:
         return 1 + OTHERS + 2 * self.strikes * self.expiries
 
 
-def session_of(job: Job, place: int) -> Session:
+def day_of(job: Job, place: int) -> LiveDay:
     """Return what the ticks of one underlying mean: the index, the others, then a call and a put of each strike."""
     name, first = job.partitions[place], 1_000_000 + place * job.instruments
     today = datetime.now(UTC).astimezone(IST).date()
@@ -77,15 +77,17 @@ def session_of(job: Job, place: int) -> Session:
                     make_row(str(token), kind=kind, strike=int(strike), expiry=day, name=name)
                 )
                 token += 1
-    columns = instruments(
-        [read_row(row) for row in rows],
+    header = make_header(
+        underlying=name,
+        source="bench",
+        date=today.isoformat(),
+        master=rows,
         prev_close=[24_150.0] + [None] * (len(rows) - 1),
         oi_prev=[None] + [100 * LOT] * (len(rows) - 1),
-        oi_open=[None] * len(rows),
+        has_beats=True,
+        run=RUN,
     )
-    return make_session(
-        run="bench", underlying=name, source="bench", date=today.isoformat(), instruments=columns, table=table_hash(columns)
-    )  # fmt: skip
+    return LiveDay(header, Last(frames=0, first_us=0, last_us=0, digest=""))
 
 
 def strikes(job: Job) -> np.ndarray:
@@ -175,17 +177,13 @@ class Feed:
 
 
 async def _run(job: Job) -> None:
-    sessions = [session_of(job, place) for place in range(len(job.partitions))]
-    told = [session.instruments for session in sessions]
-    tokens = [token for columns in told for token in columns.token]
-    kinds = [kind for columns in told for kind in columns.kind]
-    exchanges = ["NSE" if kind is Kind.INDEX else "NFO" for kind in kinds]
-    table = TokenTable.of(exchanges, tokens, kinds)
+    days = [day_of(job, place) for place in range(len(job.partitions))]
+    sessions = [day.session(RUN) for day in days]
     TICKS_CACHE.start(*sessions)
     exchange = Exchange(job, sessions)
     bus = RedisBus(job.url, "bench-ingest")
     await bus.declare(job.partitions)
-    pump = Pump(bus, SystemClock(), sessions, table, flush_ms=job.flush_ms, beat_ms=1000)
+    pump = Pump(bus, SystemClock(), days, RUN, flush_ms=job.flush_ms, beat_ms=1000)
     feed = Feed(exchange, pump, job.seconds)
     publishing = asyncio.ensure_future(pump.run())
     await asyncio.sleep(0)

@@ -131,6 +131,18 @@ class IngestSettings(Settings):
         pattern="^https?://",
         description="the broker's list of instruments; public, fetched once a day",
     )
+    record: bool = Field(
+        default=True, description="0: do not record the live feed; a recording plays like any other"
+    )
+    record_dir: Path | None = Field(
+        None, description="where live recordings go; DATA_DIR/recordings when empty"
+    )
+    record_keep_days: int = Field(
+        30, ge=1, le=3650, description="live recordings of so many days are kept"
+    )
+    record_keep_gb: int = Field(
+        20, ge=1, le=100_000, description="and of so many GB at most: the oldest days are deleted"
+    )
     flush_ms: float = Field(
         5.0, ge=0, le=1000, description="least milliseconds between two batches; 0: none"
     )

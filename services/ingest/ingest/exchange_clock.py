@@ -32,7 +32,7 @@ class ExchangeClock:
     """The newest exchange time of all frames so far."""
 
     def __init__(self) -> None:
-        self._newest_us = 0
+        self.newest_us = 0
 
     def times(self, frames: Sequence[bytes]) -> npt.NDArray[np.int64]:
         """Return when each frame came by this clock, in microseconds, shape (frames,): what holds no time comes with the one before."""
@@ -41,9 +41,9 @@ class ExchangeClock:
             for frame in frames
         )
         times = np.fromiter(ms, np.int64, len(frames)) * 1000
-        times = np.maximum.accumulate(np.concatenate(([self._newest_us], times)))[1:]
+        times = np.maximum.accumulate(np.concatenate(([self.newest_us], times)))[1:]
         if len(times):
-            self._newest_us = int(times[-1])
+            self.newest_us = int(times[-1])
         return times
 
 

@@ -5,6 +5,7 @@ For the local broker, whose day is another than today; a live market goes by the
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ingest.blocks import Block
 from ingest.exchange_clock import ExchangeClock
@@ -56,7 +57,7 @@ class ExchangePump:
         TICKS_CACHE.renew(*(replay.session for replay in self._replays))
 
     def tell(self, underlying: str, message: Gap) -> None:
-        """Have a partition told something before its next ticks."""
+        """Have a partition told of a hole before its next ticks, by the clock that they go by."""
         self._to_tell.append((underlying, message))
 
     async def run(self) -> None:
@@ -77,9 +78,14 @@ class ExchangePump:
     async def _publish(self, place: int, frames: list[bytes]) -> None:
         replay = self._replays[place]
         underlying = replay.session.underlying
-        told = [gap for name, gap in self._to_tell if name == underlying]
-        self._to_tell = [(name, gap) for name, gap in self._to_tell if name != underlying]
+        since_us = self._clocks[place].newest_us
         times = self._clocks[place].times(frames)
+        told = [
+            replace(gap, from_us=min(gap.from_us, since_us or gap.from_us), to_us=int(times[0]))
+            for name, gap in self._to_tell
+            if name == underlying
+        ]
+        self._to_tell = [(name, gap) for name, gap in self._to_tell if name != underlying]
         for step in replay.block_steps(Block(frames=frames, received_us=times)):
             await self._bus.publish(underlying, [*told, *step.messages], step.pulse)
             told = []

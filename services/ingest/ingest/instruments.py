@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from ingest.packets import EXCHANGE_TYPES
+from ingest.tokens import TokenTable
 from oimon.messages import Instruments
 from oimon.terms import Kind
 
@@ -70,6 +71,17 @@ def read_row(row: MasterRow) -> Instrument:
         strike=_hundredth(row, "strike") if has_strike else None,
         lot=int(_number(row, "lotsize")),
         tick=_hundredth(row, "tick_size"),
+    )
+
+
+def token_table(found: Sequence[Instrument]) -> TokenTable:
+    """Return the look-up from packet to row of these instruments, in the order of their rows.
+
+    Raises:
+        ValueError: see ``TokenTable.of``.
+    """
+    return TokenTable.of(
+        [i.exchange for i in found], [i.token for i in found], [i.kind for i in found]
     )
 
 

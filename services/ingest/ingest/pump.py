@@ -1,4 +1,7 @@
-"""From a feed's thread to the bus, live: everything that has arrived goes on in one call. Source: rulings, 25 (pace)."""
+"""From a feed's thread to the bus, live: everything that has arrived goes on in one call. Source: rulings, 25 (pace).
+
+What was published is handed to the recorder in the same order: what was told, the frames of the ticks, the beat after them.
+"""
 
 import asyncio
 import contextlib
@@ -8,27 +11,33 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ingest.arrivals import Arrivals, Share
+from ingest.day import with_day
 from ingest.feed import MAX_WAITING, TICKS_CACHE, FrameBuffer, flush_s, held_back_s
-from ingest.frames import Ticks, decode
+from ingest.live_recorder import LiveRecorder, Track
+from ingest.recording import Day
 from ingest.tokens import TokenTable
 from oimon import metrics
 from oimon.bus import Bus, Pulse
 from oimon.calendar import market_state
 from oimon.clock import Clock
 from oimon.codec import MAX_TICKS
-from oimon.messages import Gap, Session, TickBatch, TickFlag
-from oimon.terms import FeedState
+from oimon.messages import Beat, Gap, Message, Session, TickBatch, TickFlag
+from oimon.terms import FeedState, Segment
 
 SESSION_EVERY_S = 60.0
 """After so long the session is said again, so that whatever is kept of the log holds one."""
 _BEATS_A_CALL = 0.25  # with nothing new, the bus is called four times a beat, so that none is late by more than that
+_QUOTED = (Segment.MCX, Segment.NSE)
 
 
 @dataclass(eq=False)
 class _Partition:
-    """One session on its way, and what its next beat has to tell."""
+    """One day of one underlying on its way, and what its next beat has to tell."""
 
+    day: Day
     session: Session
+    track: Track | None = None
     called_s: float = -math.inf
     said_s: float = math.inf  # when the session was said
     has_beat: bool = True
@@ -40,17 +49,36 @@ class _Partition:
     def __post_init__(self) -> None:
         self.to_tell.append(self.session)
 
-    def __len__(self) -> int:
-        return len(self.session.instruments.token)
+    @property
+    def is_quoted(self) -> bool:
+        return self.session.segment in _QUOTED
 
-    def told(self, now_s: float) -> list[Session | Gap]:
-        """Return what is to be told now; then it is."""
+    def call(self, now_s: float, share: Share) -> "_Call":
+        """Return the next call: what is to be told now, and what came."""
+        told = self._told(now_s)
+        return _Call(day=self.day, session=self.session, told=told, share=share)
+
+    def _told(self, now_s: float) -> list[Session | Gap]:
         told, self.to_tell = self.to_tell, []
         if now_s - self.said_s >= SESSION_EVERY_S and self.session not in told:
             told.insert(0, self.session)
         if self.session in told:
             self.said_s = now_s
         return told
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Call:
+    """What one call of the bus brings."""
+
+    day: Day
+    session: Session
+    told: Sequence[Session | Gap]
+    share: Share = field(default_factory=Share)
+
+    def messages(self) -> Sequence[Message]:
+        """Return what is published."""
+        return [*self.told, *_batches(self.session, self.share, self.day.tokens)]
 
 
 class Pump:
@@ -60,23 +88,25 @@ class Pump:
         self,
         bus: Bus,
         clock: Clock,
-        sessions: Sequence[Session],
-        tokens: TokenTable,
+        days: Sequence[Day],
+        run: str,
         *,
         flush_ms: float,
         beat_ms: int,
         state: Callable[[], FeedState] = lambda: FeedState.OK,
+        recorder: LiveRecorder | None = None,
     ) -> None:
         """Prepare to publish.
 
         Args:
             bus: where to.
             clock: paces flushes and says how old data is.
-            sessions: what the ticks mean, one a partition; each is told before its ticks.
-            tokens: look-up of all of them; its rows are those of the first session, then of the next, and so on.
+            days: what the frames mean, one a partition; each is told before its ticks.
+            run: name of the run.
             flush_ms: least time between two calls.
             beat_ms: from beat to beat of the bus; 0: every batch is one.
             state: what is known of the feed, for the beats.
+            recorder: keeps what was published; ``None``: nobody does.
         """
         loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
@@ -84,24 +114,29 @@ class Pump:
         def wake() -> None:
             loop.call_soon_threadsafe(self._arrived.set)
 
-        self._partitions = [_Partition(session) for session in sessions]
+        self._run_id = run
+        self._partitions = [_Partition(day, day.session(run)) for day in days]
+        if recorder is not None:
+            for partition in self._partitions:
+                partition.track = recorder.track(partition.day.header)
         self._state = state
-        self.buffer = FrameBuffer(wake, max(MAX_WAITING, sum(map(len, self._partitions))))
+        instruments = sum(len(day.header.master) for day in days)
+        self.buffer = FrameBuffer(wake, max(MAX_WAITING, instruments))
         """Where the feed's thread puts its frames."""
         self.beside = FrameBuffer(wake)
         """Where frames go that were asked for in the feed's place; their ticks say so."""
+        self._arrivals = Arrivals(self.buffer, self.beside, days)
         self._bus = bus
         self._clock = clock
-        self._tokens = tokens
-        self._flush_s = flush_s(flush_ms, len(sessions))
-        self._held_back_s = held_back_s(len(sessions))
+        self._flush_s = flush_s(flush_ms, len(days))
+        self._held_back_s = held_back_s(len(days))
         self._is_beat_by_batch = beat_ms == 0
         self._beat_s = beat_ms / 1000 or 1.0
 
     async def run(self) -> None:
         """Publish until cancelled."""
         now_s = self._clock.monotonic_s()
-        await self._publish({each: each.told(now_s) for each in self._partitions}, now_s)
+        await self._publish({each: each.call(now_s, Share()) for each in self._partitions}, now_s)
         while True:
             started_s = self._clock.monotonic_s()
             if not await self.flush() and self._is_beat_by_batch:
@@ -122,88 +157,61 @@ class Pump:
                 partition.to_tell.append(message)
                 self._arrived.set()
 
-    def renew(self, sessions: Sequence[Session], tokens: TokenTable) -> None:
-        """Go on with sessions that have instruments added at the end, or of which more is known; the others are not told again.
+    def renew(self, days: Sequence[Day]) -> None:
+        """Go on with days that have instruments added at the end, or of which more is known; the others are not told again.
 
         Args:
-            sessions: of the same underlyings in the same order.
-            tokens: look-up of all of them.
+            days: of the same underlyings in the same order.
         """
-        for partition, session in zip(self._partitions, sessions, strict=True):
+        for partition, day in zip(self._partitions, days, strict=True):
+            session = day.session(self._run_id)
             if session != partition.session:
-                partition.session = session
+                partition.day, partition.session = day, session
                 partition.to_tell.append(session)
-        self._tokens = tokens
-        TICKS_CACHE.renew(*sessions)
+        self._arrivals.renew(days)
+        TICKS_CACHE.renew(*(partition.session for partition in self._partitions))
         self._arrived.set()
 
     async def flush(self) -> bool:
         """Publish all that has arrived, or nothing but what the next beats say; return whether every call had a beat."""
         now_s = self._clock.monotonic_s()
-        ticks, came_us, conflated = self._taken(self.buffer)
-        asked, asked_us, _ = self._taken(self.beside)
-        if len(asked):
-            asked = asked.copy()
-            asked["flags"] |= TickFlag.REST
-            ticks, came_us = _after(ticks, came_us, asked, asked_us)
-        metrics.TICKS_CONFLATED.inc(conflated)
-        TICKS_CACHE.apply(ticks)
+        needs_frames = any(each.track is not None or each.is_quoted for each in self._partitions)
+        arrived = self._arrivals.take(with_frames=needs_frames)
+        metrics.TICKS_CONFLATED.inc(arrived.conflated)
+        TICKS_CACHE.apply(arrived.ticks)
         due_s = now_s - self._beat_s * _BEATS_A_CALL
-        calls: dict[_Partition, Sequence[Session | Gap | TickBatch]] = {}
-        for partition, own in zip(self._partitions, self._shared_out(ticks), strict=True):
-            partition.conflated += conflated  # nobody knows any more whose they were
-            told = partition.told(now_s)
+        calls: dict[_Partition, _Call] = {}
+        for partition, share in zip(self._partitions, arrived.shares, strict=True):
+            partition.conflated += arrived.conflated  # nobody knows any more whose they were
+            call, own = partition.call(now_s, share), share.ticks
             if len(own):
-                partition.data_us = came_us + int(own["received_after_us"][-1])
+                partition.data_us = share.came_us + int(own["received_after_us"][-1])
                 metrics.TICKS.labels(partition.session.underlying).inc(len(own))
             is_due = partition.called_s <= due_s or not partition.has_beat
-            if told or len(own) or is_due:
-                batches = _batches(partition.session, own, came_us if len(own) else 0)
-                calls[partition] = [*told, *batches]
+            if call.told or len(own) or is_due:
+                calls[partition] = call
         await self._publish(calls, now_s)
-        if len(ticks):
-            newest_us = came_us + int(ticks["received_after_us"][-1])
-            metrics.TICK_AGE.labels("ingest").observe((self._clock.now_us() - newest_us) / 1e6)
+        if len(arrived.ticks):
+            metrics.TICK_AGE.labels("ingest").observe(
+                (self._clock.now_us() - arrived.newest_us) / 1e6
+            )
         return all(partition.has_beat for partition in calls)
 
-    def _taken(self, buffer: FrameBuffer) -> tuple[Ticks, int, int]:
-        """Return the ticks of a buffer, when the first came, and how many frames gave way to newer ones."""
-        frames, times, conflated = buffer.take()
-        ticks, drops = decode(frames, times, self._tokens)
-        for why, count in drops.items():
-            metrics.FRAMES_DROPPED.labels(why).inc(count)
-        return ticks, times[0] if len(times) else 0, conflated
-
-    def _shared_out(self, ticks: Ticks) -> Sequence[Ticks]:
-        """Return each partition's ticks in their order, with rows of its own session."""
-        if len(self._partitions) == 1 or not len(ticks):
-            return [ticks, *([ticks[:0]] * (len(self._partitions) - 1))]
-        first_rows = np.cumsum([0, *map(len, self._partitions)])
-        place = np.searchsorted(first_rows, ticks["row"], side="right") - 1
-        order = place.argsort(kind="stable")
-        own, place = ticks[order], place[order]
-        own["row"] -= first_rows[place].astype(np.uint32)
-        return np.split(own, np.searchsorted(place, np.arange(1, len(self._partitions))))
-
-    async def _publish(
-        self, calls: Mapping[_Partition, Sequence[Session | Gap | TickBatch]], now_s: float
-    ) -> None:
+    async def _publish(self, calls: Mapping[_Partition, _Call], now_s: float) -> None:
         """Make the calls of one flush together: they go out in one go."""
         now_us = self._clock.now_us()
         if len(calls) == 1:
-            ((partition, messages),) = calls.items()
-            await self._call(partition, messages, now_us)
+            ((partition, call),) = calls.items()
+            await self._call(partition, call, now_us)
         else:
             async with asyncio.TaskGroup() as tasks:
-                for partition, messages in calls.items():
-                    tasks.create_task(self._call(partition, messages, now_us))
+                for partition, call in calls.items():
+                    tasks.create_task(self._call(partition, call, now_us))
         for partition in calls:
             partition.called_s = now_s
 
-    async def _call(
-        self, partition: _Partition, messages: Sequence[Session | Gap | TickBatch], now_us: int
-    ) -> None:
-        session, data_us = partition.session, partition.data_us
+    async def _call(self, partition: _Partition, call: _Call, now_us: int) -> None:
+        session, data_us = call.session, partition.data_us
         pulse = Pulse(
             run=session.run,
             market=market_state(session.segment, now_us),
@@ -211,22 +219,47 @@ class Pump:
             age_ms=None if data_us is None else max(0, now_us - data_us) // 1000,
             conflated=partition.conflated,
         )
-        partition.has_beat = await self._bus.publish(session.underlying, messages, pulse) > 0
+        beat_us = await self._bus.publish(session.underlying, call.messages(), pulse)
+        partition.has_beat = beat_us > 0
         if partition.has_beat:
             partition.conflated = 0
+        if partition.track is not None:
+            partition.track.take(
+                [each if isinstance(each, Gap) else call.day.header for each in call.told],
+                call.share.frames,
+                call.share.times,
+                _beat(pulse, beat_us),
+            )
 
 
-def _after(ticks: Ticks, came_us: int, later: Ticks, later_us: int) -> tuple[Ticks, int]:
-    """Return ticks of two sources as one, and when the first came."""
-    if not len(ticks):
-        return later, later_us
-    first_us, both = min(came_us, later_us), np.concatenate([ticks, later])
-    both["received_after_us"][: len(ticks)] += came_us - first_us
-    both["received_after_us"][len(ticks) :] += later_us - first_us
-    return both, first_us
+def _beat(pulse: Pulse, beat_us: int) -> Beat | None:
+    """Return the beat as the bus has written it, if it has."""
+    if not beat_us:
+        return None
+    return Beat(
+        ts_us=beat_us,
+        market=pulse.market,
+        feed=pulse.feed,
+        age_ms=pulse.age_ms,
+        conflated=pulse.conflated,
+    )
 
 
-def _batches(session: Session, ticks: Ticks, received_us: int) -> Iterator[TickBatch]:
-    for start in range(0, len(ticks), MAX_TICKS):
-        part = ticks[start : start + MAX_TICKS]
-        yield TickBatch(received_us=received_us, table=session.table, records=part)
+def _batches(session: Session, share: Share, tokens: TokenTable) -> Iterator[TickBatch]:
+    """Give the ticks as messages; where prices are all there is, with the day records of their packets."""
+    ticks, day, most = share.ticks, None, MAX_TICKS
+    if session.segment in _QUOTED and len(ticks):
+        ticks, day = with_day(ticks, share.frames, tokens)
+        most //= 2  # the records take room too
+    has_day = np.cumsum([0, *((ticks["flags"] & TickFlag.DAY) > 0)]) if day is not None else None
+    for start in range(0, len(ticks), most):
+        part = ticks[start : start + most]
+        of_part = None
+        if day is not None and has_day is not None:
+            of_part = day[has_day[start] : has_day[start + len(part)]]
+        yield TickBatch(
+            received_us=share.came_us,
+            table=session.table,
+            records=part,
+            day=of_part if of_part is not None and len(of_part) else None,
+        )

@@ -26,11 +26,19 @@ class BlockWriter:
         file: where they go; nobody else writes there.
         digest: of what is in it already.
         last: what is known of that.
+        size: bytes of that.
     """
 
     def __init__(
-        self, file: BinaryIO, digest: "hashlib._Hash | None" = None, last: Last | None = None
+        self,
+        file: BinaryIO,
+        digest: "hashlib._Hash | None" = None,
+        last: Last | None = None,
+        size: int = 0,
     ) -> None:
+        self.size = size
+        """Bytes of whole blocks."""
+        self._is_torn = False
         self._file, self._hash = file, digest or hashlib.sha256()
         self._frames = last.frames if last else 0
         self._first_us = last.first_us if last else 0
@@ -78,7 +86,15 @@ class BlockWriter:
         os.fsync(self._file.fileno())
 
     def _put(self, data: bytes) -> None:
-        self._file.write(data)
+        """Write all of it, or nothing: what is torn is cut before the next one, or by who reads the file."""
+        if self._is_torn:
+            self._file.seek(self.size)
+            self._file.truncate()
+        self._is_torn, rest = True, memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self._is_torn = False
+        self.size += len(data)
         self._hash.update(data)
 
 

@@ -5,38 +5,23 @@ opening the first opens all of them. Source: rulings, 5 and 24.
 """
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
 from typing_extensions import override
 
 from ingest import blocks
 from ingest.blocks import Block
 from ingest.header import Header, Last
-from ingest.instruments import Instrument, instruments, read_row, table_hash
-from ingest.oirec import FRAMES, HEAD, LAST, LIVE, START, SUFFIX, damaged, pieces
+from ingest.instruments import Instrument, instruments, read_row, table_hash, token_table
+from ingest.oirec import FRAMES, LIVE, SUFFIX, damaged, pieces
+from ingest.parts import Part, is_empty, look_through, parts_after
 from ingest.tokens import TokenTable
 from oimon.errors import InputError
-from oimon.messages import Beat, Session
+from oimon.messages import Session
 from oimon.terms import FeedState, Mode
-
-_PART = re.compile(rf"(.+)-(\d{{3}}){re.escape(SUFFIX)}")
-
-
-def token_table(found: Sequence[Instrument]) -> TokenTable:
-    """Return the look-up from packet to row of these instruments, in the order of their rows.
-
-    Raises:
-        ValueError: see ``TokenTable.of``.
-    """
-    return TokenTable.of(
-        [i.exchange for i in found], [i.token for i in found], [i.kind for i in found]
-    )
 
 
 class Day(ABC):
@@ -110,19 +95,6 @@ class Renewed(Day):
         return self._day.blocks()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
-    """One file, looked through: every block of it is whole."""
-
-    path: Path
-    header: Header
-    last: Last
-    is_finished: bool
-    """Whether its writer wrote the last block."""
-    end: int
-    """Where its last whole block ends; what comes after is of no use."""
-
-
 class Recording(Day):
     """A recording that was looked through."""
 
@@ -169,70 +141,7 @@ def open_recording(path: Path) -> Recording:
     return Recording(parts)
 
 
-def look_through(path: Path) -> Part:
-    """Return what one file is.
-
-    Raises:
-        InputError: as ``open_recording``.
-        OSError: it cannot be read.
-    """
-    header: Header | None = None
-    last: Last | None = None
-    summary, end = _Summary(), 0
-    with path.open("rb") as file:
-        for piece in pieces(path, file):
-            try:
-                if piece.kind == HEAD:
-                    header = msgspec.json.decode(piece.data, type=Header)
-                elif piece.kind == LAST:
-                    last = msgspec.json.decode(piece.data, type=Last)
-                elif piece.kind in (FRAMES, LIVE):
-                    summary.add(piece.data)
-            except (msgspec.MsgspecError, ValueError) as error:
-                raise damaged(path, piece.number, str(error)) from error
-            end = piece.end
-        if header is None:
-            raise damaged(path, 1, "there is no header")
-        file.seek(0)
-        found = last or summary.last(hashlib.sha256(file.read(end)).hexdigest())
-    _check(path, header)
-    if not found.last_us:
-        raise InputError(
-            path, "the last block", "the recording holds no frame", "Record or import it again"
-        )
-    return Part(path=path, header=header, last=found, is_finished=last is not None, end=end)
-
-
 # --- reading -------------------------------------------------------------------------------------------------------
-
-
-class _Summary:
-    """What LAST would say, of blocks that came without it."""
-
-    def __init__(self) -> None:
-        self._frames, self._first_us, self._last_us = 0, 0, 0
-        self._with_frames: bytes | None = None
-
-    def add(self, data: bytes) -> None:
-        """Take in one block; raises ``ValueError`` when it is none."""
-        inside = blocks.peek(data)
-        self._frames += inside.frames
-        times = [what.ts_us for _, what in inside.told if isinstance(what, Beat)]
-        if inside.frames:
-            times.append(inside.first_us)
-            self._with_frames = data
-        if times:
-            self._first_us = self._first_us or min(times)
-            self._last_us = max(self._last_us, *times)
-
-    def last(self, digest: str) -> Last:
-        """Return it, with the time of the very last frame."""
-        if self._with_frames is not None:
-            newest_us = int(blocks.unpack(self._with_frames).received_us[-1])
-            self._last_us = max(self._last_us, newest_us)
-        return Last(
-            frames=self._frames, first_us=self._first_us, last_us=self._last_us, digest=digest
-        )
 
 
 def _blocks(part: Part) -> Iterator[Block]:
@@ -269,46 +178,6 @@ def _more_parts(first: Part) -> Iterator[Part]:
                 yield part
 
 
-def parts_after(first: Path) -> Sequence[Path]:
-    """Return the files that are numbered after this one, in order.
-
-    Raises:
-        InputError: one between them is missing.
-    """
-    named = _PART.fullmatch(first.name)
-    if named is None:
-        return []
-    found = {
-        int(other[2]): path
-        for path in first.parent.iterdir()
-        if (other := _PART.fullmatch(path.name)) and other[1] == named[1]
-    }
-    number, newest = int(named[2]), max(found, default=0)
-    for each in range(number + 1, newest):
-        if each not in found:
-            raise InputError(
-                part_path(first.parent, named[1], each),
-                "the file",
-                "is missing between others",
-                "Put it back",
-            )
-    return [found[each] for each in range(number + 1, newest + 1)]
-
-
-def part_path(folder: Path, underlying: str, number: int) -> Path:
-    """Return the file of one part, counted from 1 on."""
-    return folder / f"{underlying}-{number:03}{SUFFIX}"
-
-
-def is_empty(path: Path) -> bool:
-    """Return whether a file was begun and holds nothing that could be played."""
-    with path.open("rb") as file:
-        try:
-            return not any(piece.kind in (FRAMES, LIVE) for piece in pieces(path, file))
-        except InputError:  # damage, or no recording: not for us to leave out
-            return path.stat().st_size < len(START)
-
-
 def _together(lasts: Sequence[Last]) -> Last:
     if len(lasts) == 1:
         return lasts[0]
@@ -318,13 +187,3 @@ def _together(lasts: Sequence[Last]) -> Last:
         last_us=max(last.last_us for last in lasts),
         digest=hashlib.sha256("".join(last.digest for last in lasts).encode()).hexdigest(),
     )
-
-
-def _check(path: Path, header: Header) -> None:
-    columns = (header.master, header.prev_close, header.oi_prev, header.oi_open)
-    if len({len(column) for column in columns}) != 1:
-        raise damaged(path, 1, "the header's columns differ in length")
-    try:
-        token_table([read_row(row) for row in header.master])
-    except ValueError as error:
-        raise damaged(path, 1, str(error)) from error

@@ -7,18 +7,34 @@ import numpy as np
 import pytest
 
 from ingest.feed import MAX_WAITING, TICKS_CACHE
-from ingest.instruments import instruments, read_row
+from ingest.header import Last
 from ingest.pump import Pump
+from ingest.smartapi.day import LiveDay
 from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
 from oimon.codec import MAX_TICKS
 from oimon.messages import TICKS, Beat, Gap, Session, TickBatch, TickFlag
 from oimon.terms import FeedState
-from tests.builders import make_frame, make_row, make_session, make_tokens
+from tests.builders import make_frame, make_header, make_row
 from tests.eventually import eventually
 
-SESSION = make_session()
+RUN = "2026-11-25-test"
+
+
+def make_day(underlying="NIFTY", index="99926000", legs=("40637",), **header):
+    """Return a live day of the index, or of none, and some options."""
+    master = [make_row(index, kind="INDEX", name=underlying)] if index else []
+    master += [
+        make_row(token, strike=24_200 + 50 * number, name=underlying)
+        for number, token in enumerate(legs)
+    ]
+    made = make_header(underlying=underlying, master=master, has_beats=True, run=RUN, **header)
+    return LiveDay(made, Last(frames=0, first_us=0, last_us=0, digest=""))
+
+
+DAY = make_day()
+SESSION = DAY.session(RUN)
 
 
 @pytest.fixture
@@ -33,10 +49,16 @@ async def pump(bus):
         yield pump
 
 
-def make_pump(bus, *, beat_ms=100):
+def make_pump(bus, *, beat_ms=100, recorder=None):
     TICKS_CACHE.start(SESSION)
-    tokens = make_tokens(["99926000", "40637"])
-    return Pump(bus, SystemClock(), [SESSION], tokens, flush_ms=5, beat_ms=beat_ms)
+    return Pump(bus, SystemClock(), [DAY], RUN, flush_ms=5, beat_ms=beat_ms, recorder=recorder)
+
+
+def pump_of_two(bus):
+    """Return a pump of two underlyings with two instruments each."""
+    days = [make_day(index="", legs="12"), make_day("BANKNIFTY", index="", legs="34")]
+    TICKS_CACHE.start(*(day.session(RUN) for day in days))
+    return Pump(bus, SystemClock(), days, RUN, flush_ms=5, beat_ms=100)
 
 
 @asynccontextmanager
@@ -146,10 +168,7 @@ async def test_a_beat_that_was_held_back_is_asked_for_until_it_is_there():
 
 
 async def test_ticks_of_several_underlyings_go_to_their_own_partitions_with_rows_of_their_own(bus):
-    other = make_session(underlying="BANKNIFTY")
-    TICKS_CACHE.start(SESSION, other)
-    tokens = make_tokens(["1", "2", "3", "4"])
-    pump = Pump(bus, SystemClock(), [SESSION, other], tokens, flush_ms=5, beat_ms=100)
+    pump = pump_of_two(bus)
     for n, token in enumerate(["4", "2", "3", "4"] * 10, start=1):
         pump.buffer.put(make_frame(token, sequence=n), n)
     assert not await bus.entries(TICKS, "NIFTY", NEVER)
@@ -170,9 +189,7 @@ async def test_ticks_of_several_underlyings_go_to_their_own_partitions_with_rows
 
 
 async def test_an_underlying_without_ticks_has_its_beats_while_another_has_many(bus):
-    other = make_session(underlying="BANKNIFTY")
-    tokens = make_tokens(["1", "2", "3", "4"])
-    pump = Pump(bus, SystemClock(), [SESSION, other], tokens, flush_ms=5, beat_ms=100)
+    pump = pump_of_two(bus)
 
     async with running(pump):
         feeding = asyncio.ensure_future(feed_on(pump, "2"))
@@ -210,10 +227,7 @@ async def feed_on(pump, token):
 
 async def test_a_beat_says_what_is_known_of_the_feed(bus):
     state = [FeedState.OK]
-    tokens = make_tokens(["99926000", "40637"])
-    pump = Pump(
-        bus, SystemClock(), [SESSION], tokens, flush_ms=5, beat_ms=100, state=lambda: state[0]
-    )
+    pump = Pump(bus, SystemClock(), [DAY], RUN, flush_ms=5, beat_ms=100, state=lambda: state[0])
 
     async def newest():
         beats = [each for each in await messages(bus) if isinstance(each, Beat)]
@@ -245,16 +259,9 @@ async def test_a_gap_is_told_before_the_ticks_after_it(bus, pump):
 
 
 async def test_a_session_with_instruments_added_is_told_before_their_ticks(bus, pump):
-    rows = [make_row("99926000", kind="INDEX"), make_row(), make_row("40638", strike=24_250)]
-    columns = instruments(
-        [read_row(row) for row in rows],
-        prev_close=[None] * 3,
-        oi_prev=[None] * 3,
-        oi_open=[None] * 3,
-    )
-    more = make_session(instruments=columns)
+    more = make_day(legs=("40637", "40638"))
 
-    pump.renew([more], make_tokens(["99926000", "40637", "40638"]))
+    pump.renew([more])
     pump.buffer.put(make_frame(token="40638", sequence=3), 1_000_000)
 
     async def is_there():
@@ -263,7 +270,7 @@ async def test_a_session_with_instruments_added_is_told_before_their_ticks(bus, 
     await eventually(is_there)
     told = [each for each in await messages(bus) if not isinstance(each, Beat)]
     assert [type(each) for each in told] == [Session, Session, TickBatch]
-    assert told[2].table == told[1].table == more.table
+    assert told[2].table == told[1].table == more.session(RUN).table
     assert told[2].records["row"].tolist() == [2]
 
 
@@ -287,7 +294,7 @@ async def test_what_is_newest_of_a_symbol_is_kept_when_instruments_are_added(bus
     symbol = SESSION.instruments.symbol[1]
     await eventually(lambda: TICKS_CACHE[symbol].ltp == 123.85)
 
-    pump.renew([SESSION], make_tokens(["99926000", "40637"]))
+    pump.renew([make_day(prev_close=[24_000.0, None])])
 
     assert TICKS_CACHE[symbol].ltp == 123.85
     assert TICKS_CACHE[SESSION.instruments.symbol[0]].ltp is None
@@ -298,7 +305,7 @@ async def test_ticks_that_were_asked_for_in_the_feed_s_place_say_so(bus, pump):
     pump.beside.put(make_frame(sequence=2), 1_000_000)
 
     async def are_there():
-        return await sequences(bus) == [1, 2]
+        return await sequences(bus) == [2, 1]  # in the order in which they came
 
     await eventually(are_there)
     batches = [each for each in await messages(bus) if isinstance(each, TickBatch)]
@@ -308,5 +315,5 @@ async def test_ticks_that_were_asked_for_in_the_feed_s_place_say_so(bus, pump):
         for each in batches
         for after in each.records["received_after_us"].tolist()
     ]
-    assert (flags & TickFlag.REST > 0).tolist() == [False, True]
-    assert came == [2_000_000, 1_000_000]
+    assert (flags & TickFlag.REST > 0).tolist() == [True, False]
+    assert came == [1_000_000, 2_000_000]

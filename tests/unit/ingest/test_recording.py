@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from ingest import blocks
 from ingest.oirec import BLOCK_START, FRAMES, MAGIC, block_bytes
+from ingest.parts import is_empty
 from ingest.recorder import BLOCK_FRAMES, BlockWriter, RecordingWriter
-from ingest.recording import is_empty, open_recording
+from ingest.recording import open_recording
 from oimon.codec import encode
 from oimon.errors import InputError
 from oimon.messages import Gap, TickBatch

@@ -1,6 +1,7 @@
 """A live day of one partition: what its ticks mean, as a recording's header says it (pure)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from ingest.blocks import Block
 from ingest.header import Header, Last
 from ingest.instruments import Instrument, MasterRow, master_expiry
 from ingest.recording import Day
+from oimon.messages import Session
 from oimon.terms import Kind, Mode, OiUnit, Segment
 
 SOURCE = "Angel One SmartAPI"
@@ -40,6 +42,7 @@ def live_day(
     prev_close: Mapping[Key, float],
     oi_prev: Mapping[Key, int],
     mcx_oi: bool,
+    run: str = "",
 ) -> LiveDay:
     """Return the day of one partition.
 
@@ -51,6 +54,7 @@ def live_day(
         prev_close: rupees, of those of which it is known.
         oi_prev: open interest at the previous session's close in quantity, of those of which it is known.
         mcx_oi: a commodity's open interest is analysed.
+        run: whose beats are told with its frames; empty: the frames' own times make them.
     """
     keys = [(each.exchange, each.token) for each in found]
     header = Header(
@@ -64,14 +68,29 @@ def live_day(
         cadence_s=0.0,
         quotes_assumed=None,
         expiries=sorted({each.expiry for each in found if each.kind in _OPTIONS and each.expiry}),
-        has_beats=False,
+        has_beats=bool(run),
         master=[spelled(each) for each in found],
         prev_close=[prev_close.get(key) for key in keys],
         oi_prev=[oi_prev.get(key) for key in keys],
         oi_open=[None] * len(keys),
         mcx_oi=mcx_oi,
+        run=run,
     )
     return LiveDay(header, Last(frames=0, first_us=0, last_us=0, digest=""))
+
+
+def as_said(header: Header, session: Session) -> Header:
+    """Return the header as a session of its run has said it, whose instruments are the first of its own."""
+    columns = session.instruments
+    legs = zip(columns.kind, columns.expiry, strict=True)
+    return replace(
+        header,
+        expiries=sorted({day for kind, day in legs if kind in _OPTIONS and day}),
+        master=header.master[: len(columns.token)],
+        prev_close=list(columns.prev_close),
+        oi_prev=list(columns.oi_prev),
+        oi_open=list(columns.oi_open),
+    )
 
 
 def spelled(instrument: Instrument) -> MasterRow:

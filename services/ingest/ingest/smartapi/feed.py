@@ -11,9 +11,10 @@ from ingest.config import IngestSettings
 from ingest.feed import Feed
 from ingest.master.columns import Master
 from ingest.master.library import Dated, Library
-from ingest.master.plan import plan
+from ingest.master.plan import Plan, plan
 from ingest.master.wish import wanted
 from ingest.smartapi.account import Account
+from ingest.smartapi.again import Unfinished, unfinished
 from ingest.smartapi.backing import Tools
 from ingest.smartapi.day import SOURCE
 from ingest.smartapi.envelope import Tokens
@@ -115,8 +116,20 @@ class LiveFeed(Feed):
                 raise InputError(
                     "the instrument master", "what is wanted", what, "See oi instruments"
                 )
-            self._day = LiveRun(self._tools, found, calendar.day_of(now_us).isoformat())
+            iso_day = calendar.day_of(now_us).isoformat()
+            before = await self._before(found, iso_day)
+            self._day = LiveRun(self._tools, found, iso_day, before)
             await self._day.run()
+
+    async def _before(self, found: Plan, iso_day: str) -> Unfinished:
+        """Return the run to go on with, or a new one; say which in the log."""
+        settings = self._tools.settings
+        before = await unfinished(
+            self._tools.bus, found.parts, iso_day, suffix=settings.run, mcx_oi=settings.mcx_oi
+        )
+        said = "an unfinished run goes on" if before.partitions else "a new run begins"
+        logger.info(said, extra={"run": before.run, "why": before.why})
+        return before
 
     async def _now_us(self, master: Master) -> int:
         """Return what time it is: by the exchange's clock, where that counts, the time of an index' newest quote."""

@@ -4,7 +4,6 @@ Source: smartapi, 9; rulings, 12; requirement B07.
 """
 
 import asyncio
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -12,17 +11,19 @@ from typing import Any
 from ingest.exchange_pump import ExchangePump
 from ingest.feed import TICKS_CACHE
 from ingest.instruments import Instrument
+from ingest.live_recorder import LiveRecorder
 from ingest.master.follow import Held, Moved, follow
 from ingest.master.plan import Ask, Plan
 from ingest.pump import Pump
+from ingest.smartapi.again import Unfinished
 from ingest.smartapi.backing import Backing, Tools
 from ingest.smartapi.day import LiveDay
+from ingest.smartapi.kept import new_recorder
 from ingest.smartapi.partition import Partition, key_of
 from ingest.smartapi.quoting import quotes_now
 from ingest.smartapi.registry import Registry
 from ingest.smartapi.stream import Outage, Stream
 from ingest.smartapi.wire import Subscription
-from ingest.tokens import TokenTable
 from oimon import calendar
 from oimon.messages import Gap
 from oimon.terms import FeedState, MarketState, Segment
@@ -31,24 +32,29 @@ LOOK_S = 1.0
 """How often the money's place, the day and the stream's state are looked at."""
 SILENT_S = 10.0
 """Without a packet on any connection while the market trades, the feed is said to be silent."""
+AWAY = "ingest was not running"
+"""Why a run that is gone on with has a hole."""
 _TRADING = (MarketState.OPEN, MarketState.OPEN_CAS)
 
 
 class LiveRun:
     """One day of the live feed."""
 
-    def __init__(self, tools: Tools, found: Plan, iso_day: str) -> None:
+    def __init__(self, tools: Tools, found: Plan, iso_day: str, before: Unfinished) -> None:
         """Prepare.
 
         Args:
             tools: what is used.
             found: what is wanted of the day's master, at least one partition.
             iso_day: the day in India.
+            before: what of its run was published, and the run's name.
         """
         self._tools, self._plan, self._iso_day = tools, found, iso_day
-        self._run = f"{iso_day}-live-{secrets.token_hex(3)}"
+        self._run, self._before = before.run, before
         self.partitions = [Partition(part=part) for part in found.parts]
-        self._held = Held()
+        self._held = Held(asks=self._go_on())
+        self._away = (before.since_us, AWAY) if before.partitions else None
+        self._recorder: LiveRecorder | None = None
         self._registry = Registry()
         self._streams: dict[int, Stream] = {}
         self._pump: Pump | ExchangePump | None = None
@@ -67,48 +73,61 @@ class LiveRun:
         quotes |= await quotes_now(rest, (each for each in others if each not in set(always)))
         closes = {key: each.prev_close for key, each in quotes.items() if each.prev_close}
         for partition in self.partitions:
-            partition.prev_close = closes
+            partition.prev_close = closes | partition.prev_close  # as they were said before
             partition.add([*partition.part.always, *moved.wanted])
         await self._backing.before.read()
-        self._pump = await self._new_pump()
-        async with asyncio.TaskGroup() as tasks:
-            self._running = [
-                tasks.create_task(each) for each in (self._pump.run(), *self._backing.work())
-            ]
-            self._ask(moved.wanted, tasks)
-            try:
-                while self._tools.by_exchange or self._today() == self._iso_day:
-                    await asyncio.sleep(LOOK_S)
-                    self._move(tasks)
-            finally:
-                self._backing.before.note_now()
-            for task in self._running:
-                task.cancel()
+        try:
+            self._pump = await self._new_pump()
+            async with asyncio.TaskGroup() as tasks:
+                self._running = [
+                    tasks.create_task(each) for each in (self._pump.run(), *self._backing.work())
+                ]
+                self._ask(moved.wanted, tasks)
+                self._away = None  # connections that are made later fill no hole
+                try:
+                    while self._tools.by_exchange or self._today() == self._iso_day:
+                        await asyncio.sleep(LOOK_S)
+                        self._move(tasks)
+                finally:
+                    self._backing.before.note_now()
+                for task in self._running:
+                    task.cancel()
+        finally:
+            if self._recorder is not None:
+                await self._recorder.close()
+
+    def _go_on(self) -> frozenset[Ask]:
+        """Begin with what was published before; return what was subscribed then."""
+        asks: list[Ask] = []
+        for partition in self.partitions:
+            published = self._before.partitions.get(partition.part.underlying)
+            if published is not None:
+                partition.go_on(published)
+                asks += published.asks(partition.part)
+        return frozenset(asks)
 
     async def _new_pump(self) -> Pump | ExchangePump:
         days, tools = self._days(), self._tools
-        sessions = [day.session(self._run) for day in days]
-        TICKS_CACHE.start(*sessions)
-        await tools.bus.declare([each.underlying for each in sessions])
-        if tools.by_exchange:
+        TICKS_CACHE.start(*(day.session(self._run) for day in days))
+        await tools.bus.declare([day.header.underlying for day in days])
+        if tools.by_exchange:  # such a day is a recording already
             return ExchangePump(tools.bus, days, self._run, beat_ms=tools.settings.beat_ms)
+        self._recorder = await new_recorder(tools, days, self._before)
         return Pump(
             tools.bus,
             tools.clock,
-            sessions,
-            self._table(),
+            days,
+            self._run,
             flush_ms=tools.settings.flush_ms,
             beat_ms=tools.settings.beat_ms,
             state=self.state,
+            recorder=self._recorder,
         )
 
     def renew(self) -> None:
         """Go on with what is known of the instruments now."""
-        days = self._days()
-        if isinstance(self._pump, ExchangePump):
-            self._pump.renew(days)
-        elif self._pump is not None:
-            self._pump.renew([day.session(self._run) for day in days], self._table())
+        if self._pump is not None:
+            self._pump.renew(self._days())
 
     def _today(self) -> str:
         return calendar.day_of(self._tools.clock.now_us()).isoformat()
@@ -148,19 +167,14 @@ class LiveRun:
                     tools.clock,
                     market=self._market,
                     over=self._over,
+                    down=self._away,
                 )
                 self._running.append(tasks.create_task(stream.run()))
             stream.ask(change)
 
     def _days(self) -> list[LiveDay]:
-        mcx_oi = self._tools.settings.mcx_oi
-        return [each.day(self._iso_day, mcx_oi=mcx_oi) for each in self.partitions]
-
-    def _table(self) -> TokenTable:
-        found = [each for partition in self.partitions for each in partition.found]
-        return TokenTable.of(
-            [i.exchange for i in found], [i.token for i in found], [i.kind for i in found]
-        )
+        mcx_oi, run = self._tools.settings.mcx_oi, "" if self._tools.by_exchange else self._run
+        return [each.day(self._iso_day, mcx_oi=mcx_oi, run=run) for each in self.partitions]
 
     # --- what is known ---------------------------------------------------------------------------------------------
 
@@ -230,5 +244,6 @@ class LiveRun:
             "spot": TICKS_CACHE[spot].ltp if spot in TICKS_CACHE else None,
             "off": list(dict.fromkeys(why for each in self._plan.parts for why in each.off)),
             "notes": [*self._plan.notes, *self._notes],
+            "recording": None if self._recorder is None else self._recorder.facts(),
             **self._backing.facts(),
         }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ingest.instruments import Instrument
 from ingest.master.plan import Ask, Part
+from ingest.smartapi.again import Published, wanted_of
 from ingest.smartapi.day import Key, LiveDay, live_day
 
 
@@ -17,11 +18,14 @@ class Partition:
     prev_close: dict[Key, float] = field(default_factory=dict)
     oi_prev: dict[Key, int] = field(default_factory=dict)
 
+    def go_on(self, published: Published) -> None:
+        """Begin with what was published before, in its order."""
+        self.found = list(published.found)
+        self.prev_close, self.oi_prev = dict(published.prev_close), dict(published.oi_prev)
+
     def add(self, asks: Iterable[Ask]) -> bool:
         """Take in instruments that are new and of this partition; say whether there were any."""
-        mine = {ask.instrument for ask in self.part.always}
-        mine |= {leg for chain in self.part.chains for some in chain.legs.values() for leg in some}
-        known = set(self.found)
+        mine, known = set(wanted_of(self.part)), set(self.found)
         asked = dict.fromkeys(ask.instrument for ask in asks)
         new = [each for each in asked if each in mine and each not in known]
         self.found += new
@@ -32,8 +36,8 @@ class Partition:
         """Those that have open interest of their own: an index and a share have none."""
         return [each for each in self.found if each.expiry]
 
-    def day(self, iso_day: str, *, mcx_oi: bool) -> LiveDay:
-        """Return the day as it is known now."""
+    def day(self, iso_day: str, *, mcx_oi: bool, run: str = "") -> LiveDay:
+        """Return the day as it is known now; see ``live_day``."""
         return live_day(
             self.part.underlying,
             self.part.segment,
@@ -42,6 +46,7 @@ class Partition:
             prev_close=self.prev_close,
             oi_prev=self.oi_prev,
             mcx_oi=mcx_oi,
+            run=run,
         )
 
 

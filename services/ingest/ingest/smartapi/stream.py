@@ -119,6 +119,7 @@ class Stream:
         *,
         market: Callable[[int], MarketState],
         over: Callable[[Outage], None],
+        down: tuple[int, str] | None = None,
     ) -> None:
         """Prepare.
 
@@ -130,6 +131,7 @@ class Stream:
             clock: says when they came.
             market: state of the market at an instant in microseconds.
             over: told of each outage when it is over.
+            down: since when there is one, and why.
         """
         self.number = number
         self.state, self.why = FeedState.DOWN, "not connected yet"
@@ -144,7 +146,7 @@ class Stream:
         self._held: set[Subscription] = set()
         self._open: _Listener | None = None
         self._requests = 0
-        self._down: tuple[int, str] | None = None  # since when and why, until a packet comes
+        self._down = down  # since when and why, until a packet comes
 
     def ask(self, change: Change) -> None:
         """Change what this connection is to have, at once where it is up."""
