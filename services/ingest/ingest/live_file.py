@@ -131,6 +131,12 @@ class LiveFile:
             with file:
                 writer.end()
 
+    def close(self) -> None:
+        """Leave the part as it is, without an end."""
+        if self._file is not None:
+            self._file.close()
+        self._file = self._blocks = None
+
     def _begun(self) -> BlockWriter:
         """Begin the next part."""
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Keeps a live day: what was published goes into files, by a thread of its own, so that no feed ever waits for a disk.
 
-A block is handed to the thread at a beat, every ``WRITE_EVERY_S``; a crash loses no more than that of the files, and what the log
-still holds of it is taken from there when the run goes on (``catching_up``). A disk that is full, or too slow for what comes, costs
-blocks: that is told once, counted, and stands in the recording as a gap.
+A block is handed to the thread at a beat, every ``WRITE_EVERY_S``; a crash loses no more than that of the files, and who goes on
+with the run takes it from the log (``smartapi.kept``). A disk that is full, or too slow for what comes, costs blocks: that is told
+once, counted, and stands in the recording as a gap.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ LOOK_THROUGH_S = 20.0
 """What was recorded before is looked through within this, else the day is recorded anew."""
 END_S = 1.0
 """The last blocks are written within this, else the files are left without an end."""
+SLOW = "the disk is too slow"
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class _Work:
     file: LiveFile
     piece: Piece
     bytes: int
-    is_lost: bool = False
+    lost: str = ""
+    """Why it is not to be written."""
 
 
 class Track:
@@ -131,6 +133,11 @@ class LiveRecorder:
         async with asyncio.timeout(LOOK_THROUGH_S):
             return await asyncio.to_thread(file.resume)
 
+    def give_up(self) -> None:
+        """Leave the files as they are; nothing was or will be written."""
+        for file in self._files.values():
+            file.close()
+
     def track(self, header: Header) -> Track:
         """Return where to put what is published of an underlying.
 
@@ -163,21 +170,21 @@ class LiveRecorder:
     def _hand_over(self, file: LiveFile, piece: Piece) -> None:
         size = sum(map(len, piece.frames))
         with self._lock:
-            is_lost = self._waiting + size > MOST_WAITING
-            self._waiting += 0 if is_lost else size
-        if is_lost:
-            self._lost_one(piece, "the disk is too slow")
-            piece = Piece(frames=[], times=[], told=piece.told)
-        self._works.put(
-            _Work(file=file, piece=piece, bytes=0 if is_lost else size, is_lost=is_lost)
-        )
+            has_room = self._waiting + size <= MOST_WAITING
+            self._waiting += size if has_room else 0
+        if has_room:
+            self._works.put(_Work(file=file, piece=piece, bytes=size))
+            return
+        self._lost_one(piece, SLOW)
+        rest = Piece(frames=[], times=[], told=piece.told)
+        self._works.put(_Work(file=file, piece=rest, bytes=0, lost=SLOW))
 
     # --- the thread's side -----------------------------------------------------------------------------------------
 
     def _write_all(self) -> None:
         while (work := self._works.get()) is not None:
-            if work.is_lost:
-                work.file.lose(work.piece, self._why)
+            if work.lost:
+                work.file.lose(work.piece, work.lost)
             else:
                 self._write(work)
             with self._lock:
@@ -197,13 +204,14 @@ class LiveRecorder:
             file.lose(work.piece, str(error))
             return
         metrics.RECORDED_BYTES.inc(file.bytes - before)
-        if self._why:
+        if self._why and self._works.empty():  # it has caught up
             logger.info("what is published is recorded again")
-        self._why = ""
+            self._why = ""
 
     def _lost_one(self, piece: Piece, why: str) -> None:
         metrics.RECORDING_LOST.inc(len(piece.frames))
-        self._lost += len(piece.frames)
+        with self._lock:
+            self._lost += len(piece.frames)
         if not self._why:
             logger.warning("what is published is not recorded", extra={"why": why})
         self._why = why

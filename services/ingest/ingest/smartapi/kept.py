@@ -40,6 +40,7 @@ async def new_recorder(
                 part = await recorder.resume(day.header)
                 await _catch_up(recorder.track(day.header), tools.bus, day.header, part)
     except OSError as error:
+        recorder.give_up()
         logger.warning("the day is not recorded", extra={"why": str(error), "folder": str(folder)})
         return None
     recorder.start()
