@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 from contextlib import asynccontextmanager
 
 import pytest
@@ -23,7 +24,7 @@ from ingest.smartapi.stream import Line
 from ingest.smartapi.watchdog import Patience
 from oimon.bus import Entry
 from oimon.bus.log import NEVER
-from oimon.bus.memory import MemoryBus
+from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.clock import SystemClock
 from oimon.codec import encode, kind_of
 from oimon.messages import TICKS, Beat, ChainAnalysis, Gap, Session
@@ -42,11 +43,11 @@ async def broker():
 
 
 @asynccontextmanager
-async def following(broker, folder):
-    """A live feed of the broker's day that runs, and its bus."""
+async def following(broker, folder, store=None):
+    """A live feed of the broker's day that runs, and its bus; it gives back what it holds when the context is left."""
     told = {name.lower(): value for name, value in broker.settings().items()}
     settings = IngestSettings(feed="live", feed_clock="exchange", data_dir=folder, **told)
-    bus, clock = MemoryBus(), SystemClock()
+    bus, clock = MemoryBus(store, secrets.token_hex(3)), SystemClock()
     feed = LiveFeed(
         bus,
         clock,
@@ -62,6 +63,7 @@ async def following(broker, folder):
         running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    await bus.stop()
 
 
 async def messages(bus):
@@ -146,6 +148,37 @@ async def test_a_connection_that_is_closed_leaves_a_gap_and_the_newest_values(br
     assert newest.is_gapped
     assert newest.spot == pytest.approx(24_196.35 + 0.05 * (SECONDS - 2))
     assert facts["session"]["logins"] == 1, "a closed connection asks for no login"
+
+
+async def test_a_successor_goes_on_with_the_run_and_what_was_known(broker, tmp_path):
+    store = MemoryStore()
+    async with following(broker, tmp_path, store) as (_, bus):
+        await subscribed(broker)
+        await broker.broadcast.play(until_us=OPENS_US + 30 * SECOND)
+        await beat(bus, 29)
+    await eventually(lambda: not any(broker.facts()["stream"]["subscriptions"]), within_s=20)
+    await broker.broadcast.play(until_us=OPENS_US + 40 * SECOND)
+    async with following(broker, tmp_path, store) as (feed, bus):
+        await subscribed(broker)
+        await broker.broadcast.play()
+        await beat(bus, SECONDS - 1)
+        live, facts = await messages(bus), feed.facts()
+
+    sessions = [each for each in live if isinstance(each, Session)]
+    assert {each.run for each in sessions} == {facts["run"]}
+    assert {tuple(each.instruments.token) for each in sessions} == {tuple(sessions[0].instruments.token)}  # fmt: skip
+    (gap,) = [each for each in live if isinstance(each, Gap)]
+    assert gap.why == "ingest was not running"
+    assert gap.rows is None
+    assert (gap.from_us - OPENS_US) // SECOND == 29
+    assert (gap.to_us - OPENS_US) // SECOND in (39, 40)
+    beats = [each.ts_us for each in live if isinstance(each, Beat)]
+    assert beats == sorted(set(beats))
+    newest = analyses(live)[-1]
+    assert newest.history_s >= SECONDS - 5
+    assert newest.is_gapped
+    assert newest.spot == pytest.approx(24_196.35 + 0.05 * (SECONDS - 2))
+    assert facts["recording"] is None, "a day by the exchange's clock is a recording already"
 
 
 async def replay(session):

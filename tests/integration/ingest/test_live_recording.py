@@ -14,7 +14,7 @@ from analytics.desk import Desk, handle
 from ingest.fakebroker.broker import FakeBroker
 from ingest.fakebroker.packet import name_of_row
 from ingest.fakebroker.source import Listed, Source
-from ingest.parts import look_through
+from ingest.parts import is_empty, look_through
 from ingest.recording import open_recording
 from oimon import offline
 from oimon.bus.redis import RedisBus
@@ -33,7 +33,7 @@ SECONDS = 180
 INGEST = """
 import sys
 from ingest import live_recorder
-live_recorder.WRITE_EVERY_S = 1.0
+live_recorder.WRITE_EVERY_S = 0.6
 from oimon.cli import main
 sys.argv = ["oi", "run", "ingest"]
 main()
@@ -94,42 +94,43 @@ def replayed(folder):
     return found
 
 
+async def beats_since(bus, kind):
+    """Return the times of the beats after the newest entry of a kind."""
+    log = [entry.message for entry in await published(bus)]
+    place = max((n for n, each in enumerate(log) if isinstance(each, kind)), default=len(log))
+    return [each.ts_us for each in log[place:] if isinstance(each, Beat)]
+
+
+async def is_ahead(bus, root):
+    """Return whether the log is well ahead of the file, in ticks too, and the next block not due yet."""
+    parts = list(root.glob("recordings/*/NIFTY-001.oirec"))
+    if not parts or is_empty(parts[0]):
+        return False
+    beats = await beats_since(bus, TickBatch)
+    return beats and beats[0] >= look_through(parts[0]).beat_us + 200_000
+
+
+async def is_back(bus):
+    """Return whether a gap was told, and a few beats after it."""
+    return len(await beats_since(bus, Gap)) >= 8
+
+
 async def test_a_feed_that_is_killed_goes_on_with_its_run_and_its_recording_is_the_log(tmp_path):
-    environment = clean_environment(tmp_path)
     async with FakeBroker(todays_source(), speed=10.0, settle_s=0.05) as broker:
         with a_server(tmp_path / "valkey") as url:
-            bus = RedisBus(url, "test")
-            environment |= dict(broker.settings()) | {
+            environment = clean_environment(tmp_path) | dict(broker.settings()) | {
                 "FEED": "live", "REDIS_URL": url, "HTTP_PORT": "0", "BEAT_MS": "100",
             }  # fmt: skip
-
-            async def beats_since(kind):
-                """Return the times of the beats after the newest entry of a kind."""
-                log = [entry.message for entry in await published(bus)]
-                place = max(
-                    (n for n, each in enumerate(log) if isinstance(each, kind)), default=len(log)
-                )
-                return [each.ts_us for each in log[place:] if isinstance(each, Beat)]
-
-            async def is_ahead():
-                """Return whether the log is well ahead of the file, in ticks too, and the next block not due yet."""
-                parts = list(tmp_path.glob("recordings/*/NIFTY-001.oirec"))
-                beats = await beats_since(TickBatch)
-                return parts and beats and beats[0] >= look_through(parts[0]).beat_us + 300_000
-
+            bus = RedisBus(url, "test")
             with ingest(environment) as child:
-                await eventually(is_ahead, within_s=20)
+                await eventually(lambda: is_ahead(bus, tmp_path), within_s=20)
                 child.kill()
             (part,) = tmp_path.glob("recordings/*/NIFTY-001.oirec")
             known = look_through(part)
             with part.open("ab") as file:
                 file.write(b"LIVE and what a crash left of a block")
             with ingest(environment) as child:
-
-                async def is_back():
-                    return len(await beats_since(Gap)) >= 8
-
-                await eventually(is_back, within_s=20)
+                await eventually(lambda: is_back(bus), within_s=20)
                 child.send_signal(signal.SIGTERM)
                 await asyncio.to_thread(child.wait, 10)
             entries = await published(bus)
