@@ -20,22 +20,22 @@ import numpy as np
 import redis
 
 from ingest.feed import TICKS_CACHE
-from ingest.instruments import instruments, read_row, table_hash
+from ingest.header import Last
 from ingest.packets import EXCHANGE_TYPES, LEVEL, PACKETS, SNAP_QUOTE
 from ingest.pump import Pump
+from ingest.smartapi.day import LiveDay
 from ingest.smartapi.registry import Registry
 from ingest.smartapi.stream import Line, Stream
 from ingest.smartapi.wire import Subscription
-from ingest.tokens import TokenTable
 from oimon import metrics
 from oimon.bus import Pulse
 from oimon.bus.redis import RedisBus
 from oimon.clock import SystemClock
-from oimon.messages import Message, Session, TickBatch
+from oimon.messages import Message, TickBatch
 from oimon.service import calm_garbage, new_loop
-from oimon.terms import Kind, MarketState
+from oimon.terms import MarketState
 from tests.bench.receiver import EXCHANGE_TYPE, MODE, Known, sdk_ticks
-from tests.builders import make_row, make_session
+from tests.builders import make_header, make_row
 from tests.eventually import eventually
 
 PARTITIONS, EACH = 3, 1000
@@ -70,21 +70,14 @@ def tokens() -> list[str]:
     return [str(40_000 + number) for number in range(PARTITIONS * EACH)]
 
 
-def sessions() -> list[Session]:
-    """Return a session of calls a partition."""
+def days() -> list[LiveDay]:
+    """Return a day of calls a partition."""
     found = []
     for place in range(PARTITIONS):
         mine = tokens()[place * EACH : (place + 1) * EACH]
         rows = [make_row(token, kind="CE", strike=1000 + n) for n, token in enumerate(mine)]
-        unknown: list[None] = [None] * EACH
-        columns = instruments(
-            [read_row(row) for row in rows], prev_close=unknown, oi_prev=unknown, oi_open=unknown
-        )
-        found.append(
-            make_session(
-                run="bench", underlying=f"U{place}", instruments=columns, table=table_hash(columns)
-            )
-        )
+        header = make_header(underlying=f"U{place}", master=rows, has_beats=True, run="bench")
+        found.append(LiveDay(header, Last(frames=0, first_us=0, last_us=0, digest="")))
     return found
 
 
@@ -102,8 +95,8 @@ class Noting:
     def ticks(self) -> int:
         return len(self.waited_us)
 
-    async def publish(self, underlying: str, messages: Sequence[Message], pulse: Pulse) -> bool:
-        has_beat = await self._bus.publish(underlying, messages, pulse)
+    async def publish(self, underlying: str, messages: Sequence[Message], pulse: Pulse) -> int:
+        beat_us = await self._bus.publish(underlying, messages, pulse)
         now_us = time.time_ns() // 1000
         for message in messages:
             if isinstance(message, TickBatch):
@@ -113,17 +106,16 @@ class Noting:
                 if self.keeps_newest:
                     rows, prices = message.records["row"].tolist(), message.records["ltp"].tolist()
                     self.newest.setdefault(underlying, {}).update(zip(rows, prices, strict=True))
-        return has_beat
+        return beat_us
 
 
 async def _pump(job: Job) -> tuple[RedisBus, Noting, Pump]:
-    told, names = sessions(), tokens()
-    table = TokenTable.of(["NFO"] * len(names), names, [Kind.CE] * len(names))
-    TICKS_CACHE.start(*told)
+    told = days()
+    TICKS_CACHE.start(*(day.session("bench") for day in told))
     bus = RedisBus(job.redis_url, "bench-ingest")
-    await bus.declare([each.underlying for each in told])
+    await bus.declare([day.header.underlying for day in told])
     noting = Noting(bus)
-    pump = Pump(noting, SystemClock(), told, table, flush_ms=job.flush_ms, beat_ms=1000)
+    pump = Pump(noting, SystemClock(), told, "bench", flush_ms=job.flush_ms, beat_ms=1000)
     return bus, noting, pump
 
 
