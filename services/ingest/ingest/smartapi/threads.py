@@ -56,6 +56,9 @@ class Threads:
         # A daemon: the end of the process must not wait for the broker.
         threading.Thread(target=run, name="smartapi", daemon=True).start()
         try:
-            return await asyncio.wait_for(answer, timeout_s)
+            async with asyncio.timeout(
+                timeout_s
+            ):  # wait_for would forget a cancel that comes with the answer
+                return await answer
         except TimeoutError:
             raise NotNow(f"the broker did not answer within {timeout_s:g} s") from None
