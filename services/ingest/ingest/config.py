@@ -68,7 +68,7 @@ class IngestSettings(Settings):
     )
     sim_universe: Universe = Field(
         Universe.NIFTY,
-        description="what is simulated: nifty, index (five), mcx (two commodities), nse (20 shares), or default (27 underlyings)",
+        description="what is simulated: nifty, index (five), mcx (three commodities), nse (20 shares), or default (28 underlyings)",
     )
     sim_date: date = Field(EXPIRY_WEEK, description="the simulated day, a trading day")
     sim_oi_publish_s: float = Field(

@@ -27,7 +27,12 @@ def rows(source: Source, *, filler: int = 0) -> list[Row]:
     """
     own = [listed.row for listed in source.listed.values()]
     taken = {(row.exch_seg, row.token) for row in own}
-    others = [*_oddities(date.fromisoformat(source.date)), *_filler(source, filler)]
+    traded = {(row.exch_seg, row.name) for row in own if row.expiry}
+    # Of an underlying that the feed has, no contract is listed that it does not trade.
+    oddities = [
+        r for r in _oddities(date.fromisoformat(source.date)) if (r.exch_seg, r.name) not in traded
+    ]
+    others = [*oddities, *_filler(source, filler)]
     found: list[Row] = []
     for place, row in enumerate([*own, *(r for r in others if (r.exch_seg, r.token) not in taken)]):
         told: Row = dict(asdict(row))

@@ -50,7 +50,7 @@ def listing(market: Market, day: date) -> Listing:
         ConfigError: the calendar does not reach as far.
     """
     is_commodity = market.segment is Segment.MCX
-    options, futures = _days(market, day) if market.strikes else ([], [])
+    options, futures = _days(market, day) if market.strikes or is_commodity else ([], [])
     lot = market.lot
     if options and not is_commodity:
         known = calendar.lot_size(market.name, options[0])
@@ -85,8 +85,9 @@ def listing(market: Market, day: date) -> Listing:
 def _days(market: Market, day: date) -> tuple[list[date], list[date]]:
     """Return the days on which the market's options and its futures expire, nearest first."""
     if market.segment is Segment.MCX:
+        count = 1 if market.strikes else 0
         return (
-            _months(day, 1, lambda y, m: _moved(market, date(y, m, _COMMODITY_OPTION))),
+            _months(day, count, lambda y, m: _moved(market, date(y, m, _COMMODITY_OPTION))),
             _months(day, _FUTURES, lambda y, m: _moved(market, date(y, m, _COMMODITY_FUTURE))),
         )
     options: list[date] = []

@@ -116,8 +116,8 @@ class Tape:
         return ((closes_us - self._opens_us) / 1e6 - elapsed_s) / YEAR_S
 
     def _carried(self, expiry: date) -> float:
-        """Return what a forward to a day is worth in forwards to the nearest expiry of options."""
-        first = self._listed.options[0]
+        """Return what a forward to a day is worth in forwards to the nearest expiry of options, else of futures."""
+        first = (self._listed.options or self._listed.futures)[0]
         return float(np.exp(RATE * (self._years(expiry, 0) - self._years(first, 0))))
 
     def _single_prices(self) -> FloatArray:

@@ -12,7 +12,7 @@ class Universe(StrEnum):
 
     NIFTY = "nifty"  # one index, two expiries
     INDEX = "index"  # five indices
-    MCX = "mcx"  # two commodities, from their own opening on
+    MCX = "mcx"  # three commodities, from their own opening on
     NSE = "nse"  # twenty shares
     DEFAULT = "default"  # with commodities and shares
 
@@ -62,6 +62,15 @@ INDICES = (
 COMMODITIES = (
     _commodity("CRUDEOIL", 5_320.0, 50, 100, 1.0),
     _commodity("GOLDM", 122_500.0, 500, 10, 1.0),
+    Market(
+        name="SILVERMIC",
+        segment=Segment.MCX,
+        level=154_600.0,
+        lot=1,
+        tick=1.0,
+        future_lots=120_000,
+        volume_lots=40,
+    ),  # futures only
 )
 SHARES = tuple(
     Market(name=name, segment=Segment.NSE, level=level, volume_lots=400)

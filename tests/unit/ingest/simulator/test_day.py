@@ -159,10 +159,10 @@ def test_the_default_universe_lists_the_616_legs_of_the_specification():
 
     kinds = [row.instrumenttype for row in rows]
     assert sum(kind.startswith("OPT") for kind in kinds) == 616
-    assert sum(kind.startswith("FUT") for kind in kinds) == 14
+    assert sum(kind.startswith("FUT") for kind in kinds) == 14 + 2  # and SILVERMIC
     assert kinds.count("AMXIDX") == 6
     assert kinds.count("") == 20
-    assert len({(row.exch_seg, row.token) for row in rows}) == len(rows) == 656
+    assert len({(row.exch_seg, row.token) for row in rows}) == len(rows) == 656 + 2
 
 
 def test_expiries_of_the_week_are_moved_by_the_holiday():
