@@ -33,6 +33,7 @@ class ExchangeClock:
 
     def __init__(self) -> None:
         self.newest_us = 0
+        """0: there was none."""
 
     def times(self, frames: Sequence[bytes]) -> npt.NDArray[np.int64]:
         """Return when each frame came by this clock, in microseconds, shape (frames,): what holds no time comes with the one before."""

@@ -14,7 +14,7 @@ from ingest.recording import Day
 from ingest.replay import Replay
 from ingest.tokens import NAME_BYTES
 from oimon.bus import Bus
-from oimon.messages import Gap
+from oimon.messages import Gap, TickBatch, TickFlag
 
 _NAME = slice(1, NAME_BYTES)
 
@@ -57,7 +57,7 @@ class ExchangePump:
         TICKS_CACHE.renew(*(replay.session for replay in self._replays))
 
     def tell(self, underlying: str, message: Gap) -> None:
-        """Have a partition told of a hole before its next ticks, by the clock that they go by."""
+        """Have a partition told of a hole before its next ticks: by the exchange's clock it lies between them and those before."""
         self._to_tell.append((underlying, message))
 
     async def run(self) -> None:
@@ -65,28 +65,30 @@ class ExchangePump:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            frames = [*self.buffer.take()[0], *self.beside.take()[0]]
-            shares: list[list[bytes]] = [[] for _ in self._replays]
-            for frame in frames:
-                place = self._places.get(frame[_NAME])
-                if place is not None:
-                    shares[place].append(frame)
-            for place, share in enumerate(shares):
-                if share:
-                    await self._publish(place, share)
+            for buffer, flag in ((self.buffer, 0), (self.beside, TickFlag.REST)):
+                shares: list[list[bytes]] = [[] for _ in self._replays]
+                for frame in buffer.take()[0]:
+                    place = self._places.get(frame[_NAME])
+                    if place is not None:
+                        shares[place].append(frame)
+                for place, share in enumerate(shares):
+                    if share:
+                        await self._publish(place, share, flag)
 
-    async def _publish(self, place: int, frames: list[bytes]) -> None:
-        replay = self._replays[place]
-        underlying = replay.session.underlying
-        since_us = self._clocks[place].newest_us
-        times = self._clocks[place].times(frames)
+    async def _publish(self, place: int, frames: list[bytes], flag: int) -> None:
+        replay, clock = self._replays[place], self._clocks[place]
+        underlying, since_us = replay.session.underlying, clock.newest_us
+        times = clock.times(frames)
         told = [
-            replace(gap, from_us=min(gap.from_us, since_us or gap.from_us), to_us=int(times[0]))
+            replace(gap, from_us=min(gap.from_us, since_us or int(times[0])), to_us=int(times[0]))
             for name, gap in self._to_tell
             if name == underlying
         ]
         self._to_tell = [(name, gap) for name, gap in self._to_tell if name != underlying]
         for step in replay.block_steps(Block(frames=frames, received_us=times)):
+            for each in step.messages:
+                if flag and isinstance(each, TickBatch):
+                    each.records["flags"] |= flag
             await self._bus.publish(underlying, [*told, *step.messages], step.pulse)
             told = []
             note_ticks(underlying, step.messages, self._first_rows[place])

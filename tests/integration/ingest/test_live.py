@@ -20,6 +20,7 @@ from ingest.smartapi.account import Account
 from ingest.smartapi.credentials import credentials
 from ingest.smartapi.day import LiveDay, live_day
 from ingest.smartapi.feed import LiveFeed
+from ingest.smartapi.limits import Endpoint, Limit, Limits
 from ingest.smartapi.stream import Line
 from ingest.smartapi.watchdog import Patience
 from oimon.bus import Entry
@@ -33,12 +34,13 @@ from tests.eventually import eventually
 from tests.fakes.smartapi import OPENS_US, ROWS, SECOND, a_source, frames
 
 SECONDS = 90
+NO_LIMITS = dict.fromkeys(Endpoint, Limit(second=1000))
 QUICK = Patience(first_wait_s=0.05, longest_wait_s=0.2)
 
 
 @pytest.fixture
 async def broker():
-    async with FakeBroker(a_source(SECONDS), by_hand=True) as broker:
+    async with FakeBroker(a_source(SECONDS), by_hand=True, limits={}) as broker:
         yield broker
 
 
@@ -52,7 +54,7 @@ async def following(broker, folder, store=None):
         bus,
         clock,
         settings,
-        Account(credentials(settings), clock),
+        Account(credentials(settings), clock, limits=Limits(clock, NO_LIMITS)),
         Library(folder, settings.smartapi_master_url, clock),
         Line(url=settings.smartapi_stream_url, patience=QUICK, dice=random.Random(1)),
     )
@@ -144,6 +146,7 @@ async def test_a_connection_that_is_closed_leaves_a_gap_and_the_newest_values(br
     (gap,) = [each for each in live if isinstance(each, Gap)]
     assert gap.why == "the broker closed the connection"
     assert gap.rows is None
+    assert OPENS_US + 28 * SECOND < gap.from_us < gap.to_us <= OPENS_US + 41 * SECOND
     newest = analyses(live)[-1]
     assert newest.is_gapped
     assert newest.spot == pytest.approx(24_196.35 + 0.05 * (SECONDS - 2))

@@ -16,17 +16,18 @@ from ingest.master.wish import wanted
 from ingest.smartapi.account import Account
 from ingest.smartapi.again import Unfinished, unfinished
 from ingest.smartapi.backing import Tools
-from ingest.smartapi.day import SOURCE
-from ingest.smartapi.envelope import Tokens
+from ingest.smartapi.day import SOURCE, Key
+from ingest.smartapi.envelope import Quote, Tokens
 from ingest.smartapi.errors import BrokerError, LoginStopped, LoginWaits
 from ingest.smartapi.live import LiveRun
+from ingest.smartapi.partition import key_of
 from ingest.smartapi.rest import Rest
 from ingest.smartapi.stream import Line, NoTokens
 from oimon import calendar
 from oimon.bus import Bus
 from oimon.clock import Clock
 from oimon.errors import InputError, TransientError
-from oimon.terms import FeedState, Kind, Mode
+from oimon.terms import FeedState, Mode
 
 AGAIN_S = 30.0
 """From one attempt to have the master to the next."""
@@ -132,18 +133,25 @@ class LiveFeed(Feed):
         return before
 
     async def _now_us(self, master: Master) -> int:
-        """Return what time it is: by the exchange's clock, where that counts, the time of an index' newest quote."""
-        rows = master.find(kinds=[Kind.INDEX]) if self._tools.by_exchange else ()
-        keys = [(each.exchange, each.token) for each in master.instruments(rows)]
-        while self._tools.by_exchange:
+        """Return what time it is: by the exchange's clock, where that counts, the time of the newest quote of what is wanted."""
+        if not self._tools.by_exchange:
+            return self._tools.clock.now_us()
+        ever = plan(master, wanted(self._tools.settings), 0)  # nothing has expired yet
+        keys = [key_of(ask.instrument) for part in ever.parts for ask in part.always]
+        while keys:
+            found: dict[Key, Quote] = {}
             try:
                 async for batch in self._tools.rest.quotes(keys):
-                    for quote in batch.quotes.values():
-                        if quote.exchange_us is not None:
-                            return quote.exchange_us
-                self._why = "no index has a quote, so the exchange's time is not known"
+                    found |= batch.quotes
             except BrokerError as error:
                 self._why = str(error)
+            times = [quote.exchange_us for quote in found.values() if quote.exchange_us]
+            if times:
+                return max(times)
+            self._why = (
+                self._why
+                or "nothing that is wanted has a quote, so the exchange's time is not known"
+            )
             logger.warning("no time of the exchange", extra={"why": self._why})
             await asyncio.sleep(AGAIN_S)
         return self._tools.clock.now_us()
