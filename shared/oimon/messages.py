@@ -137,15 +137,24 @@ class Beat:
     conflated: int = 0  # ticks overwritten unread since the last beat
 
 
+OiThen = tuple[int, int, int]
+"""A row's open interest in the past: row, instant in µs, quantity."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gap:
-    """A stretch of time for which the feed delivered nothing, or nothing of some rows."""
+    """A stretch of time for which the feed delivered nothing, or nothing of some rows.
+
+    Told once more as ``filled``, of those rows of which nothing is missing any more: of contracts with what the broker's history
+    has of their open interest, of an underlying's price where quotes came in the stream's place.
+    """
 
     from_us: int
     to_us: int
     why: str
     rows: list[int] | None = None
     filled: bool = False
+    oi: list[OiThen] = field(default_factory=list)  # by row, oldest first; of a filled one
 
 
 # --- oi.analysis.v1 ------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ ticks were batched never shows. Source: bus contract, section 7; rulings, 5, 11,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analytics.analyse import analyse
 from analytics.board import future_quotes, quote_board, why_null
@@ -35,6 +35,7 @@ class Desk:
     last_n: int = 0  # number of the last entry: the next is one more, or the log has a hole
     has_hole: bool = False  # since the last beat
     gapped_until_us: int = 0
+    gaps: dict[int, int] = field(default_factory=dict)  # until when data of a row are missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,8 +77,8 @@ def _take(desk: Desk, entry: Entry) -> _Answer | None:
     match message:
         case Session():
             _meet(desk, message)
-        case Gap(filled=False):
-            desk.gapped_until_us = max(desk.gapped_until_us, message.to_us + _WINDOW_US)
+        case Gap():
+            _fill(desk, message) if message.filled else _lose(desk, message)
         case TickBatch() if desk.run is not None:
             desk.run.book.apply(message)
             if desk.run.is_quoted:
@@ -85,7 +86,7 @@ def _take(desk: Desk, entry: Entry) -> _Answer | None:
         case Beat() if desk.run is not None:
             if desk.has_hole:
                 desk.has_hole, desk.gapped_until_us = False, message.ts_us + _WINDOW_US
-            return _answer(desk.run, message, is_gapped=message.ts_us < desk.gapped_until_us)
+            return _answer(desk.run, message, is_gapped=_is_gapped(desk, message.ts_us))
         case _:
             pass  # ticks and beats before the first session: nobody could say what they mean
     return None
@@ -96,9 +97,45 @@ def _meet(desk: Desk, session: Session) -> None:
     run = desk.run
     if run is None or run.book.session.run != session.run:
         desk.run = Run(book=ChainBook(session), history=RollingTicks(session.instruments.symbol))
-        desk.has_hole, desk.gapped_until_us = False, 0
+        desk.has_hole, desk.gapped_until_us, desk.gaps = False, 0, {}
     elif run.book.adopt(session):
         run.history.widen(session.instruments.symbol)
+
+
+def _lose(desk: Desk, gap: Gap) -> None:
+    """Note of which rows a stretch is missing, until the window has passed it."""
+    until_us, rows = gap.to_us + _WINDOW_US, gap.rows
+    if desk.run is None:
+        desk.gapped_until_us = max(desk.gapped_until_us, until_us)
+        return
+    if rows is None:
+        rows = list(range(len(desk.run.book.session.instruments.token)))
+    desk.gaps |= {row: max(desk.gaps.get(row, 0), until_us) for row in rows}
+
+
+def _fill(desk: Desk, gap: Gap) -> None:
+    """Take in what is known of a stretch after all, and note that of these rows it is not missing any more."""
+    if desk.run is None:
+        return
+    rows = set(gap.rows or ())
+    desk.gaps = {
+        row: until_us
+        for row, until_us in desk.gaps.items()
+        if row not in rows or until_us > gap.to_us + _WINDOW_US
+    }
+    known: dict[int, list[tuple[float, float]]] = {}
+    for row, at_us, oi in gap.oi:
+        if 0 <= row < len(desk.run.book.session.instruments.token):
+            known.setdefault(row, []).append((at_us / 1e6, float(oi)))
+    if known:
+        desk.run.history.fill(known, gap.from_us / 1e6, gap.to_us / 1e6)
+
+
+def _is_gapped(desk: Desk, now_us: int) -> bool:
+    """Say whether anything of the last window is missing."""
+    if desk.gaps:
+        desk.gaps = {row: until_us for row, until_us in desk.gaps.items() if until_us > now_us}
+    return bool(desk.gaps) or now_us < desk.gapped_until_us
 
 
 def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> _Answer:

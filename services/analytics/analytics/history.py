@@ -3,7 +3,8 @@
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Self
 
 import numpy as np
@@ -153,6 +154,29 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
         stale = bisect_right(self._times, sample.at_s - KEEP_S) - 1
         if stale > 0:
             del self._times[:stale], self._samples[:stale]
+
+    def fill(
+        self, known: Mapping[int, Sequence[tuple[float, float]]], from_s: float, to_s: float
+    ) -> None:
+        """Put open interest of the past into the samples of a gap, where they hold what was known before it and nothing newer.
+
+        Args:
+            known: by row, instants in epoch seconds and open interest in quantity, oldest first.
+            from_s: when the gap began.
+            to_s: and ended; the samples after it know by themselves.
+        """
+        first, end = bisect_right(self._times, from_s), bisect_right(self._times, to_s)
+        before = self._samples[first - 1].oi if first else self._unseen
+        # All samples are new ones: what was made from the old, or packed of them, is made again.
+        samples = [replace(sample) for sample in self._samples]
+        for place in range(first, end):
+            oi = samples[place].oi.copy()
+            for row, points in known.items():
+                at = bisect_right(points, self._times[place], key=itemgetter(0)) - 1
+                if at >= 0 and (np.isnan(oi[row]) or oi[row] == before[row]):
+                    oi[row] = points[at][1]
+            samples[place] = replace(samples[place], oi=oi)
+        self._samples = samples
 
     def at_window(self, now_s: float, window_s: float) -> Then:
         """Return what was known when a window that ends now began."""

@@ -288,6 +288,43 @@ def test_a_gap_shows_until_the_window_has_passed_it():
     assert not tape.beat(910).is_gapped
 
 
+def test_a_gap_ends_row_by_row_as_it_is_filled_and_a_later_one_of_a_row_stays():
+    tape = started(make_session(strikes=5))
+    gap = Gap(from_us=at(0), to_us=at(10), why="closed", rows=[1, 2])
+    tape.put(gap)
+    tape.put(replace(gap, filled=True, rows=[1]))
+
+    assert tape.beat(11).is_gapped
+    tape.put(replace(gap, filled=True, rows=[2]))
+    assert not tape.beat(12).is_gapped
+
+    later = replace(gap, from_us=at(20), to_us=at(30), rows=[2])
+    tape.put(later)
+    tape.put(replace(gap, filled=True, rows=[2]))
+    assert tape.beat(31).is_gapped
+    assert not tape.beat(930).is_gapped
+
+
+def test_what_was_published_in_a_gap_is_where_a_window_counts_from():
+    session = make_session(strikes=5)
+    row = session.instruments.kind.index("CE")
+    filled, as_told = started(session), started(session)
+    gap = Gap(from_us=at(100), to_us=at(400), why="closed")
+    for tape in (filled, as_told):
+        for second in (5, 100, 250, 400):
+            tape.beat(second)
+        tape.put(gap)
+    was = filled.desk.run.history.samples[-1].oi[row]
+    filled.put(replace(gap, filled=True, rows=[row], oi=[(row, at(200), int(was) + 650)]))
+
+    changes = []
+    for tape in (filled, as_told):
+        tape.put(make_batch(session, market_ticks(session, 1150, oi_step=3), at(1150)))
+        changes.append(tape.beat(1151).chain.ce.oi_change_15m)
+
+    assert (changes[1][0] - changes[0][0], changes[1][1] - changes[0][1]) == (650, 0)
+
+
 def test_a_hole_in_the_log_shows_like_a_gap():
     tape = started(make_session(strikes=5))
     tape.n += 3

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -40,6 +41,7 @@ SHAPES = {
     3: "d36c7cfac0da8cf2",
     4: "056e0060fb6578ab",
     5: "80656e393ed12a75",
+    6: "d99905b7462668a0",
 }
 """Digest of the state's shape, by the number that stands for it."""
 
@@ -51,7 +53,10 @@ def long_day() -> Iterator[object]:
     for second in range(0, END_S, BEAT_S):
         at_us = START_US + second * 1_000_000
         if second == GAP_S:
-            yield Gap(from_us=at_us - 20_000_000, to_us=at_us, why="cut by the test")
+            gap = Gap(from_us=at_us - 20_000_000, to_us=at_us, why="cut by the test")
+            yield gap
+            past = [(1, gap.from_us + 1_000_000, 1300), (2, gap.from_us, 650)]
+            yield replace(gap, filled=True, rows=[1, 2], oi=past)
         if second == ADDED_S:
             session = widened(session)
             yield session

@@ -200,12 +200,18 @@ class LiveRun:
         lost = {(each.exchange_type, each.token) for each in self._registry.on(outage.connection)}
         for partition in self.partitions:
             rows = [row for row, each in enumerate(partition.found) if Ask(each, 0).key[1:] in lost]
-            if rows and self._pump is not None:
+            if rows:
                 is_whole = len(rows) == len(partition.found)
                 gap = Gap(
                     from_us=outage.from_us, to_us=outage.to_us, why=outage.why, rows=None if is_whole else rows
                 )  # fmt: skip
-                self._pump.tell(partition.part.underlying, gap)
+                self.tell(partition.part.underlying, gap)
+                self._backing.missed(partition, gap)
+
+    def tell(self, underlying: str, message: Gap) -> None:
+        """Have a partition told something before its next ticks."""
+        if self._pump is not None:
+            self._pump.tell(underlying, message)
 
     def _market(self, ts_us: int) -> MarketState:
         return calendar.market_state(self._segment, ts_us)

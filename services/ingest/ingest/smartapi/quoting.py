@@ -4,7 +4,9 @@ Source: smartapi, 2.3 and 9.7; requirement B07.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from ingest.feed import TICKS_CACHE
 from ingest.instruments import Instrument
@@ -16,10 +18,14 @@ from ingest.smartapi.envelope import Quote
 from ingest.smartapi.errors import BrokerError
 from ingest.smartapi.partition import key_of
 from ingest.smartapi.rest import Rest
+from oimon.clock import Clock
 
 LOOK_S = 1.0
 CHECK_S = 60.0
 """From one round of comparing to the next: open interest is published every one to three minutes."""
+COVERED_US = 30_000_000
+"""An underlying whose price is older makes the quality bad. Source: analytics specification, 1.6."""
+ROUNDS = 4096
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +38,7 @@ class Quoting:
         rest: Rest,
         checking: Checking,
         *,
-        monotonic_s: Callable[[], float],
+        clock: Clock,
         wanted: Callable[[], Iterable[Instrument]],
         is_trading: Callable[[], bool],
         is_down: Callable[[], bool],
@@ -44,7 +50,7 @@ class Quoting:
         Args:
             rest: the requests.
             checking: counts how the stream's open interest compares.
-            monotonic_s: paces the rounds.
+            clock: paces the rounds, and says when quotes came.
             wanted: all that is subscribed.
             is_trading: nothing is asked for while the market is closed.
             is_down: whether a connection is missing.
@@ -52,10 +58,11 @@ class Quoting:
             hands_over: whether open interest that is newer than the stream's goes on; not where the exchange's clock counts, for a
                 quote may overtake the stream by a moment, and the day would not be that of its replay.
         """
-        self._rest, self._checking, self._monotonic_s = rest, checking, monotonic_s
+        self._rest, self._checking, self._clock = rest, checking, clock
         self._wanted, self._is_trading, self._is_down = wanted, is_trading, is_down
         self._put, self._hands_over = put, hands_over
-        self._due_s = monotonic_s() + CHECK_S
+        self._due_s = clock.monotonic_s() + CHECK_S
+        self._rounds_us: deque[int] = deque(maxlen=ROUNDS)
 
     async def once(self) -> float:
         """Do what is due now; return when to look again, in seconds.
@@ -67,10 +74,17 @@ class Quoting:
             if self._is_down():
                 async for batch in self._rest.quotes(map(key_of, self._wanted())):
                     self._hand_on(batch.quotes.values())
-            elif self._monotonic_s() >= self._due_s:
-                self._due_s = self._monotonic_s() + CHECK_S
+                self._rounds_us.append(self._clock.now_us())
+            elif self._clock.monotonic_s() >= self._due_s:
+                self._due_s = self._clock.monotonic_s() + CHECK_S
                 await self._compare()
         return LOOK_S
+
+    def covered(self, from_us: int, to_us: int) -> bool:
+        """Say whether quotes of everything came through a stretch of time, so often that no price grew old."""
+        inside = [at_us for at_us in self._rounds_us if from_us <= at_us <= to_us]
+        ends = pairwise([from_us, *inside, to_us])
+        return all(later - earlier <= COVERED_US for earlier, later in ends)
 
     async def _compare(self) -> None:
         contracts = [each for each in self._wanted() if each.expiry]

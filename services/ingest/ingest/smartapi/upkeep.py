@@ -15,13 +15,15 @@ FAILED_S = 300.0
 log = logging.getLogger(__name__)
 
 
-async def keep_on(what: str, once: Callable[[], Awaitable[float]]) -> None:
+async def keep_on(what: str, once: Callable[[], Awaitable[float]], *, first_s: float = 0.0) -> None:
     """Do something until cancelled; what it fails on is logged and tried again later.
 
     Args:
         what: its name in the log.
         once: does it, and returns the seconds until the next time.
+        first_s: seconds until the first time.
     """
+    await asyncio.sleep(first_s)
     while True:
         try:
             wait_s = await once()

@@ -25,7 +25,7 @@ class World:
         self.quoting = Quoting(
             self.found,
             self.checking,
-            monotonic_s=LoopClock().monotonic_s,
+            clock=LoopClock(AT_US),
             wanted=lambda: self.partition.found,
             is_trading=lambda: self.is_trading,
             is_down=lambda: self.is_down,
@@ -84,6 +84,25 @@ def test_while_a_connection_is_down_all_of_it_is_asked_for_again_and_again():
         assert asked(world) == [{"NSE": ["99926000"], "NFO": ["1", "2"]}] * 2
         assert [len(packets) for packets in world.put] == [2, 2]
         assert world.checking.facts() == {}
+
+    run(main())
+
+
+def test_a_stretch_is_covered_where_quotes_came_often_enough():
+    async def main():
+        world = World()
+        world.is_down = True
+        for _ in range(8):
+            await world.quoting.once()
+            await asyncio.sleep(10)
+        second = 1_000_000
+
+        assert world.quoting.covered(AT_US, AT_US + 80 * second)
+        assert not world.quoting.covered(AT_US - 31 * second, AT_US + 80 * second)
+        assert not world.quoting.covered(AT_US, AT_US + 120 * second)
+        assert world.quoting.covered(AT_US + 200 * second, AT_US + 205 * second), (
+            "too short to matter"
+        )
 
     run(main())
 
