@@ -81,11 +81,11 @@ def window_bases(history: RollingTicks, now_s: float) -> list[Base]:
     """Return what the changes over the windows count from: a sample, or nothing where the history is younger."""
     found = []
     for window_s in WINDOWS.values():
-        sample = history.base(now_s, window_s)
-        if sample is None:
+        at_s = history.base_s(now_s, window_s)
+        if at_s is None:
             found.append(Base())
         else:
-            found.append(Base(sample.at_s, f"sample of {now_s - sample.at_s:.0f} s ago"))
+            found.append(Base(at_s, f"sample of {now_s - at_s:.0f} s ago"))
     return found
 
 

@@ -2,14 +2,16 @@
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Self
 
 import numpy as np
 from typing_extensions import TypedDict, override
 
+from analytics.changes import Changes
+from analytics.prices import Prices
 from oimon.core.chain import FloatArray
 from oimon.core.compare import SLACK
 from oimon.core.oi import MIN_WINDOW_S
@@ -17,6 +19,7 @@ from oimon.core.oi import MIN_WINDOW_S
 KEEP_S = 1860.0  # half an hour and a minute, plus one older sample as anchor
 QUIET_S = 15.0  # a sample is due after this long even where nothing changed
 SPACING_S = 1.0  # at most one sample a second, however fast the beats are
+PIECE_S = 60.0  # of prices, packed together
 MAX_POINTS = int(KEEP_S / SPACING_S) + 2
 
 
@@ -28,7 +31,7 @@ class Point(TypedDict):
     oi: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sample:
     """What was known of every instrument at one beat; columns of shape (instruments,), NaN where unknown."""
 
@@ -43,15 +46,21 @@ class Sample:
 class Then:
     """What was known when a window began; columns of shape (instruments,), NaN where unknown.
 
-    ``oi`` and ``mark`` are of the last sample at or before the window's start, ``first_*`` of each instrument's oldest.
+    ``oi`` and ``mark`` are of the last sample at or before the window's start, ``first_*`` of each instrument's oldest. ``mark`` is
+    unpacked when it is asked for.
     """
 
     oi: FloatArray
-    mark: FloatArray
+    marks: Callable[[], FloatArray]
     first_oi: FloatArray
     first_mark: FloatArray
     first_age_s: FloatArray
     level: float | None
+
+    @property
+    def mark(self) -> FloatArray:
+        """The marks."""
+        return self.marks()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +72,24 @@ class Oldest:
     at_s: FloatArray
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """All that a history holds; of each sample its instant, its level, and how its open interest differs from the one before."""
+
+    symbols: list[str]
+    oldest: Oldest
+    times: list[float]
+    levels: list[float | None]
+    oi: FloatArray | None  # of the first sample; None where there is none
+    changes: list[bytes]
+    pieces: list[bytes]  # of prices
+    skipped: int  # rows in the first piece that are of no sample any more
+
+
 class RollingTicks(Mapping[str, "deque[Point]"]):
     """Samples of the whole chain, oldest first, at most ``MAX_POINTS``; by symbol, that instrument's points.
+
+    Held as what changed, and prices packed: an exchange has 100,000 instruments, and some 1,800 samples of each.
 
     Args:
         symbols: name of each instrument.
@@ -76,33 +101,49 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
         self.symbols = symbols
         self._rows = _places(symbols)
         self._times: list[float] = []
-        self._samples: list[Sample] = []
-        self._unseen = np.full(len(symbols) + 1, np.nan)
+        self._levels: list[float | None] = []
+        width = len(symbols) + 1
+        self._interest, self._prices = Changes(width), Prices(width)
+        self._unseen = np.full(width, np.nan)
         self._oldest = Oldest(self._unseen, self._unseen, self._unseen)
+        self._fills = 0  # how often the past has changed
 
     @classmethod
-    def of(cls, symbols: Sequence[str], samples: Sequence[Sample], oldest: Oldest) -> Self:
-        """Return the history that holds these samples, oldest first.
+    def of(cls, kept: Kept) -> Self:
+        """Return the history that holds this.
 
         Raises:
-            ValueError: a column has another length than the instruments need.
+            ValueError: its parts are not of the same instruments and samples, or damaged.
         """
-        history, width = cls(symbols), len(symbols) + 1
-        columns = [oldest.oi, oldest.mark, oldest.at_s]
-        columns += [column for one in samples for column in (one.oi, one.mark, one.ltp)]
-        wrong = {column.shape for column in columns} - {(width,)}
-        if wrong:
+        history, width, count = cls(kept.symbols), len(kept.symbols) + 1, len(kept.times)
+        shapes = {column.shape for column in (kept.oldest.oi, kept.oldest.mark, kept.oldest.at_s)}
+        if shapes != {(width,)}:
             raise ValueError(
-                f"columns of {len(symbols)} instruments have {width} places, found {wrong}"
+                f"columns of {width - 1} instruments have {width} places, found {shapes}"
             )
-        history._times = [sample.at_s for sample in samples]
-        history._samples, history._oldest = list(samples), oldest
+        history._times, history._levels, history._oldest = kept.times, kept.levels, kept.oldest
+        if kept.oi is not None:
+            history._interest = Changes.of(width, kept.oi, kept.changes)
+        history._prices = Prices.of(width, kept.pieces, kept.skipped)
+        parts = [len(kept.levels), len(history._prices), len(history._interest)]
+        if parts != [count] * len(parts):
+            raise ValueError(
+                f"a history of {count} samples has that many levels, prices and open interest, found {parts}"
+            )
         return history
 
-    @property
-    def samples(self) -> Sequence[Sample]:
-        """All samples, oldest first."""
-        return self._samples
+    def kept(self) -> Kept:
+        """Return all that it holds, to be read only."""
+        return Kept(
+            symbols=list(self.symbols),
+            oldest=self._oldest,
+            times=self._times,
+            levels=self._levels,
+            oi=self._interest.oldest,
+            changes=list(self._interest.changes),
+            pieces=self._prices.pieces(),
+            skipped=self._prices.skipped,
+        )
 
     @property
     def oldest(self) -> Oldest:
@@ -113,7 +154,9 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
     def __getitem__(self, symbol: str) -> "deque[Point]":
         """Return one instrument's points, oldest first."""
         row = self._rows[symbol]
-        return deque((_point(sample, row) for sample in self._samples), maxlen=MAX_POINTS)
+        rows = zip(self._times, self._interest.rows(), self._prices.ltps(), strict=True)
+        points = (_point(at_s, oi.item(row), ltp.item(row)) for at_s, oi, ltp in rows)
+        return deque(points, maxlen=MAX_POINTS)
 
     @override
     def __iter__(self) -> Iterator[str]:
@@ -131,13 +174,14 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
 
     def is_due(self, now_s: float, oi: FloatArray) -> bool:
         """Say whether a sample is due: open interest changed, or 15 s have passed."""
-        if not self._times:
+        newest = self._interest.newest
+        if newest is None:
             return True
         since_s = now_s - self._times[-1]
         if since_s >= QUIET_S:
             return True
         # as bytes, so that what is unknown is the same as before
-        return since_s >= SPACING_S and oi.tobytes() != self._samples[-1].oi.tobytes()
+        return since_s >= SPACING_S and oi.tobytes() != newest.tobytes()
 
     def append(self, sample: Sample) -> None:
         """Add a sample, and drop what is older than any window asks for."""
@@ -149,11 +193,17 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
                 np.where(is_first, sample.mark, oldest.mark),
                 np.where(is_first, sample.at_s, oldest.at_s),
             )
+        minute = sample.at_s // PIECE_S
+        is_new_minute = not self._times or self._times[-1] // PIECE_S != minute
         self._times.append(sample.at_s)
-        self._samples.append(sample)
+        self._levels.append(sample.level)
+        self._interest.append(sample.oi)
+        self._prices.append(sample.mark, sample.ltp, is_new_minute=is_new_minute)
         stale = bisect_right(self._times, sample.at_s - KEEP_S) - 1
         if stale > 0:
-            del self._times[:stale], self._samples[:stale]
+            del self._times[:stale], self._levels[:stale]
+            self._interest.drop(stale)
+            self._prices.drop(stale)
 
     def fill(
         self, known: Mapping[int, Sequence[tuple[float, float]]], from_s: float, to_s: float
@@ -166,64 +216,70 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
             to_s: and ended; the samples after it know by themselves.
         """
         first, end = bisect_right(self._times, from_s), bisect_right(self._times, to_s)
-        before = self._samples[first - 1].oi if first else self._unseen
-        # All samples are new ones: what was made from the old, or packed of them, is made again.
-        samples = [replace(sample) for sample in self._samples]
+        rows = list(self._interest.rows())
+        before = rows[first - 1] if first else self._unseen
         for place in range(first, end):
-            oi = samples[place].oi.copy()
+            oi = rows[place].copy()
             for row, points in known.items():
                 at = bisect_right(points, self._times[place], key=itemgetter(0)) - 1
                 if at >= 0 and (np.isnan(oi[row]) or oi[row] == before[row]):
                     oi[row] = points[at][1]
-            samples[place] = replace(samples[place], oi=oi)
-        self._samples = samples
+            rows[place] = oi
+        self._interest = Changes(len(self._unseen))
+        for oi in rows:
+            self._interest.append(oi)
+        self._fills += 1
 
     def at_window(self, now_s: float, window_s: float) -> Then:
         """Return what was known when a window that ends now began."""
-        base, oldest = self.base(now_s, window_s), self._oldest
-        level = base
-        if base is None and self._samples and self.span_s(now_s) >= MIN_WINDOW_S:
-            level = self._samples[0]
+        base, oldest = self._base(now_s, window_s), self._oldest
         return Then(
-            oi=base.oi if base else self._unseen,
-            mark=base.mark if base else self._unseen,
+            oi=self._unseen if base is None else self._interest.at(base, window_s),
+            marks=lambda: self._unseen if base is None else self._prices.mark(base),
             first_oi=oldest.oi,
             first_mark=oldest.mark,
             first_age_s=now_s - oldest.at_s,
-            level=level.level if level else None,
+            level=self.level_at(now_s, window_s),
         )
+
+    def level_at(self, now_s: float, window_s: float) -> float | None:
+        """Return the reference level when a window that ends now began, of a young history its oldest."""
+        base = self._base(now_s, window_s)
+        if base is None and self._times and self.span_s(now_s) >= MIN_WINDOW_S:
+            base = 0
+        return None if base is None else self._levels[base]
 
     def anchors(self, now_s: float, windows_s: Iterable[float]) -> tuple[object, ...]:
         """Return what changes over these windows count from: of two equal answers, from the same values."""
         is_old = now_s - self._oldest.at_s >= MIN_WINDOW_S - SLACK
-        bases = (self.base(now_s, window_s) for window_s in windows_s)
-        return (self._oldest, is_old.tobytes(), *bases)
+        bases = (self.base_s(now_s, window_s) for window_s in windows_s)
+        return (self._oldest, self._fills, is_old.tobytes(), *bases)
 
-    def base(self, now_s: float, window_s: float) -> Sample | None:
-        """Return the last sample at or before the start of a window that ends now."""
+    def base_s(self, now_s: float, window_s: float) -> float | None:
+        """Return when the last sample at or before the start of a window that ends now was taken."""
+        base = self._base(now_s, window_s)
+        return None if base is None else self._times[base]
+
+    def _base(self, now_s: float, window_s: float) -> int | None:
         index = bisect_right(self._times, now_s - window_s) - 1
-        return self._samples[index] if index >= 0 else None
+        return index if index >= 0 else None
 
     def widen(self, symbols: Sequence[str]) -> None:
         """Take in instruments that were added at the end; nothing is known of their past."""
-        added = len(symbols) + 1 - len(self._unseen)
+        width = len(symbols) + 1
+        added = width - len(self._unseen)
         self.symbols = symbols
         self._rows = _places(symbols)
-        self._unseen = np.full(len(symbols) + 1, np.nan)
+        self._unseen = np.full(width, np.nan)
         oldest = self._oldest
         self._oldest = Oldest(
             _wider(oldest.oi, added), _wider(oldest.mark, added), _wider(oldest.at_s, added)
         )
-        self._samples = [
-            Sample(
-                at_s=sample.at_s,
-                oi=_wider(sample.oi, added),
-                mark=_wider(sample.mark, added),
-                ltp=_wider(sample.ltp, added),
-                level=sample.level,
-            )
-            for sample in self._samples
-        ]
+        first, changes = self._interest.oldest, self._interest.changes
+        self._interest = Changes(width)
+        if first is not None:  # the last place, of no instrument, never changes
+            self._interest = Changes.of(width, _wider(first, added), changes)
+        self._prices = self._prices.wider(width)
 
 
 def _places(symbols: Sequence[str]) -> dict[str, int]:
@@ -235,10 +291,5 @@ def _wider(column: FloatArray, added: int) -> FloatArray:
     return np.concatenate((column[:-1], np.full(added + 1, np.nan)))
 
 
-def _point(sample: Sample, row: int) -> Point:
-    ltp, oi = sample.ltp.item(row), sample.oi.item(row)
-    return Point(
-        ts=sample.at_s,
-        ltp=None if np.isnan(ltp) else ltp,
-        oi=None if np.isnan(oi) else int(oi),
-    )
+def _point(at_s: float, oi: float, ltp: float) -> Point:
+    return Point(ts=at_s, ltp=None if np.isnan(ltp) else ltp, oi=None if np.isnan(oi) else int(oi))

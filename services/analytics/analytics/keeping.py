@@ -7,7 +7,7 @@ nothing in them is ever run. Source: bus contract, section 8.
 
 import zlib
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -15,22 +15,13 @@ import numpy as np
 
 from analytics.book import BookState, ChainBook
 from analytics.desk import Desk
-from analytics.history import Oldest, RollingTicks
-from analytics.packing import LEVEL, pack, unpack
+from analytics.history import Kept, RollingTicks
+from analytics.packing import LEVEL
 from analytics.run import MINUTES, without_memories
 from oimon.bus import Keeping
 
 SCHEMA = 6
 """Number of the state's shape: it grows with any change of a kept record or of its encoding."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _History:
-    """A history as it is kept: names of its instruments, and its samples packed."""
-
-    symbols: list[str]
-    oldest: Oldest
-    pieces: list[bytes]
 
 
 def freeze(desk: Desk) -> bytes:
@@ -66,9 +57,7 @@ def _plain(value: object) -> object:
         case ChainBook():
             return value.state()
         case RollingTicks():
-            return _History(
-                symbols=list(value.symbols), oldest=value.oldest, pieces=pack(value.samples)
-            )
+            return value.kept()
         case deque():
             return list(value)
         case _:
@@ -87,9 +76,7 @@ def _made(hint: Any, told: Any) -> Any:
     if origin is ChainBook:
         return ChainBook.of(msgspec.convert(told, BookState, dec_hook=_made))
     if origin is RollingTicks:
-        kept = msgspec.convert(told, _History, dec_hook=_made)
-        samples = unpack(kept.pieces, len(kept.symbols) + 1)
-        return RollingTicks.of(kept.symbols, samples, kept.oldest)
+        return RollingTicks.of(msgspec.convert(told, Kept, dec_hook=_made))
     if origin is deque:
         return deque(msgspec.convert(told, list[get_args(hint)[0]]), maxlen=MINUTES)  # type: ignore[misc]  # a type made here
     raise TypeError(f"a state has no value of type {hint}")

@@ -106,7 +106,7 @@ def market_now(run: Run, cells: FloatArray, beat: Beat) -> MarketNow:
         cadence_s=session.cadence_s,
         spot=spot,
         underlying_age_s=age_s,
-        level_then=run.history.at_window(now_s, WINDOW_S).level,
+        level_then=run.history.level_at(now_s, WINDOW_S),
         future=_future(run, cells),
     )
 

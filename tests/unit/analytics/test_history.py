@@ -77,11 +77,13 @@ def test_a_gap_is_filled_where_nothing_newer_was_known():
     rolling = RollingTicks(["A"])
     for at_s, oi in ((0, 65), (15, 65), (30, 130), (45, 65), (60, 195), (75, 65)):
         rolling.append(sample(float(at_s), oi=float(oi)))
-    old = rolling.samples
+    asked = rolling.anchors(915.0, [900.0])
 
     rolling.fill({0: [(10.0, 260.0), (40.0, 325.0)]}, from_s=5.0, to_s=60.0)
 
     # At 30 and at 60 a quote had told something else than before the gap; 75 is after it.
-    assert [each.oi[0] for each in rolling.samples] == [65, 260, 130, 325, 195, 65]
-    assert [each.oi[0] for each in old] == [65, 65, 130, 65, 195, 65], "what others hold stays"
+    assert [point["oi"] for point in rolling["A"]] == [65, 260, 130, 325, 195, 65]
     assert rolling.at_window(915.0, 900.0).oi[0] == 260
+    assert rolling.anchors(915.0, [900.0]) != asked, (
+        "what was worked out from the past holds no more"
+    )

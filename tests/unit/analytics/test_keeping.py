@@ -10,10 +10,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 import pytest
 
-from analytics import keeping, packing
+from analytics import keeping
 from analytics.book import BookState, ChainBook
 from analytics.desk import Desk, replay
-from analytics.history import RollingTicks, Sample
+from analytics.history import Kept, RollingTicks
 from analytics.keeping import KEEPING, freeze, thaw
 from analytics.run import Standing
 from analytics.situation import Classes, Interest
@@ -41,7 +41,7 @@ SHAPES = {
     3: "d36c7cfac0da8cf2",
     4: "056e0060fb6578ab",
     5: "80656e393ed12a75",
-    6: "d99905b7462668a0",
+    6: "9cdcdec8921755d6",
 }
 """Digest of the state's shape, by the number that stands for it."""
 
@@ -145,41 +145,10 @@ def test_freezing_a_thawed_desk_gives_the_same_bytes():
     frozen = freeze(tape.desk)
 
     desk = thaw("NIFTY", frozen)
-    packing._packed.clear()
 
     assert freeze(desk) == frozen
     assert desk.run.standing is None
     assert all(b.interest is None and b.classes is None for b in desk.run.before.values())
-
-
-def test_a_sample_survives_to_the_last_bit():
-    odd = np.array([np.nan, -0.0, 0.1 + 0.2, 5e-324, 1e308])
-    samples = [
-        Sample(at_s=at_s, oi=odd + k, mark=odd, ltp=odd[::-1].copy(), level=level)
-        for k, (at_s, level) in enumerate(((59.5, None), (60.0, 1 / 3), (61.25, None)))
-    ]
-
-    pieces = packing.pack(samples)
-    again = packing.unpack(pieces, len(odd))
-
-    assert len(pieces) == 2
-    assert [(s.at_s, s.level) for s in again] == [(s.at_s, s.level) for s in samples]
-    for name in ("oi", "mark", "ltp"):
-        assert [getattr(s, name).tobytes() for s in again] == [
-            getattr(s, name).tobytes() for s in samples
-        ]
-
-
-def test_a_minute_is_packed_anew_once_it_has_grown_or_lost_its_oldest():
-    column = np.arange(3.0)
-    samples = [
-        Sample(at_s=60.0 + k, oi=column + k, mark=column, ltp=column, level=None) for k in range(4)
-    ]
-    packing.pack(samples[:2])
-
-    for part in (samples[:3], samples[1:]):
-        again = packing.unpack(packing.pack(part), len(column))
-        assert [s.at_s for s in again] == [s.at_s for s in part]
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +196,7 @@ def test_another_partitions_state_is_refused(frozen):
 
 
 def test_a_new_shape_of_the_state_needs_a_new_number():
-    roots = (Desk, BookState, keeping._History, Sample)
+    roots = (Desk, BookState, Kept)
 
     digest = hashlib.sha256("\n".join(sorted(shapes(roots))).encode()).hexdigest()[:16]
 
@@ -243,11 +212,11 @@ def test_what_has_no_types_of_its_own_is_kept_whole():
 
     derived = (
         {"layout", "lots", "is_index", "tells_oi_open", "waiting", "ticks_waiting"},
-        {"rows", "times", "unseen"},
+        {"rows", "unseen", "fills"},
     )
     told = (
         {field.name for field in dataclasses.fields(BookState)},
-        {"symbols", "samples", "oldest"},
+        {"symbols", "oldest", "times", "levels", "interest", "prices"},
     )
     for names, kept_names, made in zip((book, history), told, derived, strict=True):
         assert {name.removeprefix("_") for name in names} == kept_names | made
