@@ -6,10 +6,11 @@ from types import MappingProxyType
 import numpy as np
 
 from analytics.history import Then
+from oimon.core import fast
 from oimon.core.chain import BoolArray, FloatArray
 from oimon.core.compare import SLACK, age_limit
-from oimon.core.mark import MAX_AGE_S, mark_price
-from oimon.core.oi import window_base
+from oimon.core.mark import MAX_AGE_S, WIDEST, mark_price
+from oimon.core.oi import MIN_WINDOW_S, window_base
 from oimon.core.quality import OI_STALE_S
 
 PAISE = 100.0  # in a rupee; divided by, so that 14235 becomes 142.35 and not its neighbour
@@ -70,57 +71,61 @@ WINDOWS = MappingProxyType(
 """Windows of the changes of open interest, in seconds; the specification's ΔOI_w is the 15-minute one."""
 
 
-_SEEN = [Cell.QUOTED_US, Cell.TRADED_US, Cell.OI_SEEN_US, Cell.OI_SEEN_US]
+_SEEN = (Cell.QUOTED_US, Cell.TRADED_US, Cell.OI_SEEN_US, Cell.OI_SEEN_US)
+_GIVEN = (Cell.BID, Cell.ASK, Cell.LTP, Cell.QUOTED_US, Cell.TRADED_US, Cell.OI_SEEN_US)
+_MADE = (Cell.MARK, Cell.IS_MID, Cell.OI_AGE_S)
 
 
-def ages(kept: FloatArray, now_us: int) -> FloatArray:
-    """Return how old quotes, trades and open interest (twice) are, in seconds, shape (4, instruments).
-
-    Args:
-        kept: the book's cells, shape (KEPT, instruments).
-        now_us: the beat.
-    """
-    return (now_us - kept[_SEEN]) * 1e-6
-
-
-def is_fresh(ages_s: FloatArray, cadence_s: float) -> BoolArray:
-    """Return which ages are within the limits that anything here asks of them, shape (4, instruments).
+def is_fresh(kept: FloatArray, now_us: int, cadence_s: float) -> BoolArray:
+    """Return which quotes, trades and open interest (of two limits) are not too old for anything here, shape (4, instruments).
 
     Between two beats of which it is the same, ages change nothing.
 
     Args:
-        ages_s: of :func:`ages`.
+        kept: the book's cells, shape (KEPT, instruments).
+        now_us: the beat.
         cadence_s: usual time between two prices of one instrument.
     """
     price_s = age_limit(MAX_AGE_S, cadence_s) + SLACK
-    limits = np.array([[price_s], [price_s], [OI_STALE_S], [OI_STALE_S + SLACK]])
-    return ages_s <= limits
+    limits = (price_s, price_s, OI_STALE_S, OI_STALE_S + SLACK)
+    if fast.loops is not None:
+        from analytics import compiled  # noqa: PLC0415 - only where numba is
+
+        found: BoolArray = compiled.is_fresh(kept, float(now_us), _SEEN, limits)
+        return found
+    return (now_us - kept[list(_SEEN)]) * 1e-6 <= np.array(limits)[:, np.newaxis]
 
 
-def marked(kept: FloatArray, tick: FloatArray, ages_s: FloatArray, cadence_s: float) -> FloatArray:
+def marked(kept: FloatArray, tick: FloatArray, now_us: int, cadence_s: float) -> FloatArray:
     """Return the whole matrix with marks and ages, and with changes still unknown.
 
     Args:
         kept: the book's cells, shape (KEPT, instruments).
         tick: smallest step of each price in rupees, shape (instruments,).
-        ages_s: of :func:`ages`.
+        now_us: the beat.
         cadence_s: usual time between two prices of one instrument.
 
     Source: analytics specification, 1.4; rulings, 13.
     """
-    cells = np.empty((COUNT, kept.shape[1]))
+    cells, max_age_s = np.empty((COUNT, kept.shape[1])), age_limit(MAX_AGE_S, cadence_s)
     cells[:KEPT], cells[KEPT:] = kept, np.nan
+    if fast.loops is not None:
+        from analytics import compiled  # noqa: PLC0415 - only where numba is
+
+        limits = (max_age_s + SLACK, *WIDEST, SLACK)
+        compiled.mark(cells, tick, float(now_us), _GIVEN, _MADE, limits)
+        return cells
     marks = mark_price(
         kept[Cell.BID],
         kept[Cell.ASK],
         kept[Cell.LTP],
-        quote_age_s=ages_s[0],
-        trade_age_s=ages_s[1],
+        quote_age_s=(now_us - kept[Cell.QUOTED_US]) * 1e-6,
+        trade_age_s=(now_us - kept[Cell.TRADED_US]) * 1e-6,
         tick=tick,
-        max_age_s=age_limit(MAX_AGE_S, cadence_s),
+        max_age_s=max_age_s,
     )
     cells[Cell.MARK], cells[Cell.IS_MID] = marks.price, marks.is_mid
-    cells[Cell.OI_AGE_S] = ages_s[2]
+    cells[Cell.OI_AGE_S] = (now_us - kept[Cell.OI_SEEN_US]) * 1e-6
     return cells
 
 
@@ -136,16 +141,27 @@ def fill_changes(cells: FloatArray, then: dict[float, Then]) -> None:
     Source: analytics specification, 1.3 and 1.6.
     """
     oi = cells[Cell.OI]
-    cells[Cell.OI_CHANGE_DAY] = oi - cells[Cell.OI_PREV]
-    cells[Cell.OI_CHANGE_OPEN] = oi - cells[Cell.OI_OPEN]
-    current = np.where(cells[Cell.OI_AGE_S] <= OI_STALE_S, oi, np.nan)
+    np.subtract(oi, cells[Cell.OI_PREV], out=cells[Cell.OI_CHANGE_DAY])
+    np.subtract(oi, cells[Cell.OI_OPEN], out=cells[Cell.OI_CHANGE_OPEN])
     for cell, window_s in WINDOWS.items():
-        past = then[window_s]
-        base, is_partial = window_base(past.oi, past.first_oi, past.first_age_s)
-        cells[cell] = current - base
-        if cell is Cell.OI_CHANGE_15M:
-            mark = np.where(is_partial, past.first_mark, past.mark)
-            cells[Cell.PRICE_CHANGE_15M] = cells[Cell.MARK] - mark
+        _fill_change(cells, cell, then[window_s])
+    past = then[WINDOWS[Cell.OI_CHANGE_15M]]
+    _, is_partial = window_base(past.oi, past.first_oi, past.first_age_s)
+    base = np.where(is_partial, past.first_mark, past.mark) if is_partial.any() else past.mark
+    np.subtract(cells[Cell.MARK], base, out=cells[Cell.PRICE_CHANGE_15M])
+
+
+def _fill_change(cells: FloatArray, cell: int, past: Then) -> None:
+    """Fill in the change of open interest over one window."""
+    oi, age_s = cells[Cell.OI], cells[Cell.OI_AGE_S]
+    if fast.loops is not None:
+        from analytics import compiled  # noqa: PLC0415 - only where numba is
+
+        first = past.first_oi, past.first_age_s, MIN_WINDOW_S - SLACK
+        compiled.fill_change(oi, age_s, OI_STALE_S, past.oi, *first, cells[cell])
+        return
+    base, _ = window_base(past.oi, past.first_oi, past.first_age_s)
+    cells[cell] = np.where(age_s <= OI_STALE_S, oi, np.nan) - base
 
 
 def known(value: float) -> float | None:

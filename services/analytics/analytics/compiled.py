@@ -1,7 +1,7 @@
-"""Ticks into a book as machine code, by numba: what the extra ``fast`` brings beside the core's loops.
+"""Ticks into a book, and what follows from it, as machine code, by numba: what the extra ``fast`` brings beside the core's loops.
 
-Does what ``book`` does with numpy, which says what it means and against which it is tested; one tick after the other, so they need
-no sorting. Which cell is where, and what is too much, is told at each call: a cached loop would not know when they change. Import it
+Does what ``book``, ``cells`` and ``packing`` do with numpy, which say what it means and against which it is tested; one tick after the
+other, so they need no sorting. Which cell is where, and what is too much, is told at each call: a cached loop would not know when they change. Import it
 where ``oimon.core.fast`` says that it is used.
 """
 
@@ -113,3 +113,85 @@ def take_in(
             trust = lots[row] * leap_lots, leap
             doubtful += not _keep_interest(float(tick.oi), at, cells[:, row], places[-5:], trust)
     return absurd, old, doubtful
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def is_fresh(
+    kept: FloatArray, now_us: float, seen: tuple[int, ...], limits: tuple[float, ...]
+) -> BoolArray:
+    """Return which cells were seen within their limits; see ``cells.is_fresh``."""
+    found = np.empty((len(seen), kept.shape[1]), np.bool_)
+    for k in range(len(seen)):
+        row, limit = kept[seen[k]], limits[k]
+        for i in range(len(row)):
+            found[k, i] = (now_us - row[i]) * 1e-6 <= limit
+    return found
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def mark(
+    cells: FloatArray,
+    tick: FloatArray,
+    now_us: float,
+    given: tuple[int, ...],
+    made: tuple[int, ...],
+    limits: tuple[float, ...],
+) -> None:
+    """Fill in marks and the age of open interest; see ``cells.marked`` and ``mark.mark_price``.
+
+    Args:
+        cells: the whole matrix, shape (COUNT, n): is changed.
+        tick: smallest step of each price, shape (n,).
+        now_us: the beat.
+        given: rows of bid, ask, last price, and of when the quote, the trade and open interest were seen.
+        made: rows of the mark, whether it is a mid, and of the age of open interest.
+        limits: oldest quote or trade in seconds, widest spread as a share of the mid and in ticks, and the slack.
+    """
+    bid, ask, ltp = cells[given[0]], cells[given[1]], cells[given[2]]
+    quoted_us, traded_us, seen_us = cells[given[3]], cells[given[4]], cells[given[5]]
+    price, is_mid, age_s = cells[made[0]], cells[made[1]], cells[made[2]]
+    oldest, share, ticks, slack = limits
+    for i in range(len(price)):
+        mid = (bid[i] + ask[i]) * 0.5
+        widest, floor = mid * share, tick[i] * ticks
+        widest = (widest if widest > floor else floor) + slack  # noqa: FURB136 - a step that is unknown bounds everything
+        is_good = (ask[i] - bid[i] <= widest) & (ask[i] >= bid[i]) & (bid[i] > 0.0)
+        is_good &= (now_us - quoted_us[i]) * 1e-6 <= oldest
+        is_traded = (ltp[i] > 0.0) & ((now_us - traded_us[i]) * 1e-6 <= oldest)
+        price[i] = mid if is_good else (ltp[i] if is_traded else math.nan)
+        is_mid[i] = 1.0 if is_good else 0.0
+        age_s[i] = (now_us - seen_us[i]) * 1e-6
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def fill_change(
+    oi: FloatArray,
+    age_s: FloatArray,
+    stale_s: float,
+    at_window: FloatArray,
+    oldest: FloatArray,
+    oldest_age_s: FloatArray,
+    least_s: float,
+    change: FloatArray,
+) -> None:
+    """Fill in the change of open interest over one window; see ``cells.fill_changes`` and ``oi.window_base``."""
+    for i in range(len(change)):
+        is_partial = (at_window[i] != at_window[i]) & (oldest_age_s[i] >= least_s)
+        now = oi[i] if age_s[i] <= stale_s else math.nan
+        change[i] = now - (oldest[i] if is_partial else at_window[i])
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def row_of(
+    values: FloatArray, scale: float, unknown: int, most: float, found: npt.NDArray[np.int32]
+) -> bool:
+    """Put in the whole numbers of a column, where all are small ones and none below 0; return whether they are. See ``packing.row_of``."""
+    bits = values.view(np.int64)
+    for i in range(len(values)):
+        steps = np.rint(values[i] * scale)
+        apart = bits[i] - np.float64(steps / scale).view(np.int64)
+        is_known = values[i] == values[i]
+        if is_known & ((bits[i] < 0) | (abs(apart) > 1) | (steps >= most)):
+            return False
+        found[i] = 4 * np.int64(steps) + 1 + apart if is_known else unknown
+    return True

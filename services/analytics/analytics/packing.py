@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from oimon.core import fast
 from oimon.core.chain import FloatArray
 
 Row = npt.NDArray[Any]
@@ -20,7 +21,7 @@ LEVEL = 1  # of zlib: the fastest; a better one takes much longer for little
 MARK_STEPS, LTP_STEPS = 200.0, 100.0
 """Half paise, and paise, in a rupee."""
 _UNKNOWN = 3  # no number has both of the lowest bits set
-_MOST = 2.0**50
+_MOST, _MOST_NARROW = 2.0**50, 2.0**28
 _BELOW_0 = np.float64(-0.0).view(np.int64)  # is no whole number's double
 _WORD = 8
 _HEAD = struct.Struct(
@@ -35,6 +36,12 @@ def row_of(values: FloatArray, scale: float) -> Row:
         values: shape (n,), NaN where unknown.
         scale: steps in one.
     """
+    if fast.loops is not None:
+        from analytics import compiled  # noqa: PLC0415 - only where numba is
+
+        narrow = np.empty(len(values), np.int32)
+        if compiled.row_of(values, scale, _UNKNOWN, _MOST_NARROW, narrow):
+            return narrow
     with np.errstate(invalid="ignore", over="ignore"):
         steps = np.rint(values * scale)
         bits = values.view(np.int64) - (steps / scale).view(np.int64)

@@ -6,7 +6,7 @@ from datetime import date
 from functools import lru_cache
 
 from analytics.book import ChainBook
-from analytics.cells import WINDOWS, Cell, ages, fill_changes, is_fresh, known, marked
+from analytics.cells import WINDOWS, Cell, fill_changes, is_fresh, known, marked
 from analytics.history import RollingTicks
 from analytics.layout import ExpiryLayout
 from analytics.quotes import QuoteDays
@@ -64,14 +64,13 @@ def without_memories(run: Run) -> Run:
 def standing_now(run: Run, beat: Beat) -> Standing:
     """Return the whole matrix at a beat: that of the beat before, where nothing that it is made from has changed."""
     book, now_s, cadence_s = run.book, beat.ts_us / 1e6, run.book.session.cadence_s
-    ages_s = ages(book.cells(), beat.ts_us)
     made_from = (
         book.version,
-        is_fresh(ages_s, cadence_s).tobytes(),
+        is_fresh(book.cells(), beat.ts_us, cadence_s).tobytes(),
         *run.history.anchors(now_s, WINDOWS.values()),
     )
     if run.standing is None or run.standing.made_from != made_from:
-        cells = marked(book.cells(), book.layout.tick, ages_s, cadence_s)
+        cells = marked(book.cells(), book.layout.tick, beat.ts_us, cadence_s)
         then = {window_s: run.history.at_window(now_s, window_s) for window_s in WINDOWS.values()}
         fill_changes(cells, then)
         run.standing = Standing(made_from=made_from, cells=cells)

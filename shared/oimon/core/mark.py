@@ -9,6 +9,7 @@ from oimon.core.chain import BoolArray, FloatArray, IntArray
 from oimon.core.compare import SLACK
 
 MAX_AGE_S = 60.0  # of a quote or a trade
+WIDEST = (0.25, 10.0)  # spread of a good quote: as a share of its mid, in ticks; the wider counts
 
 
 class MarkSource(StrEnum):
@@ -61,7 +62,7 @@ def mark_price(
     """
     mid = (bid + ask) * 0.5
     oldest = max_age_s + SLACK
-    widest = np.maximum(mid * 0.25, 10 * tick)
+    widest = np.maximum(mid * WIDEST[0], tick * WIDEST[1])
     widest += SLACK
     is_mid = (ask - bid <= widest) & (ask >= bid) & (bid > 0) & (quote_age_s <= oldest)
     is_ltp = (ltp > 0) & (trade_age_s <= oldest)
