@@ -43,6 +43,8 @@ def gex(
 
     Source: analytics specification, 9.4.
     """
+    if fast.loops is not None:
+        return _by_machine_code(strike, oi, curve, forward, years, rate)
     has_iv = (curve.status == 0).nonzero()[0]
     if not len(has_iv):
         return None
@@ -62,6 +64,22 @@ def gex(
     )
 
 
+def _by_machine_code(
+    strike: FloatArray, oi: FloatArray, curve: Smile, forward: float, years: float, rate: float
+) -> Gex | None:
+    told, per_strike = (curve.iv, curve.status, curve.d1), np.empty(len(strike))
+    asked = (strike, oi, *told, forward, years, rate, _GRID, per_strike)
+    count, net, absolute, zero = fast.loops.gex(*asked)  # type: ignore[union-attr]  # asked where it is used
+    if not count:
+        return None
+    return Gex(
+        net=net,
+        absolute=absolute,
+        per_strike=per_strike,
+        zero_gamma=None if math.isnan(zero) else zero,
+    )
+
+
 def _zero_gamma(
     strike: FloatArray, net: FloatArray, deviation: FloatArray, forward: float
 ) -> float | None:
@@ -71,9 +89,6 @@ def _zero_gamma(
     """
     if not np.count_nonzero(net):
         return None
-    if fast.loops is not None:
-        nearest = fast.loops.zero_gamma(strike, net, deviation, forward, _GRID)
-        return None if math.isnan(nearest) else nearest
     found = (_nearest_crossing(strike, net, deviation, forward, _GRID[ring]) for ring in _RINGS)
     return next((crossing for crossing in found if crossing is not None), None)
 

@@ -1,5 +1,6 @@
 """The smile of one expiry: one volatility a strike, and what is read off it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,6 +63,8 @@ def smiles(expiries: Sequence[Quotes], rate: float) -> list[Smile]:
 
     Source: analytics specification, 9.2, 9.3.
     """
+    if fast.loops is not None:
+        return [_by_machine_code(quotes, rate) for quotes in expiries]
     if not expiries:
         return []
     sizes = [len(quotes.strike) for quotes in expiries]
@@ -92,15 +95,33 @@ def _moneyness(
     strike: FloatArray, forward: FloatArray, years: FloatArray, sigma: FloatArray, rate: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return d1, shape (n,), both deltas, shape (2, n), and N(d1), shape (n,)."""
-    if fast.loops is not None:
-        found: tuple[FloatArray, FloatArray, FloatArray]
-        found = fast.loops.d1_and_deltas(strike, forward, years, sigma, rate)
-        return found
     with np.errstate(divide="ignore", invalid="ignore"):  # an expired one has no volatility anyway
         d_one = d1(forward, strike, years, sigma)
     discount = np.exp(years * -rate)
     delta = deltas(d_one, discount)
     return d_one, delta, delta[CE] / discount
+
+
+def _by_machine_code(quotes: Quotes, rate: float) -> Smile:
+    """Return the smile of one expiry: there one costs no more in company."""
+    strike, price, *told = quotes
+    found = fast.loops.smile(strike, price, *told, rate)  # type: ignore[union-attr]  # asked where it is used
+    *columns, at_money, call25, put25 = found
+    iv, status, is_call, d_one, delta = columns
+    return Smile(
+        iv=iv,
+        status=status,
+        is_call=is_call,
+        d1=d_one,
+        delta=delta,
+        atm_iv=_known(at_money),
+        call25=_known(call25),
+        put25=_known(put25),
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def smile(quotes: Quotes, rate: float) -> Smile:

@@ -4,16 +4,16 @@ Each does what numpy functions of the core do, which say what it means and again
 ``oimon.core.fast`` only.
 """
 
-from oimon.core.compiled.gamma import zero_gamma
+from oimon.core.compiled.gamma import gex
 from oimon.core.compiled.one_pass import one_pass
 from oimon.core.compiled.text import write_message
-from oimon.core.compiled.volatility import black76, d1_and_deltas, implied_vols
+from oimon.core.compiled.volatility import black76, implied_vols, smile
 
 __all__ = [
     "black76",
-    "d1_and_deltas",
+    "gex",
     "implied_vols",
     "one_pass",
+    "smile",
     "write_message",
-    "zero_gamma",
 ]

@@ -1,12 +1,14 @@
-"""The search for the forward of no net gamma as machine code; ``gex`` says what it means."""
+"""Gamma exposure and the search for the forward of none as machine code; ``gex`` says what they mean."""
 
 import math
 
 import numpy as np
 
-from oimon.core.chain import FloatArray
+from oimon.core.chain import FloatArray, IntArray
 from oimon.core.compiled.machine import machine
+from oimon.core.normal import ROOT_TAU
 
+_PHI_0 = 1.0 / ROOT_TAU
 _FAR = 80.0  # half a squared d1 beyond which a density is nothing beside any other
 
 
@@ -51,3 +53,42 @@ def zero_gamma(
         if not math.isnan(nearest):
             break
     return nearest
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def gex(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
+    strike: FloatArray,
+    oi: FloatArray,
+    iv: FloatArray,
+    status: IntArray,
+    d_one: FloatArray,
+    forward: float,
+    years: float,
+    rate: float,
+    grid: FloatArray,
+    per_strike: FloatArray,
+) -> tuple[int, float, float, float]:
+    """Return how many strikes have a volatility, net and absolute exposure, and the forward of none or NaN; put in each strike's."""
+    n, count = len(strike), 0
+    at, net, deviation = np.empty(n), np.empty(n), np.empty(n)
+    root, discount = math.sqrt(years), math.exp(-rate * years)
+    total = size = 0.0
+    is_held = False
+    for i in range(n):
+        per_strike[i] = math.nan
+        if status[i] != 0:
+            continue
+        call = oi[0, i] if oi[0, i] == oi[0, i] else 0.0
+        put = oi[1, i] if oi[1, i] == oi[1, i] else 0.0
+        density = math.exp(-0.5 * d_one[i] * d_one[i]) * _PHI_0
+        unit = density * discount / (iv[i] * (forward * root)) * (0.01 * forward * forward)
+        per_strike[i] = unit * (call - put)
+        total += per_strike[i]
+        size += unit * (call + put)
+        at[count], net[count], deviation[count] = strike[i], call - put, iv[i] * root
+        is_held |= call != put
+        count += 1
+    zero = math.nan
+    if is_held:
+        zero = zero_gamma(at[:count], net[:count], deviation[:count], forward, grid)
+    return count, total, size, zero

@@ -213,6 +213,62 @@ def d1_and_deltas(
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
+def _between(x: FloatArray, y: FloatArray, target: float) -> float:
+    """Return y at the target by lines between points of rising x, beyond them the last one's; see ``numpy.interp``."""
+    last = len(x) - 1
+    if target <= x[0] or target >= x[last]:
+        end: float = y[0] if target <= x[0] else y[last]
+        return end
+    i = 0
+    while target >= x[i + 1]:
+        i += 1
+    found: float = (y[i + 1] - y[i]) / (x[i + 1] - x[i]) * (target - x[i]) + y[i]
+    return found
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def _first_at(x: FloatArray, y: FloatArray, target: float) -> float:
+    """Return y at the target in the first pair of points around it, NaN without one; see ``smile._at``."""
+    for i in range(len(x) - 1):
+        if x[i] <= target <= x[i + 1] or x[i + 1] <= target <= x[i]:
+            if x[i] == x[i + 1]:
+                same: float = y[i]
+                return same
+            found: float = y[i] + (y[i + 1] - y[i]) * (target - x[i]) / (x[i + 1] - x[i])
+            return found
+    return math.nan
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def smile(
+    strike: FloatArray, marks: FloatArray, forward: float, years: float, tick: float, rate: float
+) -> tuple[FloatArray, IntArray, BoolArray, FloatArray, FloatArray, float, float, float]:
+    """Return the fields of a ``Smile`` in their order, NaN for what there is not.
+
+    See ``smile``; ``marks`` of both legs, shape (2, n).
+    """
+    n, count = len(strike), 0
+    price, is_call = np.empty(n), np.empty(n, np.bool_)
+    for i in range(n):
+        is_call[i] = strike[i] >= forward
+        price[i] = marks[0, i] if is_call[i] else marks[1, i]
+    ahead, left = np.full(n, forward), np.full(n, years)
+    iv, status = implied_vols(price, is_call, strike, ahead, left, rate, np.full(n, tick))
+    d_one, delta, above = d1_and_deltas(strike, ahead, left, iv, rate)
+    at, sigma = np.empty(n), np.empty(n)
+    for i in range(n):
+        if status[i] == 0:
+            at[count], above[count], sigma[count] = strike[i], above[i], iv[i]
+            count += 1
+    if count == 0:
+        return iv, status, is_call, d_one, delta, math.nan, math.nan, math.nan
+    above, sigma = above[:count], sigma[:count]
+    money = _between(at[:count], sigma, forward)
+    quarter, three = _first_at(above, sigma, 0.25), _first_at(above, sigma, 0.75)
+    return iv, status, is_call, d_one, delta, money, quarter, three
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
 def black76(
     forward: float, strike: FloatArray, years: float, sigma: FloatArray, rate: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
