@@ -314,8 +314,8 @@ def test_what_was_published_in_a_gap_is_where_a_window_counts_from():
         for second in (5, 100, 250, 400):
             tape.beat(second)
         tape.put(gap)
-    was = filled.desk.run.history.samples[-1].oi[row]
-    filled.put(replace(gap, filled=True, rows=[row], oi=[(row, at(200), int(was) + 650)]))
+    was = filled.desk.run.history[session.instruments.symbol[row]][-1]["oi"]
+    filled.put(replace(gap, filled=True, rows=[row], oi=[(row, at(200), was + 650)]))
 
     changes = []
     for tape in (filled, as_told):
