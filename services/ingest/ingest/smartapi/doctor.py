@@ -15,6 +15,8 @@ from ingest.smartapi.errors import BrokerError
 from ingest.smartapi.limits import KEPT
 from ingest.smartapi.probing import Reached, first_tick, reach
 from ingest.smartapi.rest import Key, Rest
+from ingest.smartapi.stream import NoTokens
+from ingest.smartapi.stream_tokens import StreamTokens
 from oimon.calendar import day_of, market_state, warning
 from oimon.clock import SystemClock
 from oimon.config import load
@@ -125,20 +127,14 @@ def _clock(reached: Reached) -> Finding:
 async def _account(account: Account, stream_url: str, *, is_open: bool) -> AsyncIterator[Finding]:
     """Give what needs a login: the login itself, a quote, a tick, and what is left of the limits."""
     try:
-        tokens = await account.tokens()
-    except BrokerError as error:
+        headers = await StreamTokens(account).headers()
+    except NoTokens as error:
         yield Finding("login", ok=False, words=str(error))
         return
     yield Finding(
         "login", ok=True, words=f"{account.client_code[:2]}… is logged in, until midnight"
     )
     yield await _quote(account)
-    headers = {
-        "Authorization": f"Bearer {tokens.jwt}",
-        "x-api-key": account.api_key,
-        "x-client-code": account.client_code,
-        "x-feed-token": tokens.feed,
-    }
     try:
         price = await first_tick(stream_url, headers, NIFTY[1], TICK_WITHIN_S)
     except (OSError, WSError) as error:

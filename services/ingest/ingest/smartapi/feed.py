@@ -17,12 +17,13 @@ from ingest.smartapi.account import Account
 from ingest.smartapi.again import Unfinished, unfinished
 from ingest.smartapi.backing import Tools
 from ingest.smartapi.day import SOURCE, Key
-from ingest.smartapi.envelope import Quote, Tokens
-from ingest.smartapi.errors import BrokerError, LoginStopped, LoginWaits
+from ingest.smartapi.envelope import Quote
+from ingest.smartapi.errors import BrokerError
 from ingest.smartapi.live import LiveRun
 from ingest.smartapi.partition import key_of
 from ingest.smartapi.rest import Rest
-from ingest.smartapi.stream import Line, NoTokens
+from ingest.smartapi.stream import Line
+from ingest.smartapi.stream_tokens import StreamTokens
 from oimon import calendar
 from oimon.bus import Bus
 from oimon.clock import Clock
@@ -31,41 +32,8 @@ from oimon.terms import FeedState, Mode
 
 AGAIN_S = 30.0
 """From one attempt to have the master to the next."""
-STOPPED_S = 60.0
 
 logger = logging.getLogger(__name__)
-
-
-class StreamTokens:
-    """The account as a connection sees it."""
-
-    def __init__(self, account: Account, api_key: str) -> None:
-        self._account, self._api_key = account, api_key
-        self._sent: Tokens | None = None
-
-    async def headers(self) -> Mapping[str, str]:
-        """Return the headers of a connection, logging in if need be.
-
-        Raises:
-            NoTokens: there are none now.
-        """
-        try:
-            self._sent = await self._account.tokens()
-        except LoginWaits as waits:
-            raise NoTokens(str(waits), wait_s=waits.wait_s) from waits
-        except LoginStopped as stopped:
-            raise NoTokens(str(stopped), wait_s=STOPPED_S) from stopped
-        return {
-            "Authorization": f"Bearer {self._sent.jwt.removeprefix('Bearer ')}",
-            "x-api-key": self._api_key,
-            "x-client-code": self._account.client_code,
-            "x-feed-token": self._sent.feed,
-        }
-
-    def refuse(self, why: str, *, renew: bool) -> None:
-        """Note that the broker did not take the tokens."""
-        if self._sent is not None:
-            self._account.refused(self._sent, why, renew=renew)
 
 
 class LiveFeed(Feed):
@@ -90,13 +58,12 @@ class LiveFeed(Feed):
             library: of instrument masters.
             line: how the stream is called.
         """
-        key = settings.smartapi_api_key
         self._tools = Tools(
             bus=bus,
             clock=clock,
             settings=settings,
             rest=Rest(account),
-            tokens=StreamTokens(account, key.get_secret_value() if key else ""),
+            tokens=StreamTokens(account),
             line=line,
         )
         self._account, self._library = account, library

@@ -5,6 +5,7 @@ import http.client
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -64,7 +65,9 @@ def reach(url: str, most_bytes: int = 2048) -> Reached:
         connection.close()
 
 
-async def first_tick(url: str, headers: dict[str, str], token: str, wait_s: float) -> float | None:
+async def first_tick(
+    url: str, headers: Mapping[str, str], token: str, wait_s: float
+) -> float | None:
     """Return the first price that the stream gives of a share or an index of NSE, in rupees; ``None``: none came in time.
 
     Raises:
