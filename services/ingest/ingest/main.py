@@ -60,7 +60,7 @@ async def _play(running: Running[IngestSettings]) -> None:
 def _live_feed(running: Running[IngestSettings]) -> Feed:
     settings, clock = running.settings, running.clock
     account = Account(credentials(settings), clock)
-    library = Library(settings.data_dir, settings.smartapi_master_url, clock)
+    library = Library.of(settings, clock)
     line = Line(url=settings.smartapi_stream_url)
     return LiveFeed(running.bus, clock, settings, account, library, line)
 

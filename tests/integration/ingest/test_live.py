@@ -55,7 +55,7 @@ async def following(broker, folder, store=None):
         clock,
         settings,
         Account(credentials(settings), clock, limits=Limits(clock, NO_LIMITS)),
-        Library(folder, settings.smartapi_master_url, clock),
+        Library.of(settings, clock),
         Line(url=settings.smartapi_stream_url, patience=QUICK, dice=random.Random(1)),
     )
     running = asyncio.ensure_future(feed.run())

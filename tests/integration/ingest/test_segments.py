@@ -62,7 +62,7 @@ async def live(universe, folder, **settings):
             clock,
             asked,
             Account(credentials(asked), clock, limits=Limits(clock, NO_LIMITS)),
-            Library(folder, asked.smartapi_master_url, clock),
+            Library.of(asked, clock),
             Line(url=asked.smartapi_stream_url, patience=QUICK, dice=random.Random(1)),
         )
         running = asyncio.ensure_future(feed.run())
@@ -201,3 +201,4 @@ async def test_a_segment_live_gives_the_bytes_of_its_replay(
             assert told[-1].mode is Mode.LIVE
             assert None not in [oi for oi, expiry in zip(session.instruments.oi_prev, session.instruments.expiry, strict=True) if expiry]  # fmt: skip
     assert facts["oi_prev"]["unknown"] == 0
+    assert facts["master"]["warnings"] == []

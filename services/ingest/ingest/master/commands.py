@@ -73,7 +73,7 @@ def instruments_command(
     wish = wanted(settings)
     if expiry:
         wish = replace(wish, days=[at.date() for at in expiry])
-    dated = asyncio.run(Library(settings.data_dir, settings.smartapi_master_url, clock).today())
+    dated = asyncio.run(Library.of(settings, clock).today())
     at_us = now_us if on is None else calendar.instant_us(on.date(), _MORNING)
     found = _found(dated.master, wish, given, at_us, only=segment is not None)
     spots = {} if spot is None else {c.spot.symbol: spot for p in found.parts for c in p.chains}

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from ingest.config import IngestSettings
+from ingest.exchange_clock import FeedClock
 from ingest.master import keeping
 from ingest.master.columns import Master
 from ingest.master.download import download
@@ -57,7 +59,15 @@ class Dated:
 class Library:
     """Fetches and keeps masters in one folder."""
 
-    def __init__(self, data_dir: Path, url: str, clock: Clock, *, fetch: Fetch = download) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        url: str,
+        clock: Clock,
+        *,
+        fetch: Fetch = download,
+        is_of_today: bool = True,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -66,9 +76,22 @@ class Library:
             url: where the broker publishes its list.
             clock: tells the day.
             fetch: gets the list.
+            is_of_today: whether the broker's day is today; a local broker's list is of the day that it broadcasts, so it is fetched at
+                each start, and its expiries say nothing of its age.
         """
         self._folder = data_dir / "master" / f"{zlib.crc32(url.encode()):08x}"
         self._url, self._clock, self._fetch = url, clock, fetch
+        self._is_of_today = is_of_today
+
+    @classmethod
+    def of(cls, settings: IngestSettings, clock: Clock) -> Self:
+        """Return the library that the settings mean."""
+        return cls(
+            settings.data_dir,
+            settings.smartapi_master_url,
+            clock,
+            is_of_today=settings.feed_clock is not FeedClock.EXCHANGE,
+        )
 
     async def today(self) -> Dated:
         """Return today's master: the copy on disk, else the broker's list, else an older copy with a warning.
@@ -79,7 +102,7 @@ class Library:
         """
         now_us = self._clock.now_us()
         kept, warnings = await asyncio.to_thread(self._newest)
-        if kept is not None and is_fresh(kept.fetched_us, now_us):
+        if kept is not None and self._is_of_today and is_fresh(kept.fetched_us, now_us):
             return self._dated(kept, now_us, warnings)
         try:
             fetched = Kept(master=await self._fetch(self._url), fetched_us=now_us)
@@ -87,8 +110,8 @@ class Library:
             if kept is None:
                 raise
             return self._dated(kept, now_us, [*warnings, f"{error}. {_instead(kept)}"])
-        missing = lacks(fetched.master, calendar.day_of(now_us))
-        if missing and kept and not lacks(kept.master, calendar.day_of(now_us)):
+        missing = self._lacks(fetched.master, now_us)
+        if missing and kept and not self._lacks(kept.master, now_us):
             what = f"{self._url}: the broker's list {missing}. {_instead(kept)}"
             return self._dated(kept, now_us, [*warnings, what])
         try:
@@ -98,6 +121,9 @@ class Library:
                 f"{self._folder}: the instrument master cannot be kept: {error.strerror}; it is fetched again at each start"
             )
         return self._dated(fetched, now_us, warnings)
+
+    def _lacks(self, master: Master, now_us: int) -> str | None:
+        return lacks(master, calendar.day_of(now_us)) if self._is_of_today else None
 
     def _newest(self) -> tuple[Kept | None, list[str]]:
         """Return the newest copy that can be read, and what was wrong with newer ones."""
@@ -112,8 +138,7 @@ class Library:
         return None, warnings
 
     def _dated(self, kept: Kept, now_us: int, warnings: list[str]) -> Dated:
-        today = calendar.day_of(now_us)
-        if missing := lacks(kept.master, today):
+        if missing := self._lacks(kept.master, now_us):
             warnings = [*warnings, f"the instrument master of {kept.day} {missing}"]
         tally = kept.master.tally
         if tally.unread:

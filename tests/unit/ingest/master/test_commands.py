@@ -22,8 +22,11 @@ def instruments(monkeypatch, tmp_path):
     dated = Dated(master=read_master(), fetched_us=at(9), warnings=("the list is old",))
 
     class Shelf:
-        def __init__(self, data_dir, url, clock):
-            assert (data_dir.name, url[:8]) == ("data", "https://")
+        @classmethod
+        def of(cls, settings, clock):
+            url = settings.smartapi_master_url
+            assert (settings.data_dir.name, url[:8]) == ("data", "https://")
+            return cls()
 
         async def today(self):
             return dated

@@ -176,3 +176,17 @@ async def test_rows_that_cannot_be_read_are_told(shelf):
         "1 of 489 rows of the instrument master cannot be read; the first: INFY-EQ: "
     )
     assert (found.facts()["unread"], found.facts()["rows"]) == (1, 489)
+
+
+async def test_a_list_of_another_day_is_fetched_at_each_start_and_not_judged_by_today(tmp_path):
+    shelf = Shelf(tmp_path)
+    shelf.library = Library(
+        tmp_path, URL, ManualClock(at(9, day=DAY + timedelta(365))), fetch=shelf.broker.fetch, is_of_today=False
+    )  # fmt: skip
+
+    first, second = await shelf.library.today(), await shelf.library.today()
+
+    assert shelf.broker.asked == 2
+    assert first.warnings == second.warnings == ()
+    shelf.broker.answer = TransientError("the server answers 503")
+    assert "Using the list of" in (await shelf.library.today()).warnings[0]
