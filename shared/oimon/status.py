@@ -12,6 +12,7 @@ from oimon.bus import Entry
 from oimon.bus.redis import RedisBus
 from oimon.clock import Clock
 from oimon.errors import BusDown, ConfigError, PoisonMessage
+from oimon.feed_words import feed_lines
 from oimon.messages import ANALYSIS, ChainAnalysis, QuoteBoard
 from oimon.system import System
 
@@ -99,7 +100,8 @@ def tables(status: Status) -> Group:
     """Return the same for people."""
     system = status.system
     disputes = [Text(words, style="bold red") for words in system.contested]
-    return Group(_services(system), *_errors(system), *disputes, _underlyings(status.ages))
+    feeds = [Text(line) for item in _sorted(system) for line in feed_lines(item)]
+    return Group(_services(system), *_errors(system), *disputes, *feeds, _underlyings(status.ages))
 
 
 def _services(system: System) -> Table:

@@ -11,17 +11,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from oimon import embedded
 from oimon.bus.redis import RedisBus
 from oimon.config import Settings, load, run_file
 from oimon.errors import BusDown, ConfigError
+from oimon.feed_words import notes
 from oimon.http import bound_socket
 from oimon.replicas import names_of
 from oimon.service import find, names
 from oimon.supervisor import Child, Supervisor
 from oimon.system import System
-from oimon.terms import Segment
+from oimon.terms import Mode, Segment
 
 REDIS_PORT = 6390
 READY_WITHIN_S = 45.0
@@ -267,13 +269,19 @@ async def _tell_notes(redis_url: str, say: Callable[[str], None]) -> None:
         while time.monotonic() < until:
             with contextlib.suppress(BusDown):
                 for status in await bus.statuses():
-                    if status["service"] == "ingest" and "feed" in status:
-                        for note in status["notes"]:
-                            say(f"Note: {note}")
+                    if status["service"] == "ingest" and _knows_what_it_plays(status):
+                        for note in notes(status):
+                            say(note)
                         return
             await asyncio.sleep(0.2)
     finally:
         await bus.close()
+
+
+def _knows_what_it_plays(status: Mapping[str, Any]) -> bool:
+    """Say whether a status holds all notes: those of a live feed come with its instruments."""
+    feed = status.get("feed")
+    return isinstance(feed, Mapping) and (feed.get("mode") != Mode.LIVE or "notes" in feed)
 
 
 async def _wait_ready(
