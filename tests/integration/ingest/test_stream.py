@@ -225,6 +225,15 @@ async def test_a_mute_connection_is_given_up_and_the_second_time_a_login_is_aske
     await eventually(lambda: broker.headers[-1]["x-feed-token"] == "token-1")
 
 
+async def test_an_outage_begins_with_the_last_packet_not_when_it_is_noticed(broker, calling):
+    _, _, _, outages = calling()
+
+    await eventually(lambda: outages)
+
+    assert "no packet for" in outages[0].why
+    assert outages[0].to_us - outages[0].from_us >= QUICK.silent_s * 1e6
+
+
 async def test_a_mute_connection_is_kept_while_the_market_is_closed(broker, calling):
     broker.is_mute = True
     stream, _, desk, _ = calling(MarketState.CLOSED)

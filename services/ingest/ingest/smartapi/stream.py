@@ -296,9 +296,16 @@ class Stream:
         self._is_down(FeedState.DOWN, f"the broker turned the connection away: {said}")
         return None
 
+    def _last_us(self) -> int:
+        """Return since when nothing has come: a connection that is given up as mute was mute before; longer than that a market rests."""
+        now_us, patience = self._clock.now_us(), self._line.patience
+        noticed_s = 2 * max(patience.silent_s, patience.no_answer_s)
+        is_recent = self.packet_us is not None and now_us - self.packet_us <= noticed_s * 1e6
+        return self.packet_us if self.packet_us is not None and is_recent else now_us
+
     def _is_down(self, state: FeedState, why: str) -> None:
         if self._down is None and self.connects:
-            self._down = self._clock.now_us(), why
+            self._down = self._last_us(), why
         if (self.state, self.why) != (state, why):
             logger.warning("connection is down", extra={"connection": self.number, "why": why})
         self.state, self.why = state, why
