@@ -9,6 +9,7 @@ import io
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -29,7 +30,9 @@ from oimon.messages import (
 )
 
 STREAMS = (ANALYSIS, ADVICE_MINIMAL, ADVICE_RICH)
+QUOTES = "quotes"  # the kind of a board's entry
 RETRY_S = 1.0
+BOARDS_S = 1.0
 _FONT_FROM_ELSEWHERE = re.compile(r"@font-face\s*{.*?}\s*", re.DOTALL)
 """rich asks a public server for its font; whoever looks at our picture shall ask nobody."""
 _LINES_AROUND = 18  # of the screen, beside the strikes
@@ -42,7 +45,15 @@ class Newest:
         self.underlying = underlying
         self.others: Sequence[str] = ()
         self.trouble: str | None = None
+        self.boards: dict[str, Entry] = {}
+        """The newest quotes of the others: with quotes of one's own they are one table."""
         self._entries: dict[str, Entry] = {}
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether the newest is a board of quotes."""
+        entry = self._entries.get(ANALYSIS)
+        return entry is not None and entry.kind == QUOTES
 
     def take(self, entry: Entry) -> None:
         """Remember an entry as the newest of its stream."""
@@ -52,6 +63,9 @@ class Newest:
         """Return what to draw at an instant."""
         analysis = self._message(ANALYSIS)
         shown = analysis if isinstance(analysis, ChainAnalysis | QuoteBoard) else None
+        others = self.others
+        if isinstance(shown, QuoteBoard) and self.boards:
+            shown, others = self._together(shown), []
         minimal, rich = self._message(ADVICE_MINIMAL), self._message(ADVICE_RICH)
         entry = self._entries.get(ANALYSIS)
         return View(
@@ -60,14 +74,25 @@ class Newest:
             minimal=minimal if isinstance(minimal, Advice) else None,
             rich=rich if isinstance(rich, Advice) else None,
             written_age_s=None if entry is None else _age_s(entry, now_us),
-            others=self.others,
+            others=others,
             trouble=self.trouble,
+        )
+
+    def _together(self, board: QuoteBoard) -> QuoteBoard:
+        found = [self._decoded(self.boards[name]) for name in self.others if name in self.boards]
+        boards = [board, *(each for each in found if isinstance(each, QuoteBoard))]
+        return replace(
+            board,
+            underlying=", ".join(each.underlying for each in boards),
+            rows=[row for each in boards for row in each.rows],
+            off=list(dict.fromkeys(why for each in boards for why in each.off)),
         )
 
     def _message(self, stream: str) -> object:
         entry = self._entries.get(stream)
-        if entry is None:
-            return None
+        return None if entry is None else self._decoded(entry)
+
+    def _decoded(self, entry: Entry) -> object:
         try:
             return entry.message
         except PoisonMessage as error:
@@ -211,7 +236,7 @@ async def watch(
         bus: where the messages come from.
         clock: tells how old they are.
         surface: where they are shown.
-        underlying: which one; ``None`` takes the first there is.
+        underlying: which one; ``None`` takes the first there is, and where these are quotes all of them.
         stop: ends the watch.
 
     Raises:
@@ -220,6 +245,9 @@ async def watch(
     """
     newest = Newest(underlying or "")
     reading = asyncio.ensure_future(_read(bus, newest, underlying))
+    tasks = [reading]
+    if underlying is None:
+        tasks.append(asyncio.ensure_future(_read_boards(bus, newest)))
     try:
         while not stop.is_set() and not surface.show(newest.view(clock.now_us())):
             if reading.done():
@@ -228,8 +256,9 @@ async def watch(
                 await asyncio.wait_for(stop.wait(), surface.period_s)
     finally:
         surface.close()
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _read(bus: Bus, newest: Newest, underlying: str | None) -> None:
@@ -243,6 +272,17 @@ async def _read(bus: Bus, newest: Newest, underlying: str | None) -> None:
         except TransientError as error:
             newest.trouble = f"The bus is away, trying again: {error}"
             await asyncio.sleep(RETRY_S)
+
+
+async def _read_boards(bus: Bus, newest: Newest) -> None:
+    """Keep the quotes of all others beside those that are watched: a list of shares is one table."""
+    while True:
+        with contextlib.suppress(TransientError):  # who reads the one that is watched tells of it
+            for name in newest.others if newest.is_quoted else ():
+                entry = await bus.latest(ANALYSIS, name)
+                if entry is not None and entry.kind == QUOTES:
+                    newest.boards[name] = entry
+        await asyncio.sleep(BOARDS_S)
 
 
 async def _choose(bus: Bus, newest: Newest, underlying: str | None) -> str:

@@ -113,7 +113,7 @@ def summary(view: View) -> str:
     head = f"{clock_time(analysis.ts_us)} IST {analysis.mode} {analysis.underlying}"
     if isinstance(analysis, QuoteBoard):
         quotes = "  ".join(f"{quote.symbol} {grouped(quote.ltp)}" for quote in analysis.rows)
-        return f"{head} | {quotes}"
+        return f"{clock_time(analysis.ts_us)} IST {analysis.mode} {analysis.segment} | {quotes}"
     stale = " STALE" if is_stale(view) else ""
     said = " | ".join(
         f"{name} {call(advice)} ({advice.by})"

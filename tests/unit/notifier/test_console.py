@@ -6,10 +6,11 @@ from rich.console import Console
 
 from notifier.console import Lines, Newest, Picture, Table, watch
 from notifier.screen import View
+from oimon.bus import Output, Role
 from oimon.bus.memory import MemoryBus
 from oimon.clock import ManualClock, SystemClock
 from oimon.errors import BusDown, ConfigError, InputError
-from oimon.messages import ANALYSIS
+from oimon.messages import ANALYSIS, TICKS
 from tests.eventually import eventually
 from tests.unit.notifier.samples import (
     NOW_US,
@@ -19,6 +20,7 @@ from tests.unit.notifier.samples import (
     make_board,
     make_entry,
     make_gap,
+    make_quote,
     make_rich_advice,
     role,
 )
@@ -110,6 +112,43 @@ def test_the_newest_of_each_stream_is_what_is_drawn():
     assert view.analysis.pcr == 1.1
     assert (view.minimal.coach, view.rich.coach) == ("minimal", "rich")
     assert view.written_age_s == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [(None, ["ITC-EQ", "SBIN-EQ", "TCS-EQ"]), ("SBIN", ["SBIN-EQ"])],
+)
+async def test_quotes_of_all_underlyings_are_one_table_unless_one_is_asked_for(asked, shown):
+    surface, stop, bus = Shown(), asyncio.Event(), MemoryBus()
+    names = ["ITC", "SBIN", "TCS"]
+    await bus.declare(names)
+
+    def board(partition):
+        return make_board(underlying=partition, rows=[make_quote(symbol=f"{partition}-EQ")])
+
+    def is_whole():
+        found = surface.views[-1].analysis if surface.views else None
+        return found is not None and len(found.rows) == len(shown) and surface.views[-1]
+
+    quoted = Role(
+        name="analytics", reads=TICKS, writes=ANALYSIS, start=lambda partition: partition,
+        handle=lambda partition, _: (partition, [Output(ANALYSIS, board(partition))]),
+    )  # fmt: skip
+    async with asyncio.TaskGroup() as tasks:
+        owning = tasks.create_task(bus.own(quoted))
+        watching = tasks.create_task(
+            watch(bus, SystemClock(), surface, underlying=asked, stop=stop)
+        )
+        for name in names:
+            await bus.publish(name, [make_gap()], PULSE)
+        view = await eventually(is_whole)
+        stop.set()
+        await watching
+        owning.cancel()
+
+    assert [row.symbol for row in view.analysis.rows] == shown
+    assert view.analysis.off == make_board().off, "each reason once"
+    assert view.others == ([] if asked is None else ["ITC", "TCS"])
 
 
 def test_an_entry_that_cannot_be_read_is_told_and_does_not_end_the_watch():
