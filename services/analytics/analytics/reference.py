@@ -56,7 +56,7 @@ def reference_of(chain: ChainNow, market: MarketNow, before: Before) -> Referenc
         level=market.spot if is_spot_good else _level_by_carry(market, price, before),
         atm=atm,
         atm_spot=None if near is None else chain.strike.item(near),
-        window=slice(0)
+        window=slice(0, 0)
         if atm is None
         else strike_window(chain.strike, chain.strike[atm], EACH_SIDE),
     )

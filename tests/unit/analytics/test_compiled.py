@@ -6,8 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analytics.book import ChainBook
+from oimon.codec import encode
 from oimon.core import fast
-from tests.unit.analytics.days import START_US, make_batch, make_session, make_ticks
+from tests.unit.analytics.days import START_US, Tape, make_batch, make_session, make_ticks
 
 SESSION = make_session(strikes=3)
 paise = st.sampled_from([0, 5, 10, 15, 12_385, 12_390, 12_395, 12_400, 2**31 - 1, -5])
@@ -94,3 +95,12 @@ def test_any_ticks_leave_what_they_leave_by_numpy(machine_code, ticks, cut):
     batches = [make_batch(SESSION, part, START_US) for part in parts]
 
     assert machine_code(lambda: taken_in(batches)) == taken_in(batches)
+
+
+def test_a_beat_before_the_first_tick_is_answered_alike(machine_code):
+    def first_beat():
+        tape = Tape()
+        tape.put(SESSION)
+        return encode(tape.beat(1))
+
+    assert machine_code(first_beat) == first_beat()
