@@ -120,11 +120,11 @@ class LiveRecorder:
         self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
 
     def start(self) -> None:
-        """Begin to write; what was there of the run has been looked through before."""
+        """Begin to write what is handed over."""
         self._thread.start()
 
     async def resume(self, header: Header) -> Part | None:
-        """Go on with the files of an underlying of this run; return the newest, ``None`` where there is none.
+        """Go on with the files of an underlying of this run, before it has a track; return the newest, ``None`` where there is none.
 
         Raises:
             OSError: the disk does not answer, or not in time.
@@ -132,11 +132,6 @@ class LiveRecorder:
         file = self._files[header.underlying] = LiveFile(self._folder, header)
         async with asyncio.timeout(LOOK_THROUGH_S):
             return await asyncio.to_thread(file.resume)
-
-    def give_up(self) -> None:
-        """Leave the files as they are; nothing was or will be written."""
-        for file in self._files.values():
-            file.close()
 
     def track(self, header: Header) -> Track:
         """Return where to put what is published of an underlying.

@@ -118,6 +118,9 @@ class ReplayFeed(Feed):
     def _note(self, underlying: str, step: Step) -> None:
         """Take down what has been published, for ``/status`` and metrics."""
         self._due_us, self._state = step.due_us, step.pulse.feed
+        for message in step.messages:
+            if isinstance(message, Session):  # a live day's grew
+                TICKS_CACHE.renew(message)
         note_ticks(underlying, step.messages)
         for why, count in self._replay.dropped.items():
             metrics.FRAMES_DROPPED.labels(why).inc(count - self._counted[why])

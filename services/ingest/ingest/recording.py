@@ -42,6 +42,11 @@ class Day(ABC):
         """The look-up from packet to row."""
         return token_table(self.instruments)
 
+    @property
+    def newest_header(self) -> Header:
+        """What explains the frames at its end: a live day may have instruments that its beginning did not."""
+        return self.header
+
     def session(self, run: str) -> Session:
         """Return what the day's ticks mean."""
         header = self.header
@@ -103,6 +108,11 @@ class Recording(Day):
         self.path = parts[0].path
         """Its file, the first if there are several."""
         self.parts = parts
+
+    @property
+    @override
+    def newest_header(self) -> Header:
+        return self.parts[-1].newest_header
 
     @property
     def warnings(self) -> Sequence[str]:

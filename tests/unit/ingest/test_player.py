@@ -9,17 +9,17 @@ from ingest.config import IngestSettings
 from ingest.feed import TICKS_CACHE
 from ingest.main import run
 from ingest.oirec import BLOCK_START
-from ingest.player import ReplayFeed
+from ingest.player import ReplayFeed, going_on
 from ingest.replay import Replay
 from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.clock import SystemClock
 from oimon.config import load
 from oimon.errors import InputError
-from oimon.messages import TICKS, Beat, Session
+from oimon.messages import TICKS, Beat, Gap, Session
 from oimon.service import Running
 from oimon.terms import FeedState, Mode
-from tests.builders import make_frame, make_recording
+from tests.builders import make_beat, make_frame, make_header, make_recording, make_row
 from tests.eventually import eventually
 
 SECOND = 1_000_000
@@ -104,6 +104,52 @@ async def test_a_damaged_block_ends_the_day_with_its_reason(recording):
         await feed.run()
 
     assert feed.facts()["state"] is FeedState.DOWN
+
+
+@pytest.fixture
+def grown(tmp_path):
+    """A live recording to which an option was added after a second, and a gap told after two."""
+    rows = [make_row("99926000", kind="INDEX"), make_row(), make_row("40638", strike=24_250)]
+    told = [
+        (0, make_beat(START_US)),
+        (4, make_beat(START_US + SECOND)),
+        (4, make_header(master=rows, has_beats=True)),
+        (6, make_beat(START_US + 2 * SECOND)),
+        (6, Gap(from_us=1, to_us=2, why="closed")),
+        (9, make_beat(START_US + 3 * SECOND)),
+    ]
+    came = [*ARRIVALS, (START_US + 2_500_000, make_frame("40638", sequence=9, ltp=9_995))]
+    return make_recording(tmp_path / "live.oirec", came, told=told)
+
+
+async def test_a_live_recording_that_grew_is_played_with_all_of_its_instruments(grown):
+    bus = MemoryBus()
+
+    await make_feed(bus, grown).run()
+
+    assert list(TICKS_CACHE.values())[2].ltp == 99.95
+    kinds = [entry.kind for entry in await bus.entries(TICKS, "NIFTY", NEVER)]
+    assert kinds == [
+        "session", "beat", "ticks", "beat", "session", "ticks", "beat", "gap", "ticks", "beat", "beat",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_whoever_goes_on_is_told_the_newest_session_before_and_all_that_came_since(grown, after):
+    whole = list(Replay(grown, "run-1").steps())
+    after_us = START_US + after * SECOND
+
+    first, *rest = going_on(iter(whole), after_us)
+
+    (session,) = first.messages
+    assert isinstance(session, Session)
+    assert len(session.instruments.token) == (3 if after else 2)
+    assert first.pulse.event_us == 0
+    assert [step.pulse.event_us for step in rest if not step.messages] == [
+        START_US + (n + (n == 4)) * SECOND for n in range(after + 1, 5)
+    ]
+    said = [message for step in rest for message in step.messages]
+    assert any(isinstance(each, Gap) for each in said) == (after <= 2)
 
 
 # --- the service ---------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def source_of(days: Sequence[Day], *, is_simulated: bool) -> Source:
     """
     listed: dict[Name, Listed] = {}
     for day in days:
-        header = day.header
+        header = day.newest_header
         for row, close, oi in zip(header.master, header.prev_close, header.oi_prev, strict=True):
             listed[name_of_row(row)] = Listed(row=row, prev_close=close, oi_prev=oi)
     indices = frozenset(name for name, each in listed.items() if _is_index(each.row))

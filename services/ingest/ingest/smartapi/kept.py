@@ -34,16 +34,16 @@ async def new_recorder(
     folder = (settings.record_dir or settings.data_dir / "recordings") / before.run
     limits = Limits(days=settings.record_keep_days, most_bytes=settings.record_keep_gb * 10**9)
     recorder = LiveRecorder(folder, tools.clock, limits)
+    recorder.start()
     try:
         for day in days:
             if day.header.underlying in before.partitions:
                 part = await recorder.resume(day.header)
                 await _catch_up(recorder.track(day.header), tools.bus, day.header, part)
     except OSError as error:
-        recorder.give_up()
+        await recorder.close()
         logger.warning("the day is not recorded", extra={"why": str(error), "folder": str(folder)})
         return None
-    recorder.start()
     return recorder
 
 

@@ -11,6 +11,7 @@ from ingest.recording import open_recording
 from ingest.recordings import BUNDLED
 from ingest.simulator.day import EXPIRY_WEEK, Plan, SimulatedDay, markets
 from ingest.simulator.universe import Universe
+from tests.builders import make_frame, make_header, make_recording, make_row
 from tests.fakes.smartapi import a_source
 
 
@@ -32,6 +33,14 @@ def test_a_recording_s_frames_are_as_they_are():
     assert [at for at, _ in islice(source.play(), 500)] == first.received_us[:500].tolist()
     assert (source.date, source.frames) == ("2026-08-18", 47_956)
     assert len(source.listed) == len(recording.header.master)
+
+
+def test_what_came_into_a_live_recording_later_is_listed_too(tmp_path):
+    rows = [make_row("99926000", kind="INDEX"), make_row(), make_row("40638", strike=24_250)]
+    told = [(0, make_header(master=rows, has_beats=True))]
+    recording = make_recording(tmp_path / "live.oirec", [(1, make_frame("40638"))], told=told)
+
+    assert len(source_of([recording], is_simulated=False).listed) == 3
 
 
 def test_markets_play_together_in_order_of_time(simulated):
