@@ -121,12 +121,14 @@ def _status(
     status = np.zeros(undiscounted.shape, np.int8)
     is_close = np.multiply(years, YEAR_S) < MIN_SECONDS
     is_ok = undiscounted >= floor
-    is_ok &= undiscounted > intrinsic
-    is_ok &= undiscounted < bound
+    # A time value of rounding is none: its sign would differ from machine to machine.
+    least, most = intrinsic + SLACK, bound - SLACK
+    is_ok &= undiscounted > least
+    is_ok &= undiscounted < most
     if np.count_nonzero(is_ok) == status.size and not np.count_nonzero(is_close):
         return status  # mostly: nothing has to be told apart
-    status[undiscounted >= bound] = _CODES[IvStatus.ABOVE_BOUND]
-    status[undiscounted <= intrinsic] = _CODES[IvStatus.BELOW_INTRINSIC]
+    status[undiscounted >= most] = _CODES[IvStatus.ABOVE_BOUND]
+    status[undiscounted <= least] = _CODES[IvStatus.BELOW_INTRINSIC]
     status[undiscounted < floor] = _CODES[IvStatus.TICK_FLOOR]
     if np.count_nonzero(is_close):
         gone = np.where(

@@ -331,7 +331,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused_before_a_token_i
 
 
 async def test_refusals_and_unknown_words_leave_the_connection(broker, calling):
-    stream, buffer, _, _ = calling()
+    stream, buffer, _, _ = calling(patience=replace(QUICK, silent_s=30.0, no_answer_s=30.0))
     await eventually(lambda: broker.lines)
 
     refused = b'{"errorCode":"E1002","errorMessage":"Subscription Limit Exceeded"}'

@@ -138,9 +138,9 @@ def _status(undiscounted: float, intrinsic: float, bound: float, years: float, f
         return _EXPIRED if years <= 0 else _TOO_CLOSE
     if undiscounted < floor:
         return _TICK_FLOOR
-    if undiscounted <= intrinsic:
+    if undiscounted <= intrinsic + _SLACK:
         return _BELOW_INTRINSIC
-    return _ABOVE_BOUND if undiscounted >= bound else 0
+    return _ABOVE_BOUND if undiscounted >= bound - _SLACK else 0
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
