@@ -15,6 +15,7 @@ from analytics.cells import WINDOWS, Cell
 from analytics.history import RollingTicks
 from analytics.situation import CHAINS_KEPT, ChainCells
 from oimon import calendar
+from oimon.core import fast
 from oimon.core.compare import reaches
 from oimon.core.oi import MIN_WINDOW_S
 from oimon.messages import OiAnchor
@@ -67,13 +68,17 @@ def anchors(rows: ChainCells, counted_from: Sequence[Base]) -> list[OiAnchor]:
 @lru_cache(maxsize=CHAINS_KEPT)
 def _totals(rows: ChainCells) -> list[tuple[int, float | None, float | None]]:
     """Return, of each change, how many legs have it, and the sums of calls and of puts, None where none has."""
-    changes = rows.cells[_FIRST : _LAST + 1]
-    is_known = changes == changes  # noqa: PLR0124 - only NaN is unlike itself
-    counts = np.add.reduce(is_known, axis=2, dtype=np.intp).tolist()
-    sums = np.add.reduce(np.where(is_known, changes, 0.0), axis=2).tolist()
+    found = np.empty((len(NAMES), 4))
+    if fast.loops is not None:
+        fast.loops.totals(rows.cells, _FIRST, found)
+    else:
+        changes = rows.cells[_FIRST : _LAST + 1]
+        is_known = changes == changes  # noqa: PLR0124 - only NaN is unlike itself
+        found[:, :2] = np.add.reduce(is_known, axis=2, dtype=np.float64)
+        found[:, 2:] = np.add.reduce(np.where(is_known, changes, 0.0), axis=2)
     return [
-        (ce_legs + pe_legs, ce if ce_legs else None, pe if pe_legs else None)
-        for (ce_legs, pe_legs), (ce, pe) in zip(counts, sums, strict=True)
+        (int(ce_legs + pe_legs), ce if ce_legs else None, pe if pe_legs else None)
+        for ce_legs, pe_legs, ce, pe in found.tolist()
     ]
 
 

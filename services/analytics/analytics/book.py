@@ -271,17 +271,6 @@ class ChainBook:
         cells[Cell.OI_OPEN, at[opened]] = now[opened]
 
 
-def warm_up() -> None:
-    """Have the machine code for ticks compiled, or read from its cache, where it is used."""
-    if fast.loops is not None:
-        from analytics import compiled  # noqa: PLC0415 - only where numba is
-
-        one, none = np.zeros(1), np.zeros(1, np.bool_)
-        ticks = np.frombuffer(bytes(TICK.itemsize), TICK)
-        cells = np.full((KEPT, 1), np.nan)
-        compiled.take_in(ticks, one, cells, none, none, one, _PLACES, _LIMITS)
-
-
 def _static(session: Session) -> FloatArray:
     """Return cells in which only what the session itself tells is known."""
     told = session.instruments

@@ -91,7 +91,8 @@ def is_fresh(kept: FloatArray, now_us: int, cadence_s: float) -> BoolArray:
     if fast.loops is not None:
         from analytics import compiled  # noqa: PLC0415 - only where numba is
 
-        found: BoolArray = compiled.is_fresh(kept, float(now_us), _SEEN, limits)
+        found = np.empty((len(_SEEN), kept.shape[1]), np.bool_)
+        compiled.is_fresh(kept, float(now_us), _SEEN, limits, found)
         return found
     return (now_us - kept[list(_SEEN)]) * 1e-6 <= np.array(limits)[:, np.newaxis]
 

@@ -117,15 +117,17 @@ def take_in(
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
 def is_fresh(
-    kept: FloatArray, now_us: float, seen: tuple[int, ...], limits: tuple[float, ...]
-) -> BoolArray:
-    """Return which cells were seen within their limits; see ``cells.is_fresh``."""
-    found = np.empty((len(seen), kept.shape[1]), np.bool_)
+    kept: FloatArray,
+    now_us: float,
+    seen: tuple[int, ...],
+    limits: tuple[float, ...],
+    found: BoolArray,
+) -> None:
+    """Put in which cells were seen within their limits; see ``cells.is_fresh``."""
     for k in range(len(seen)):
         row, limit = kept[seen[k]], limits[k]
         for i in range(len(row)):
             found[k, i] = (now_us - row[i]) * 1e-6 <= limit
-    return found
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types

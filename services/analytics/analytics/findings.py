@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from analytics.cells import Cell, known
 from analytics.situation import Before, ChainNow, Classes, MarketNow
@@ -11,6 +10,7 @@ from oimon.core.direction import Component, DirectionScore, Part, confidence_fac
 from oimon.core.direction_filter import DirectionState
 from oimon.core.forward import RATE, Forward
 from oimon.core.gex import Gex, gex
+from oimon.core.lazy import lazy
 from oimon.core.net_build_up import NetBuildUp
 from oimon.core.open_interest import Reading
 from oimon.core.pcr import PcrSlope
@@ -47,7 +47,7 @@ class Volatility:
     curve: Smile | None
     em_window: float | None
 
-    @cached_property
+    @lazy
     def exposure(self) -> Gex | None:
         """Gamma exposure by the smile, None without one."""
         forward, curve = self.reference.forward, self.curve
@@ -56,7 +56,7 @@ class Volatility:
         strike, oi, years = self.chain.strike, self.chain.cells[Cell.OI], self.reference.years
         return gex(strike, oi, curve, forward=forward.price, years=years, rate=RATE)
 
-    @cached_property
+    @lazy
     def straddle(self) -> Straddle | None:
         """The straddle at the money, None where a leg has no price."""
         forward, atm = self.reference.forward, self.reference.atm
@@ -65,7 +65,7 @@ class Volatility:
         call, put = self.chain.cells[Cell.MARK, :, atm].tolist()
         return straddle(known(call), known(put), forward.price)
 
-    @cached_property
+    @lazy
     def em_expiry(self) -> float | None:
         """Expected move to expiry, None without a volatility at the money."""
         forward, curve = self.reference.forward, self.curve
@@ -98,13 +98,13 @@ class Judgement:
     scored: DirectionScore
     state: DirectionState
 
-    @cached_property
+    @lazy
     def confidence(self) -> float:
         """Strength of the evidence for the label, 0 to 1."""
         scored, quality = self.scored, self.quality.quality
         return confidence_factor(self.state.smoothed, scored.agreement, scored.coverage, quality)
 
-    @cached_property
+    @lazy
     def view(self) -> View:
         """The signal, and what holds it back."""
         conditions = Conditions(

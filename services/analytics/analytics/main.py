@@ -5,20 +5,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from analytics.book import warm_up
 from analytics.config import AnalyticsSettings
 from analytics.desk import Desk, handle, replay
 from analytics.keeping import KEEPING
-from oimon import machine_text, metrics
+from analytics.warming import warm_up
+from oimon import metrics
 from oimon.bus import Entry, Output, Role
 from oimon.config import load
 from oimon.core import fast
-from oimon.core.forward import RATE
-from oimon.core.gex import gex
-from oimon.core.one_pass import Columns, one_pass
-from oimon.core.smile import Quotes, smiles
 from oimon.messages import ANALYSIS, TICKS, ChainAnalysis, QuoteBoard, Session
 from oimon.service import Running, Service
 
@@ -64,36 +58,12 @@ def _begins(first: Entry, last: Entry | None) -> bool:
     return not isinstance(newest, ChainAnalysis | QuoteBoard) or newest.run != session.run
 
 
-def _warm_up() -> None:
-    """Have the loops that are machine code compiled, or read from their cache, before a beat waits for them."""
-    strike = np.array([90.0, 100.0, 110.0])
-    quotes = Quotes(strike, np.full((2, 3), 2.0), 100.0, 0.1, 0.05)
-    (curve,) = smiles([quotes], RATE)
-    held = np.array(
-        [[2.0, 2.0, 2.0], [1.0, 1.0, 1.0]]
-    )  # as much on both sides would be no search for zero gamma
-    gex(strike, held, curve, forward=100.0, years=0.1, rate=RATE)
-    cells, around = np.ones((len(Columns._fields), 2, 3)), slice(0, 3)
-    one_pass(
-        strike,
-        cells,
-        np.arange(len(cells)),
-        level=100.0,
-        window=around,
-        lot=1,
-        tick=0.05,
-        noise=(curve.delta, 1.0),
-    )
-    warm_up()
-    machine_text.warm_up()
-
-
 async def run(running: Running[AnalyticsSettings]) -> None:
     """Own partitions and analyse them until told to stop."""
     is_fast = fast.use(wanted=running.settings.fast)
     running.facts["loops"] = lambda: "machine code" if is_fast else "numpy"
     if is_fast:
-        await asyncio.to_thread(_warm_up)
+        await asyncio.to_thread(warm_up)
     await running.bus.own(replace(role(), handle=_measured))
 
 

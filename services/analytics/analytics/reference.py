@@ -1,18 +1,10 @@
 """Where the market stands: forward, reference level, the strikes around the money (pure)."""
 
-from functools import lru_cache
-
 from analytics.findings import Reference
-from analytics.situation import CHAINS_KEPT, Before, ChainCells, ChainNow, MarketNow, marks_of
+from analytics.situation import Before, ChainNow, MarketNow, marks_of
 from oimon.core.chain import nearest_index, strike_window
 from oimon.core.compare import age_limit
-from oimon.core.forward import (
-    Forward,
-    ForwardSource,
-    Pair,
-    forward_by_parity,
-    nearest_pairs,
-)
+from oimon.core.forward import Forward, ForwardSource, synthetic_forward
 from oimon.core.greeks import years_to_expiry
 from oimon.core.quality import SLOW_S
 from oimon.terms import MarketState
@@ -37,8 +29,9 @@ def reference_of(chain: ChainNow, market: MarketNow, before: Before) -> Referenc
     is_own = future is not None and future.expiry == chain.expiry
     forward: Forward | None = None
     if market.spot is not None:
-        forward = forward_by_parity(
-            _pairs(chain.rows, market.spot),
+        forward = synthetic_forward(
+            chain.strike,
+            marks_of(chain.rows),
             spot=market.spot,
             years=years,
             future=future_mark if is_own else None,
@@ -60,11 +53,6 @@ def reference_of(chain: ChainNow, market: MarketNow, before: Before) -> Referenc
         if atm is None
         else strike_window(chain.strike, chain.strike[atm], EACH_SIDE),
     )
-
-
-@lru_cache(maxsize=CHAINS_KEPT)
-def _pairs(rows: ChainCells, spot: float) -> list[Pair]:
-    return nearest_pairs(rows.strike, marks_of(rows), spot=spot)
 
 
 def _is_spot_good(market: MarketNow) -> bool:

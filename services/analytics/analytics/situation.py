@@ -1,7 +1,7 @@
 """What an analysis is made from: the chain now, the market now, and what was remembered (pure)."""
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from analytics.watches import Watches
 from oimon.core.build_up import CLASSES
 from oimon.core.chain import FloatArray, IntArray
 from oimon.core.direction_filter import DirectionState
+from oimon.core.lazy import lazy
 from oimon.core.mark import Marks
 from oimon.core.open_interest import Reading
 from oimon.core.skew import skew_reference
@@ -60,26 +61,26 @@ class Classes:
     rows: ChainCells
     codes: IntArray
 
-    @cached_property
+    @lazy
     def verdicts(self) -> Verdicts:
         """What each strike says, shape (n,)."""
         cells = self.rows.cells
         return strike_verdict(self.codes, cells[Cell.OI_CHANGE_15M], cells[Cell.OI])
 
-    @cached_property
+    @lazy
     def names(self) -> tuple[list[str | None], list[str | None]]:
         """Class of each call and of each put, None where price or interest is unknown."""
         calls, puts = self._told_codes
         return _named(calls.tobytes()), _named(puts.tobytes())
 
-    @cached_property
+    @lazy
     def told(self) -> list[StrikeVerdict]:
         """A verdict a strike, as the message tells it: the very list of a beat before that said the same."""
         calls, puts = self._told_codes
         parts = (self.rows.strike, calls, puts, self.verdicts.code, self.verdicts.score)
         return _verdicts_told(*(part.tobytes() for part in parts))
 
-    @cached_property
+    @lazy
     def _told_codes(self) -> IntArray:
         """The codes in bytes, ``_NO_CLASS`` where price or interest is unknown."""
         cells = self.rows.cells

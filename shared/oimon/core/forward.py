@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from oimon.core import fast
 from oimon.core.chain import CE, PE, FloatArray, nearest_index
 from oimon.core.compare import SLACK
 from oimon.core.mark import Marks
@@ -23,6 +24,9 @@ class ForwardSource(StrEnum):
     SYNTHETIC_LTP = "synthetic_ltp"
     FUTURE = "future"
     CARRY = "carry"
+
+
+_SYNTHETIC = (ForwardSource.SYNTHETIC_MID, ForwardSource.SYNTHETIC_LTP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,12 @@ def synthetic_forward(
 
     Source: analytics specification, 1.5.
     """
+    if fast.loops is not None:
+        growth = math.exp(rate * years)
+        asked = (strike, marks.price, marks.is_mid, spot, growth, nearest)
+        mids, mid, prices, price = fast.loops.parity(*asked)
+        found = [(mids, mid), (prices, price)]
+        return _chosen(found, spot=spot, growth=growth, future=future)
     pairs = nearest_pairs(strike, marks, spot=spot, nearest=nearest)
     return forward_by_parity(pairs, spot=spot, years=years, rate=rate, future=future)
 
@@ -91,12 +101,20 @@ def forward_by_parity(
     growth = math.exp(rate * years)
     parity = [(pair.strike + growth * pair.difference, pair.is_mid) for pair in pairs]
     mids = [price for price, is_mid in parity if is_mid]
-    for prices, source in (
-        (mids, ForwardSource.SYNTHETIC_MID),
-        ([price for price, _ in parity], ForwardSource.SYNTHETIC_LTP),
-    ):
-        if prices and _is_near(median := statistics.median(prices), spot):
-            return Forward(price=median, source=source, strikes=len(prices))
+    found = [
+        (len(prices), statistics.median(prices) if prices else math.nan)
+        for prices in (mids, [price for price, _ in parity])
+    ]
+    return _chosen(found, spot=spot, growth=growth, future=future)
+
+
+def _chosen(
+    found: Sequence[tuple[int, float]], *, spot: float, growth: float, future: float | None
+) -> Forward:
+    """Return the first forward that is near spot: of all pairs of mids, of all pairs of marks (how many, their median), the future's."""
+    for (count, median), source in zip(found, _SYNTHETIC, strict=True):
+        if count and _is_near(median, spot):
+            return Forward(price=median, source=source, strikes=count)
     if future is not None and _is_near(future, spot):
         return Forward(price=future, source=ForwardSource.FUTURE, strikes=0)
     return Forward(price=spot * growth, source=ForwardSource.CARRY, strikes=0)

@@ -104,16 +104,16 @@ def _moneyness(
 
 def _by_machine_code(quotes: Quotes, rate: float) -> Smile:
     """Return the smile of one expiry: there one costs no more in company."""
-    strike, price, *told = quotes
-    found = fast.loops.smile(strike, price, *told, rate)  # type: ignore[union-attr]  # asked where it is used
-    *columns, at_money, call25, put25 = found
-    iv, status, is_call, d_one, delta = columns
+    n = len(quotes.strike)
+    curve, status, is_call = np.empty((4, n)), np.empty(n, np.int8), np.empty(n, np.bool_)
+    found = fast.loops.smile(*quotes, rate, curve, status, is_call)  # type: ignore[union-attr]  # asked where it is used
+    at_money, call25, put25 = found
     return Smile(
-        iv=iv,
+        iv=curve[0],
         status=status,
         is_call=is_call,
-        d1=d_one,
-        delta=delta,
+        d1=curve[1],
+        delta=curve[2:],
         atm_iv=_known(at_money),
         call25=_known(call25),
         put25=_known(put25),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from oimon.core import fast
 from oimon.core.build_up import CALL_SAYS, PUT_SAYS
 from oimon.core.chain import CE, PE, FloatArray, IntArray, without_gaps
 from oimon.core.compare import SLACK
@@ -46,6 +47,11 @@ def strike_verdict(build_up: IntArray, oi_change: FloatArray, oi: FloatArray) ->
 
     Source: analytics specification, 5.3.
     """
+    if fast.loops is not None:
+        code, found = np.empty(oi.shape[1], np.int8), np.empty((3, oi.shape[1]))
+        told = np.ascontiguousarray(build_up)
+        fast.loops.verdicts(told, oi_change, oi, _SAYS, THRESHOLD - SLACK, code, found)
+        return Verdicts(code=code, score=found[0], flow=found[1], balance=found[2])
     size = np.abs(without_gaps(oi_change))
     said = class_says(build_up) * size
     held = without_gaps(oi)

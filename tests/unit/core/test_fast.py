@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analytics.desk import Desk, handle
-from analytics.main import _warm_up
+from analytics.warming import warm_up
 from oimon.codec import encode
 from oimon.core import fast
 from oimon.core.build_up import build_up, option_bands
@@ -255,7 +255,7 @@ def test_what_beats_call_was_compiled_before_them(machine_code, monkeypatch):
     loops = SimpleNamespace(**{name: kept(name, getattr(fast.loops, name)) for name in names})
     typeof = import_module("numba").typeof
     monkeypatch.setattr(fast, "loops", loops)
-    _warm_up()
+    warm_up()
     compiled, called = called, {}
 
     answers(recorded_entries(40))

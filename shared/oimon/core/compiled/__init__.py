@@ -4,6 +4,7 @@ Each does what numpy functions of the core do, which say what it means and again
 ``oimon.core.fast`` only.
 """
 
+from oimon.core.compiled.chain import parity, totals, verdicts
 from oimon.core.compiled.gamma import gex
 from oimon.core.compiled.one_pass import one_pass
 from oimon.core.compiled.text import write_message
@@ -14,6 +15,9 @@ __all__ = [
     "gex",
     "implied_vols",
     "one_pass",
+    "parity",
     "smile",
+    "totals",
+    "verdicts",
     "write_message",
 ]

@@ -46,3 +46,16 @@ def high_zeros(_: Any, word: Any) -> Any:
         return builder.ctlz(given[0], cgutils.false_bit)
 
     return types.uint64(word), count
+
+
+@_instruction  # type: ignore[untyped-decorator]  # numba has no types
+def word(_: Any, text: Any, at: Any) -> Any:
+    """Return the eight bytes at a place of ``text``, wherever in memory that is."""
+
+    def read(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, given[0])
+        place = builder.gep(array.data, [given[1]])
+        wide = context.get_value_type(types.uint64).as_pointer()
+        return builder.load(builder.bitcast(place, wide), align=1)
+
+    return types.uint64(text, at), read

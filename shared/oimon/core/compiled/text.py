@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from oimon.core.chain import BoolArray, FloatArray, IndexArray
-from oimon.core.compiled.machine import high_zeros, low_zeros, machine, store
+from oimon.core.compiled.machine import high_zeros, low_zeros, machine, store, word
 
 Text = npt.NDArray[np.uint8]
 Word = Any
 """A whole number of 64 bits; numba has no types that others know."""
-COLUMN = b"@"
-"""Stands in the text where a column has its place."""
+_COLUMN = int.from_bytes(b'"<f8"', "little")  # stands in the text where a column has its place
+_MARK = np.uint64(2**40 - 1)
 FAILED = -1
 _WIDEST = 24  # bytes that one number may take, with its comma
 _BEYOND = 64  # and that may be written beyond the end
@@ -26,7 +26,7 @@ _DIGITS, _SMALLEST = 9, 13  # digits told; below 1e-13 a number has fewer
 _STEPS = np.array([float(f"1e{k}") for k in range(-_SMALLEST, 17)])
 _POWERS = np.array([float(f"1e{k}") for k in range(23)])
 _ZERO, _NINE, _POINT, _MINUS, _COMMA, _OPEN, _CLOSE, _E = (ord(each) for each in "09.-,[]e")
-_QUOTE, _ESCAPE, _COLUMN = ord('"'), ord("\\"), ord(COLUMN)
+_QUOTE, _ESCAPE = ord('"'), ord("\\")
 _MOST_READ = 18  # digits that a whole number of 64 bits surely holds
 _NEAR = 1e-6  # of a digit: so near the middle between two, the text does not tell which is nearer
 _SPLIT = 134_217_729.0  # 2^27 + 1
@@ -34,6 +34,8 @@ _NULL, _ZEROS, _BEHIND = (
     np.uint64(int.from_bytes(each, "little"))
     for each in (b"null\0\0\0\0", b"00000000", b"0.000000")
 )
+_ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_QUOTES, _ESCAPES = np.uint64(_QUOTE) * _ONES, np.uint64(_ESCAPE) * _ONES
 _HALF, _TEN_4, _BYTE = np.uint64(100_000_000), np.uint64(10_000), np.uint64(8)
 _SEVENS, _FIFTEENS = np.uint64(0x0000007F0000007F), np.uint64(0x000F000F000F000F)
 
@@ -244,18 +246,24 @@ def _number(text: Text, place: int, depth: int, out: Text, at: int) -> tuple[int
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
-def _words(text: Text, place: int, out: Text, at: int) -> tuple[int, int]:
-    """Take a string over; return where both go on."""
-    is_escaped = False
-    while True:
-        out[at] = text[place]
-        at += 1
-        place += 1
-        if text[place] == _QUOTE and not is_escaped:
-            break
-        is_escaped = text[place] == _ESCAPE and not is_escaped
+def _words(text: Text, place: Word, out: Text, at: Word) -> tuple[int, int]:
+    """Take a string over, eight letters at a time until one of them is its end or an escape; return where both go on."""
     out[at] = _QUOTE
-    return place + 1, at + 1
+    place, at = place + 1, at + 1
+    while True:
+        letters = word(text, place)
+        store(out, at, letters)
+        ends, escapes = letters ^ _QUOTES, letters ^ _ESCAPES  # a byte of 0 where there is one
+        found = ((ends - _ONES) & ~ends | (escapes - _ONES) & ~escapes) & _HIGHS
+        if found == np.uint64(0):
+            place, at = place + 8, at + 8
+            continue
+        before = np.int64(low_zeros(found) >> np.uint64(3))
+        place, at = place + before + 1, at + before + 1
+        if text[place - 1] == _QUOTE:
+            return place, at
+        out[at] = text[place]  # what an escape is about
+        place, at = place + 1, at + 1
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
@@ -264,23 +272,25 @@ def _write(
 ) -> int:
     """Write a message; return its length, ``FAILED`` if it cannot be. Arguments as of :func:`write_message`."""
     place = at = column = first = depth = 0
-    while place < len(text):
+    while place < len(text) - 8:
         letter = text[place]
-        if letter == _QUOTE:
+        if letter == _QUOTE and word(text, place) & _MARK == np.uint64(_COLUMN):
+            if column == len(sizes):
+                return FAILED
+            last = first + sizes[column]
+            at = _column(values[first:last], is_count[column], out, at)
+            first, column, place = last, column + 1, place + 5
+        elif letter == _QUOTE:
             place, at = _words(text, place, out, at)
         elif letter == _MINUS or _ZERO <= letter <= _NINE:
             place, at = _number(text, place, depth, out, at)
-        elif letter == _COLUMN:
-            last = first + sizes[column]
-            at = _column(values[first:last], is_count[column], out, at)
-            first, column, place = last, column + 1, place + 1
         else:
             depth += (letter == _OPEN) - (letter == _CLOSE)
             out[at] = letter
             place, at = place + 1, at + 1
         if at < 0:
             return FAILED
-    return at
+    return at if column == len(sizes) else FAILED  # else a word looked like a mark
 
 
 def write_message(
@@ -289,7 +299,7 @@ def write_message(
     """Return a message's JSON with its floats rounded and its columns in their places; None if that cannot be said to the last digit.
 
     Args:
-        text: the message as JSON that ends with its object, ``COLUMN`` for each column.
+        text: the message as JSON that ends with its object, ``"<f8"`` for each column, and eight bytes more.
         values: the columns end to end.
         sizes: how long each is, in the order in which they stand in the text, shape (columns,).
         is_count: whether each is of whole numbers, same shape.

@@ -240,32 +240,52 @@ def _first_at(x: FloatArray, y: FloatArray, target: float) -> float:
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
-def smile(
-    strike: FloatArray, marks: FloatArray, forward: float, years: float, tick: float, rate: float
-) -> tuple[FloatArray, IntArray, BoolArray, FloatArray, FloatArray, float, float, float]:
-    """Return the fields of a ``Smile`` in their order, NaN for what there is not.
+def smile(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
+    strike: FloatArray,
+    marks: FloatArray,
+    forward: float,
+    years: float,
+    tick: float,
+    rate: float,
+    curve: FloatArray,
+    status: IntArray,
+    is_call: BoolArray,
+) -> tuple[float, float, float]:
+    """Put in a smile; return the volatilities at the money and at N(d1) of a quarter and of three, NaN where there is none.
 
-    See ``smile``; ``marks`` of both legs, shape (2, n).
+    See ``smile``. An array that is made here costs as much as all of it.
+
+    Args:
+        strike: shape (n,).
+        marks: of both legs, shape (2, n).
+        forward: rupees.
+        years: to expiry.
+        tick: smallest step of the price.
+        rate: a year.
+        curve: gets volatility, d1 and both deltas, shape (4, n).
+        status: gets each strike's, shape (n,).
+        is_call: gets whether its volatility is the call's, shape (n,).
     """
     n, count = len(strike), 0
-    price, is_call = np.empty(n), np.empty(n, np.bool_)
+    price = np.empty(n)
     for i in range(n):
         is_call[i] = strike[i] >= forward
         price[i] = marks[0, i] if is_call[i] else marks[1, i]
     ahead, left = np.full(n, forward), np.full(n, years)
-    iv, status = implied_vols(price, is_call, strike, ahead, left, rate, np.full(n, tick))
+    iv, codes = implied_vols(price, is_call, strike, ahead, left, rate, np.full(n, tick))
     d_one, delta, above = d1_and_deltas(strike, ahead, left, iv, rate)
     at, sigma = np.empty(n), np.empty(n)
     for i in range(n):
-        if status[i] == 0:
+        curve[0, i], curve[1, i], curve[2, i], curve[3, i] = iv[i], d_one[i], delta[0, i], delta[1, i]  # fmt: skip
+        status[i] = codes[i]
+        if codes[i] == 0:
             at[count], above[count], sigma[count] = strike[i], above[i], iv[i]
             count += 1
     if count == 0:
-        return iv, status, is_call, d_one, delta, math.nan, math.nan, math.nan
+        return math.nan, math.nan, math.nan
     above, sigma = above[:count], sigma[:count]
     money = _between(at[:count], sigma, forward)
-    quarter, three = _first_at(above, sigma, 0.25), _first_at(above, sigma, 0.75)
-    return iv, status, is_call, d_one, delta, money, quarter, three
+    return money, _first_at(above, sigma, 0.25), _first_at(above, sigma, 0.75)
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
