@@ -12,7 +12,8 @@ import numpy as np
 
 from analytics.book import ChainBook
 from analytics.cells import WINDOWS, Cell
-from analytics.history import RollingTicks
+from analytics.history import Oldest, RollingTicks
+from analytics.layout import ExpiryLayout
 from analytics.situation import CHAINS_KEPT, ChainCells
 from oimon import calendar
 from oimon.core import fast
@@ -106,14 +107,16 @@ def bases(
         expiry: ISO day.
         now_s: the beat.
     """
-    session, columns = book.session, book.layout.of(expiry).columns
-    seen = history.oldest.at_s[columns]
-    first_s = float(np.fmin.reduce(seen, axis=None, initial=np.inf))
+    session = book.session
+    first_s = _first_s(history.oldest, book.layout.of(expiry))
     if first_s == np.inf:
         return [Base()] * len(NAMES)
     close_s = _previous_close_s(session.segment, session.date)
-    has_previous = not np.isnan(book.cells()[Cell.OI_PREV, columns]).all()
-    day = Base(close_s, f"previous close, as {session.source} tells it") if has_previous else Base()
+    day = (
+        Base(close_s, f"previous close, as {session.source} tells it")
+        if book.tells_oi_prev(expiry)
+        else Base()
+    )
     is_told = book.tells_oi_open
     first = Base(
         None if is_told else first_s,
@@ -126,6 +129,14 @@ def bases(
         first,
         *(base if base.source or not is_old else young for base in windows),
     ]
+
+
+@lru_cache(
+    maxsize=4096
+)  # of an exchange's expiries: what was first seen of an instrument never changes
+def _first_s(oldest: Oldest, expiry: ExpiryLayout) -> float:
+    """Return since when any leg of an expiry is known, infinity where none is."""
+    return float(np.fmin.reduce(oldest.at_s[expiry.columns], axis=None, initial=np.inf))
 
 
 def page_bases(name: str) -> list[Base]:

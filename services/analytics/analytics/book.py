@@ -11,7 +11,7 @@ import numpy.typing as npt
 from analytics.belief import AHEAD_US, MOST, believed, indices, is_sane, lots
 from analytics.cells import KEPT, PAISE, Cell
 from analytics.layout import Layout, layout_of
-from oimon.core import fast
+from analytics.machine import loops
 from oimon.core.chain import BoolArray, FloatArray
 from oimon.core.oi import LEAP, LEAP_LOTS
 from oimon.errors import PoisonMessage
@@ -64,6 +64,7 @@ class ChainBook:
         self._lots, self._is_index = lots(session), indices(session)
         self.tells_oi_open = any(session.instruments.oi_open)
         """Whether the session itself tells the day's first open interest."""
+        self._told_prev: dict[str, bool] = {}  # by expiry, until the session is told again
         self._delivered = np.zeros(self._cells.shape[1], np.bool_)
         self._waiting: list[
             TickBatch
@@ -110,6 +111,14 @@ class ChainBook:
         self._settle()
         return self._delivered
 
+    def tells_oi_prev(self, expiry: str) -> bool:
+        """Say whether the previous session's open interest is known of any leg of an expiry."""
+        is_told = self._told_prev.get(expiry)
+        if is_told is None:
+            column = self._cells[Cell.OI_PREV, self.layout.of(expiry).columns]
+            is_told = self._told_prev[expiry] = not np.isnan(column).all()
+        return is_told
+
     def adopt(self, session: Session) -> int:
         """Take in the same run's session table again; return how many instruments were added at its end.
 
@@ -135,6 +144,7 @@ class ChainBook:
         else:
             self._cells[_TOLD] = cells[_TOLD]
         self.tells_oi_open = any(session.instruments.oi_open)
+        self._told_prev = {}
         self.session, self.version = session, self.version + 1
         return len(tokens) - known
 
@@ -171,8 +181,13 @@ class ChainBook:
         received = np.repeat(came_us, [len(batch.records) for batch in batches])
         received += ticks["received_after_us"]
         day = _day_records(batches, len(ticks))
-        if fast.loops is not None and day is None:
-            self._take_in_order(ticks, received)
+        compiled = loops()
+        if compiled is not None and day is None:
+            book = self._cells, self._delivered, self._is_index, self._lots
+            drops = compiled.take_in(ticks, received, *book, _PLACES, _LIMITS)
+            for why, count in zip(("absurd", "old", "doubtful"), drops, strict=True):
+                if count:
+                    self.dropped[why] += count
             return
         rows = ticks["row"]
         if not (rows[1:] > rows[:-1]).all():
@@ -183,16 +198,6 @@ class ChainBook:
             self.dropped["absurd"] += int((~sane).sum())
             ticks, received, day = ticks[sane], received[sane], _of(day, sane)
         self._take_in(ticks, received, day)
-
-    def _take_in_order(self, ticks: npt.NDArray[np.void], received: FloatArray) -> None:
-        """Take in ticks without day records as machine code."""
-        from analytics import compiled  # noqa: PLC0415 - only where numba is
-
-        book = self._cells, self._delivered, self._is_index, self._lots
-        drops = compiled.take_in(ticks, received, *book, _PLACES, _LIMITS)
-        for why, count in zip(("absurd", "old", "doubtful"), drops, strict=True):
-            if count:
-                self.dropped[why] += count
 
     def _take_in(
         self, ticks: npt.NDArray[np.void], received: FloatArray, day: FloatArray | None

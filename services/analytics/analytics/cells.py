@@ -6,7 +6,7 @@ from types import MappingProxyType
 import numpy as np
 
 from analytics.history import Then
-from oimon.core import fast
+from analytics.machine import loops
 from oimon.core.chain import BoolArray, FloatArray
 from oimon.core.compare import SLACK, age_limit
 from oimon.core.mark import MAX_AGE_S, WIDEST, mark_price
@@ -88,9 +88,8 @@ def is_fresh(kept: FloatArray, now_us: int, cadence_s: float) -> BoolArray:
     """
     price_s = age_limit(MAX_AGE_S, cadence_s) + SLACK
     limits = (price_s, price_s, OI_STALE_S, OI_STALE_S + SLACK)
-    if fast.loops is not None:
-        from analytics import compiled  # noqa: PLC0415 - only where numba is
-
+    compiled = loops()
+    if compiled is not None:
         found = np.empty((len(_SEEN), kept.shape[1]), np.bool_)
         compiled.is_fresh(kept, float(now_us), _SEEN, limits, found)
         return found
@@ -110,9 +109,8 @@ def marked(kept: FloatArray, tick: FloatArray, now_us: int, cadence_s: float) ->
     """
     cells, max_age_s = np.empty((COUNT, kept.shape[1])), age_limit(MAX_AGE_S, cadence_s)
     cells[:KEPT], cells[KEPT:] = kept, np.nan
-    if fast.loops is not None:
-        from analytics import compiled  # noqa: PLC0415 - only where numba is
-
+    compiled = loops()
+    if compiled is not None:
         limits = (max_age_s + SLACK, *WIDEST, SLACK)
         compiled.mark(cells, tick, float(now_us), _GIVEN, _MADE, limits)
         return cells
@@ -155,9 +153,8 @@ def fill_changes(cells: FloatArray, then: dict[float, Then]) -> None:
 def _fill_change(cells: FloatArray, cell: int, past: Then) -> None:
     """Fill in the change of open interest over one window."""
     oi, age_s = cells[Cell.OI], cells[Cell.OI_AGE_S]
-    if fast.loops is not None:
-        from analytics import compiled  # noqa: PLC0415 - only where numba is
-
+    compiled = loops()
+    if compiled is not None:
         first = past.first_oi, past.first_age_s, MIN_WINDOW_S - SLACK
         compiled.fill_change(oi, age_s, OI_STALE_S, past.oi, *first, cells[cell])
         return

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from oimon.core import fast
+from analytics.machine import loops
 from oimon.core.chain import FloatArray
 
 Row = npt.NDArray[Any]
@@ -36,9 +36,8 @@ def row_of(values: FloatArray, scale: float) -> Row:
         values: shape (n,), NaN where unknown.
         scale: steps in one.
     """
-    if fast.loops is not None:
-        from analytics import compiled  # noqa: PLC0415 - only where numba is
-
+    compiled = loops()
+    if compiled is not None:
         narrow = np.empty(len(values), np.int32)
         if compiled.row_of(values, scale, _UNKNOWN, _MOST_NARROW, narrow):
             return narrow

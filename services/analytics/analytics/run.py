@@ -5,14 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
+import numpy as np
+
 from analytics.book import ChainBook
 from analytics.cells import WINDOWS, Cell, fill_changes, is_fresh, known, marked
 from analytics.history import RollingTicks
-from analytics.layout import ExpiryLayout
+from analytics.layout import ExpiryLayout, Layout
 from analytics.quotes import QuoteDays
 from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow
 from oimon import calendar
-from oimon.core.chain import FloatArray
+from oimon.core.chain import FloatArray, IndexArray
 from oimon.core.compare import age_limit
 from oimon.core.oi import WINDOW_S
 from oimon.messages import Beat, Minute
@@ -34,6 +36,18 @@ class Standing:
     chains: dict[str, ChainCells] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Listed:
+    """Strikes in rupees, shape (n,), and columns, shape (2, n), of each expiry's legs that the feed has delivered, by expiry.
+
+    It stands while the layout does and no more instruments have been delivered.
+    """
+
+    layout: Layout
+    delivered: int
+    chains: dict[str, tuple[FloatArray, IndexArray]]
+
+
 @dataclass(kw_only=True, eq=False)
 class Run:
     """Everything that one run of a session has taught."""
@@ -41,6 +55,7 @@ class Run:
     book: ChainBook
     history: RollingTicks
     standing: Standing | None = None
+    listed: Listed | None = None
     before: dict[str, Before] = field(default_factory=dict)  # by expiry
     minutes: deque[Minute] = field(default_factory=lambda: deque(maxlen=MINUTES))
     quotes: QuoteDays = field(default_factory=dict)  # of the quote modes only
@@ -58,7 +73,7 @@ def without_memories(run: Run) -> Run:
         expiry: replace(memory, interest=None, classes=None)
         for expiry, memory in run.before.items()
     }
-    return replace(run, standing=None, before=before)
+    return replace(run, standing=None, listed=None, before=before)
 
 
 def standing_now(run: Run, beat: Beat) -> Standing:
@@ -79,7 +94,7 @@ def standing_now(run: Run, beat: Beat) -> Standing:
 
 def tracked(run: Run, ts_us: int) -> list[ExpiryLayout]:
     """Return the expiries to analyse, the headline first: the nearest that lives and was delivered."""
-    session, delivered = run.book.session, run.book.delivered()
+    session, listed = run.book.session, listed_now(run)
     alive = [
         expiry
         for expiry in run.book.layout.expiries
@@ -87,7 +102,21 @@ def tracked(run: Run, ts_us: int) -> list[ExpiryLayout]:
     ]
     if not alive:  # a recorded day goes on a little after its last contract has closed
         alive = list(run.book.layout.expiries[-1:])
-    return [expiry for expiry in alive if delivered[expiry.columns].any()] or alive[:1]
+    return [expiry for expiry in alive if len(listed[expiry.expiry][0])] or alive[:1]
+
+
+def listed_now(run: Run) -> dict[str, tuple[FloatArray, IndexArray]]:
+    """Return, of each expiry, strikes and columns of the legs that the feed has delivered."""
+    layout, delivered = run.book.layout, run.book.delivered()
+    count = int(np.count_nonzero(delivered))
+    listed = run.listed
+    if listed is None or listed.layout is not layout or listed.delivered != count:
+        chains = {}
+        for expiry in layout.expiries:
+            is_listed = delivered[expiry.columns].any(axis=0)
+            chains[expiry.expiry] = expiry.strike[is_listed], expiry.columns[:, is_listed]
+        listed = run.listed = Listed(layout=layout, delivered=count, chains=chains)
+    return listed.chains
 
 
 def market_now(run: Run, cells: FloatArray, beat: Beat) -> MarketNow:
@@ -174,9 +203,8 @@ def chain_now(run: Run, expiry: ExpiryLayout, standing: Standing, ts_us: int) ->
     first_us, last_us = calendar.entry_window(segment, today, is_expiry=is_last_day)
     rows = standing.chains.get(expiry.expiry)
     if rows is None:
-        is_listed = run.book.delivered()[expiry.columns].any(axis=0)
-        columns = expiry.columns[:, is_listed]
-        rows = ChainCells(expiry.strike[is_listed], standing.cells.take(columns, axis=1))
+        strike, columns = listed_now(run)[expiry.expiry]
+        rows = ChainCells(strike, standing.cells.take(columns, axis=1))
         standing.chains[expiry.expiry] = rows
     return ChainNow(
         expiry=expiry.expiry,
