@@ -16,9 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from oimon.core import fast
-from oimon.plain import getter
+from oimon.sheet import COUNT, FLOAT, Form, Sheet, form
 
-_Column = npt.NDArray[np.float64]
+_Told = tuple[Form, npt.NDArray[np.float64]]
+_WIDEST = 25  # bytes that one value may take, with its comma
+_BEYOND = 64  # and that may be written beyond the end
+_FLOATS, _COUNTS = (form([kind], heads=["", ""]) for kind in (FLOAT, COUNT))
 
 
 def json_of(message: object) -> bytes | None:
@@ -26,24 +29,31 @@ def json_of(message: object) -> bytes | None:
     loops, columns = fast.loops, _columns(cast(Hashable, type(message)))
     if loops is None or not columns.is_any:
         return None
-    arrays: list[_Column] = []
-    kinds: list[bool] = []
-    columns.gather(message, arrays, kinds)
+    found: list[_Told] = []
+    columns.gather(message, found)
     try:
         text = _ENCODER.encode(message)
     except AttributeError:  # of a value that is no column
         return None
-    return _whole(loops, text, arrays, kinds)
+    return _whole(loops, text, found)
 
 
-def _whole(
-    loops: ModuleType, text: bytes, arrays: list[_Column], kinds: list[bool]
-) -> bytes | None:
-    values, sizes = np.concatenate(arrays), np.fromiter(map(len, arrays), np.intp, len(arrays))
-    written: bytes | None = loops.write_message(
-        np.frombuffer(text + bytes(8), np.uint8), values, sizes, np.array(kinds)
-    )
-    return written
+def _whole(loops: ModuleType, text: bytes, found: list[_Told]) -> bytes | None:
+    """Return the text with its sheets in their places."""
+    room = sum(_WIDEST * (told.size + len(how.kinds)) + len(how.heads) for how, told in found)
+    sheets, ends, at = np.empty(room + _BEYOND, np.uint8), [], 0
+    for how, told in found:
+        names = how.words, how.sizes, how.starts
+        at = loops.write_sheet(
+            told, how.is_rows, how.kinds, how.heads, how.head_ends, *names, sheets, at
+        )
+        if at < 0:
+            return None
+        ends.append(at)
+    out = np.empty(2 * len(text) + at + _BEYOND, np.uint8)
+    given = np.frombuffer(text + bytes(8), np.uint8)
+    end = loops.write_message(given, sheets, np.array(ends, np.intp), out)
+    return None if end < 0 else out[:end].tobytes()
 
 
 class _Columns:
@@ -53,39 +63,32 @@ class _Columns:
 
     def __init__(self, cls: Any) -> None:
         hints = get_type_hints(cls, include_extras=True)
-        self._parts: list[tuple[Callable[[Any], Any], list[bool] | _Columns]] = []
-        run: list[str] = []
-        kinds: list[bool] = []
+        self._parts: list[tuple[Callable[[Any], Any], Form | _Columns | None]] = []
         for name in sorted(field.name for field in dataclasses.fields(cls)):
             hint = hints[name]
             told = getattr(hint, "__metadata__", ())
-            if told:
-                run.append(name)
-                kinds.append("count" in told)
-                continue
             inner = get_args(hint)[0] if get_origin(hint) is list else hint
-            inside = _columns(cast(Hashable, inner)) if dataclasses.is_dataclass(inner) else None
-            if inside is not None and inside.is_any:
-                self._add(run, kinds)
-                run, kinds = [], []
-                self._parts.append((attrgetter(name), inside))
-        self._add(run, kinds)
-        self.is_any = bool(self._parts)
+            if told:
+                self._parts.append((attrgetter(name), _COUNTS if "count" in told else _FLOATS))
+            elif dataclasses.is_dataclass(inner):
+                inside = _columns(cast(Hashable, inner))
+                if inside.is_any:
+                    self._parts.append((attrgetter(name), inside))
+            elif get_origin(inner) is tuple:
+                self._parts.append((attrgetter(name), None))
+        self.is_any = any(part is not None for _, part in self._parts)
 
-    def _add(self, run: list[str], kinds: list[bool]) -> None:
-        if run:
-            self._parts.append((getter(run), kinds))
-
-    def gather(self, record: object, arrays: list[_Column], kinds: list[bool]) -> None:
-        """Add the columns of a record and of those in it, and whether each is of whole numbers."""
-        for values, part in self._parts:
-            if isinstance(part, list):
-                arrays += values(record)
-                kinds += part
-                continue
-            inside = values(record)
-            for one in inside if isinstance(inside, list) else (inside,):
-                part.gather(one, arrays, kinds)
+    def gather(self, record: object, found: list[_Told]) -> None:
+        """Add the sheets of a record and of those in it, each column that is in none by itself."""
+        for value_of, part in self._parts:
+            value = value_of(record)
+            if isinstance(value, Sheet):
+                found.append((value.written, value.columns))
+            elif isinstance(part, Form):
+                found.append((part, value[np.newaxis]))
+            elif part is not None:
+                for one in value if isinstance(value, list) else (value,):
+                    part.gather(one, found)
 
 
 @cache

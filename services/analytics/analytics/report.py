@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from analytics.anchors import Base, anchors
 from analytics.cells import Cell
 from analytics.findings import Findings
+from analytics.sheets import chain_sheet, verdict_sheet
 from analytics.situation import CHAINS_KEPT, ChainCells, marks_of
 from analytics.words import line
+from oimon.core import fast
 from oimon.core.direction import Component, against
 from oimon.core.direction_filter import DirectionState
 from oimon.core.implied_vol import IV_STATUSES
@@ -28,7 +30,9 @@ from oimon.messages import (
     LabelReading,
     Legs,
     SignalReading,
+    StrikeVerdict,
 )
+from oimon.plain import FEW_ROWS
 
 DAY_S = 86_400.0
 AGAINST = 3  # contrary lines shown
@@ -115,7 +119,7 @@ def expiry_fields(found: Findings, bases: Sequence[Base]) -> dict[str, Any]:
             raw=judged.view.raw,
             vetoes=[veto.value for veto in judged.view.vetoes],
         ),
-        verdicts=found.flow.classes.told,
+        verdicts=_verdicts(found),
         chain=_chain(found),
         label=_label(judged.state),
         oi_anchors=anchors(chain.rows, bases),
@@ -223,6 +227,13 @@ def _gex(found: Findings) -> Gex | None:
     return Gex(net=exposure.net, abs=exposure.absolute, zero=exposure.zero_gamma)
 
 
+def _verdicts(found: Findings) -> Sequence[StrikeVerdict]:
+    classes = found.flow.classes
+    # fewer rows are rounded one by one, which is not to the last bit as columns are
+    is_sheet = fast.loops is not None and len(classes.rows.strike) >= FEW_ROWS
+    return verdict_sheet(classes) if is_sheet else classes.told
+
+
 def _chain(found: Findings) -> Chain:
     curve, rows, classes = found.volatility.curve, found.chain.rows, found.flow.classes
     if curve is None:
@@ -230,11 +241,17 @@ def _chain(found: Findings) -> Chain:
         iv = delta[0]
     else:
         delta, iv = curve.delta, curve.iv
-    calls, puts = (
-        Legs(**columns, build_up=names, delta=of_side)
-        for columns, names, of_side in zip(_columns(rows), classes.names, delta, strict=True)
-    )
-    return Chain(strike=rows.strike, iv=iv, ce=calls, pe=puts)
+
+    def make() -> Chain:
+        calls, puts = (
+            Legs(**columns, build_up=names, delta=of_side)
+            for columns, names, of_side in zip(_columns(rows), classes.names, delta, strict=True)
+        )
+        return Chain(strike=rows.strike, iv=iv, ce=calls, pe=puts)
+
+    if fast.loops is None:
+        return make()
+    return cast(Chain, chain_sheet(rows, classes, delta, iv, make))  # it has a chain's attributes
 
 
 @lru_cache(maxsize=CHAINS_KEPT)

@@ -21,7 +21,7 @@ from oimon.messages import StrikeVerdict
 from oimon.terms import MarketState
 
 SAMPLE_S = 30.0  # pace of PCR, skew and carry histories
-_CLASSES, _VERDICTS = (*map(str, CLASSES), None), tuple(map(str, VERDICTS))
+CLASS_NAMES, VERDICT_NAMES = (*map(str, CLASSES), None), tuple(map(str, VERDICTS))
 _NO_CLASS = np.int8(len(CLASSES))
 CHAINS_KEPT = (
     64  # chains of which what was once worked out is remembered: the next beat mostly has the same
@@ -70,19 +70,19 @@ class Classes:
     @lazy
     def names(self) -> tuple[list[str | None], list[str | None]]:
         """Class of each call and of each put, None where price or interest is unknown."""
-        calls, puts = self._told_codes
+        calls, puts = self.told_codes
         return _named(calls.tobytes()), _named(puts.tobytes())
 
     @lazy
     def told(self) -> list[StrikeVerdict]:
         """A verdict a strike, as the message tells it: the very list of a beat before that said the same."""
-        calls, puts = self._told_codes
+        calls, puts = self.told_codes
         parts = (self.rows.strike, calls, puts, self.verdicts.code, self.verdicts.score)
         return _verdicts_told(*(part.tobytes() for part in parts))
 
     @lazy
-    def _told_codes(self) -> IntArray:
-        """The codes in bytes, ``_NO_CLASS`` where price or interest is unknown."""
+    def told_codes(self) -> IntArray:
+        """The codes as places in ``CLASS_NAMES``, its last where price or interest is unknown, shape (2, n)."""
         cells = self.rows.cells
         is_unknown = np.isnan(cells[Cell.PRICE_CHANGE_15M] + cells[Cell.OI_CHANGE_15M])
         return np.where(is_unknown, _NO_CLASS, self.codes)
@@ -90,14 +90,14 @@ class Classes:
 
 @lru_cache(maxsize=CHAINS_KEPT)
 def _named(codes: bytes) -> list[str | None]:
-    return [_CLASSES[code] for code in codes]
+    return [CLASS_NAMES[code] for code in codes]
 
 
 @lru_cache(maxsize=CHAINS_KEPT)
 def _verdicts_told(
     strike: bytes, calls: bytes, puts: bytes, verdicts: bytes, score: bytes
 ) -> list[StrikeVerdict]:
-    names = [_VERDICTS[code] for code in verdicts]
+    names = [VERDICT_NAMES[code] for code in verdicts]
     strikes, scores = (np.frombuffer(floats).tolist() for floats in (strike, score))
     return list(zip(strikes, _named(calls), _named(puts), names, scores, strict=True))
 

@@ -8,7 +8,7 @@ import pytest
 
 from analytics.desk import Desk, handle
 from analytics.warming import warm_up
-from oimon.codec import encode
+from oimon.codec import decode, encode
 from oimon.core import fast
 from oimon.core.build_up import build_up, option_bands
 from oimon.core.gex import gex
@@ -271,3 +271,21 @@ def test_recorded_beats_have_the_same_bytes_both_ways(both):
 
     assert len(ours) == 240
     assert ours == theirs
+
+
+def test_a_message_says_what_its_bytes_say_though_it_is_made_later(machine_code):
+    desk = Desk(partition="NIFTY")
+    for entry in recorded_entries(20):
+        desk, outputs = handle(desk, entry)
+    (message,) = [output.message for output in outputs]
+
+    read = decode("analysis", 1, encode(message))
+
+    for ours, theirs in zip((message, *message.more), (read, *read.more), strict=True):
+        assert ours.chain.strike.tolist() == theirs.chain.strike.tolist()
+        assert np.allclose(ours.chain.iv, theirs.chain.iv, rtol=1e-8, equal_nan=True)
+        for side in ("ce", "pe"):
+            one, other = getattr(ours.chain, side), getattr(theirs.chain, side)
+            assert (one.build_up, one.mark_source) == (other.build_up, other.mark_source)
+            assert np.array_equal(one.oi, other.oi, equal_nan=True)
+        assert [row[:4] for row in ours.verdicts] == [row[:4] for row in theirs.verdicts]

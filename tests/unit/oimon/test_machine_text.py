@@ -11,8 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from oimon import machine_text, plain
+from oimon import sheet as sheets
 from oimon.core import fast
 from oimon.messages import Beat, Column, CountColumn
+from oimon.sheet import COUNT, FLOAT, NAME, Rows, form
 from oimon.terms import FeedState, MarketState
 from tests.unit.notifier.samples import make_analysis
 
@@ -33,6 +35,20 @@ class Sheet:
     column: Column
     count: CountColumn
     one: Inner
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Named:
+    z: Column
+    a: CountColumn
+    m: list[str | None]
+    n: list[str | None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Both:
+    one: Named
+    rows: list[tuple[float, str | None, str | None]]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -131,3 +147,29 @@ def test_what_looks_like_a_column_or_is_of_no_type_that_json_has_is_left_to_plai
     ):
         assert machine_text.json_of(sheet) is None
     assert machine_text.json_of(make_sheet(text='"<f8"')) == by_plain(make_sheet(text='"<f8"'))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.lists(st.tuples(floats, st.integers(-(2**50), 2**50), st.integers(0, 2), st.integers(0, 1)), max_size=50)
+)  # fmt: skip
+def test_a_sheet_is_written_as_the_columns_and_rows_that_it_stands_for(rows):
+    names = (("LONG", "a name of 22 letters..", None), ("x", None))
+    columns = np.array(rows, np.float64).reshape(-1, 4).T.copy()
+    told = [[names[kind][int(code)] for code in columns[2 + kind]] for kind in range(2)]
+    heads = ['{"a":', ',"m":', ',"n":', ',"z":', "}"]
+    record = form([COUNT, NAME, NAME + 1, FLOAT], heads=heads, names=names)
+    order = columns[[1, 2, 3, 0]]
+    plainly = Named(z=columns[0], a=columns[1], m=told[0], n=told[1])
+    table = list(zip(columns[0].tolist(), told[0], told[1], strict=True))
+    few = len(table) < plain.FEW_ROWS
+    rows_form = form([FLOAT, NAME, NAME + 1], names=names)
+    as_rows = table if few else Rows(rows_form, columns[[0, 2, 3]], lambda: table)
+    sheet = Both(one=sheets.Sheet(record, order, lambda: plainly), rows=as_rows)
+
+    written = machine_text.json_of(sheet)
+
+    assert written in (None, by_plain(Both(one=plainly, rows=table)))
+    assert by_plain(sheet) == by_plain(Both(one=plainly, rows=table))
+    if np.abs(columns[0]).max(initial=0) < 9e15 and not few:
+        assert written is not None

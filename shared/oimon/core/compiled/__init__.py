@@ -7,7 +7,7 @@ Each does what numpy functions of the core do, which say what it means and again
 from oimon.core.compiled.chain import parity, totals, verdicts
 from oimon.core.compiled.gamma import gex
 from oimon.core.compiled.one_pass import one_pass
-from oimon.core.compiled.text import write_message
+from oimon.core.compiled.text import write_message, write_sheet
 from oimon.core.compiled.volatility import black76, implied_vols, smile
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "totals",
     "verdicts",
     "write_message",
+    "write_sheet",
 ]

@@ -10,6 +10,8 @@ from numba import extending, njit, types
 from numba.core import cgutils
 
 machine: Any = njit(cache=True, error_model="numpy", nogil=True)
+inlined: Any = njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+"""For what is so short that a call would take as long."""
 any_order: Any = njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
 """For sums of whole numbers, exact in any order: several at a time."""
 _instruction: Any = extending.intrinsic

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from oimon.core.chain import BoolArray, FloatArray, IndexArray
-from oimon.core.compiled.machine import high_zeros, low_zeros, machine, store, word
+from oimon.core.chain import FloatArray, IndexArray, IntArray
+from oimon.core.compiled.machine import high_zeros, inlined, low_zeros, machine, store, word
 
 Text = npt.NDArray[np.uint8]
 Word = Any
@@ -19,8 +19,7 @@ Word = Any
 _COLUMN = int.from_bytes(b'"<f8"', "little")  # stands in the text where a column has its place
 _MARK = np.uint64(2**40 - 1)
 FAILED = -1
-_WIDEST = 24  # bytes that one number may take, with its comma
-_BEYOND = 64  # and that may be written beyond the end
+_COUNT, _NAME = 1, 2  # kinds of columns, as ``sheet`` has them; what is less is a float
 _LARGE, _WHOLE = 1e16, 2.0**53
 _DIGITS, _SMALLEST = 9, 13  # digits told; below 1e-13 a number has fewer
 _STEPS = np.array([float(f"1e{k}") for k in range(-_SMALLEST, 17)])
@@ -40,7 +39,7 @@ _HALF, _TEN_4, _BYTE = np.uint64(100_000_000), np.uint64(10_000), np.uint64(8)
 _SEVENS, _FIFTEENS = np.uint64(0x0000007F0000007F), np.uint64(0x000F000F000F000F)
 
 
-@machine  # type: ignore[untyped-decorator]  # numba has no types
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
 def _digits(whole: Word) -> Word:
     """Return the eight digits of a number below 10^8, a byte each, the first lowest: halves, quarters, then each by itself."""
     high = whole // _TEN_4
@@ -52,7 +51,7 @@ def _digits(whole: Word) -> Word:
     return found
 
 
-@machine  # type: ignore[untyped-decorator]  # numba has no types
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
 def _short(out: Text, at: int, whole: Word) -> Word:
     """Write a number below 10^8."""
     digits = _digits(whole)
@@ -61,7 +60,7 @@ def _short(out: Text, at: int, whole: Word) -> Word:
     return at + 8 - np.int64(unused)
 
 
-@machine  # type: ignore[untyped-decorator]  # numba has no types
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
 def _count(out: Text, at: int, whole: Word) -> Word:
     """Write a number below 10^16."""
     high = whole // _HALF
@@ -72,7 +71,7 @@ def _count(out: Text, at: int, whole: Word) -> Word:
     return at + 8
 
 
-@machine  # type: ignore[untyped-decorator]  # numba has no types
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
 def _before_point(size: float) -> Word:
     """Return how many digits a number above 0 has before its point, −3 of 0.0001; no less than −13."""
     exponent = (np.float64(size).view(np.int64) >> 52) - 1023
@@ -81,7 +80,7 @@ def _before_point(size: float) -> Word:
     return place - _SMALLEST + (size >= _STEPS[place])
 
 
-@machine  # type: ignore[untyped-decorator]  # numba has no types
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
 def _emit(out: Text, at: Word, is_below: bool, rounded: Word, before: Word) -> Word:
     """Write a number of at most nine digits (10^9 is none more), of which ``before`` would stand before the point, at most 16."""
     if rounded == np.uint64(0):
@@ -125,7 +124,7 @@ def _emit(out: Text, at: Word, is_below: bool, rounded: Word, before: Word) -> W
     return _short(out, at + 2, np.uint64(1 - before))
 
 
-@machine  # type: ignore[untyped-decorator]  # numba has no types
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
 def _float(out: Text, at: int, value: float) -> Word:
     """Write a number whose size is below 1e16, rounded as ``plain.round9_array`` does."""
     size = abs(value)
@@ -142,32 +141,112 @@ def _float(out: Text, at: int, value: float) -> Word:
     return _emit(out, at, value < 0.0, rounded, before)
 
 
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
+def _value(
+    value: float, kind: int, first: Word, words: Text, sizes: IndexArray, out: Text, at: Word
+) -> Word:
+    """Write one value, null for what is not finite; ``first`` is the first name of its kind. ``FAILED``: it is too large for it."""
+    if kind >= _NAME:
+        row = first + np.int64(value)
+        for k in range(0, 24, 8):
+            store(out, at + k, word(words, 24 * row + k))
+        return at + sizes[row]
+    if not math.isfinite(value):
+        store(out, at, _NULL)
+        return at + 4
+    if kind != _COUNT:
+        return _float(out, at, value) if abs(value) < _LARGE else FAILED
+    whole = np.rint(value)
+    if abs(whole) >= _WHOLE:
+        return FAILED
+    if whole < 0.0:
+        out[at] = _MINUS
+        at += 1
+    return _count(out, at, np.uint64(abs(whole)))
+
+
 @machine  # type: ignore[untyped-decorator]  # numba has no types
-def _column(values: FloatArray, is_count: bool, out: Text, at: int) -> Word:
-    """Write a column as a JSON array, null for what is not finite; ``FAILED`` where a number is too large for it."""
+def _column(
+    values: FloatArray, kind: int, first: Word, words: Text, sizes: IndexArray, out: Text, at: Word
+) -> Word:
+    """Write a column as a JSON array; other arguments as of :func:`_value`."""
     out[at] = _OPEN
     at += 1
-    for i in range(len(values)):
-        value = np.rint(values[i]) if is_count else values[i]
-        if not math.isfinite(value):
-            store(out, at, _NULL)
-            at += 4
-        elif abs(value) >= (_WHOLE if is_count else _LARGE):
+    for value in values:
+        at = _value(value, kind, first, words, sizes, out, at)
+        if at < 0:
             return FAILED
-        elif is_count:
-            if value < 0.0:
-                out[at] = _MINUS
-                at += 1
-            at = _count(out, at, np.uint64(abs(value)))
-        else:
-            at = _float(out, at, value)
-            if at < 0:
-                return FAILED
         out[at] = _COMMA
         at += 1
     at -= len(values) > 0
     out[at] = _CLOSE
     return at + 1
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def _rows(
+    columns: FloatArray,
+    kinds: IntArray,
+    words: Text,
+    sizes: IndexArray,
+    starts: IndexArray,
+    out: Text,
+    at: Word,
+) -> Word:
+    """Write columns as a JSON array of rows."""
+    out[at] = _OPEN
+    at += 1
+    for i in range(columns.shape[1]):
+        out[at] = _OPEN
+        at += 1
+        for column in range(len(kinds)):
+            kind = kinds[column]
+            first = starts[max(kind - _NAME, 0)]
+            at = _value(columns[column, i], kind, first, words, sizes, out, at)
+            if at < 0:
+                return FAILED
+            out[at] = _COMMA
+            at += 1
+        out[at - 1], out[at] = _CLOSE, _COMMA
+        at += 1
+    at -= columns.shape[1] > 0
+    out[at] = _CLOSE
+    return at + 1
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def write_sheet(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
+    columns: FloatArray,
+    is_rows: bool,
+    kinds: IntArray,
+    heads: Text,
+    head_ends: IndexArray,
+    words: Text,
+    sizes: IndexArray,
+    starts: IndexArray,
+    out: Text,
+    at: Word,
+) -> Word:
+    """Write columns, shape (columns, n), at a place of ``out``; return where they end, below 0 if they cannot be said to the last digit.
+
+    The other arguments are those of a ``sheet.Form``. ``out`` has room for 25 bytes a value and a column, and the heads, and 64.
+    """
+    if is_rows:
+        return _rows(columns, kinds, words, sizes, starts, out, at)
+    head = 0
+    for column in range(len(kinds)):
+        for i in range(head, head_ends[column]):
+            out[at] = heads[i]
+            at += 1
+        head, kind = head_ends[column], kinds[column]
+        first = starts[max(kind - _NAME, 0)]
+        at = _column(columns[column], kind, first, words, sizes, out, at)
+        if at < 0:
+            return FAILED
+    for i in range(head, head_ends[len(kinds)]):
+        out[at] = heads[i]
+        at += 1
+    return at
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
@@ -267,19 +346,36 @@ def _words(text: Text, place: Word, out: Text, at: Word) -> tuple[int, int]:
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
-def _write(
-    text: Text, values: FloatArray, sizes: IndexArray, is_count: BoolArray, out: Text
-) -> int:
-    """Write a message; return its length, ``FAILED`` if it cannot be. Arguments as of :func:`write_message`."""
-    place = at = column = first = depth = 0
+def _copied(given: Text, start: Word, end: Word, out: Text, at: Word) -> Word:
+    """Copy text, eight letters at a time and so up to seven more; return where it ends."""
+    for k in range(start, end, 8):
+        store(out, at + k - start, word(given, k))
+    return at + end - start
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def write_message(text: Text, sheets: Text, ends: IndexArray, out: Text) -> Word:
+    """Write a message's JSON with its floats rounded and its sheets in their places.
+
+    Args:
+        text: the message as JSON, ``"<f8"`` for each sheet, and eight bytes more.
+        sheets: their texts end to end, and ``BEYOND``.
+        ends: where each ends, in the order in which they have their places.
+        out: is written to: twice the text, the sheets, and ``BEYOND``.
+
+    Returns:
+        Its length, below 0 if it cannot be said to the last digit.
+    """
+    place: Word = 0
+    at: Word = 0
+    start, sheet, depth = 0, 0, 0
     while place < len(text) - 8:
         letter = text[place]
         if letter == _QUOTE and word(text, place) & _MARK == np.uint64(_COLUMN):
-            if column == len(sizes):
+            if sheet == len(ends):
                 return FAILED
-            last = first + sizes[column]
-            at = _column(values[first:last], is_count[column], out, at)
-            first, column, place = last, column + 1, place + 5
+            at = _copied(sheets, start, ends[sheet], out, at)
+            start, sheet, place = ends[sheet], sheet + 1, place + 5
         elif letter == _QUOTE:
             place, at = _words(text, place, out, at)
         elif letter == _MINUS or _ZERO <= letter <= _NINE:
@@ -290,20 +386,4 @@ def _write(
             place, at = place + 1, at + 1
         if at < 0:
             return FAILED
-    return at if column == len(sizes) else FAILED  # else a word looked like a mark
-
-
-def write_message(
-    text: Text, values: FloatArray, sizes: IndexArray, is_count: BoolArray
-) -> bytes | None:
-    """Return a message's JSON with its floats rounded and its columns in their places; None if that cannot be said to the last digit.
-
-    Args:
-        text: the message as JSON that ends with its object, ``"<f8"`` for each column, and eight bytes more.
-        values: the columns end to end.
-        sizes: how long each is, in the order in which they stand in the text, shape (columns,).
-        is_count: whether each is of whole numbers, same shape.
-    """
-    out = np.empty(2 * len(text) + _WIDEST * (len(values) + len(sizes)) + _BEYOND, np.uint8)
-    end = _write(text, values, sizes, is_count, out)
-    return None if end < 0 else out[:end].tobytes()
+    return at if sheet == len(ends) else FAILED  # else a word looked like a mark
