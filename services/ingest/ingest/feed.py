@@ -108,17 +108,18 @@ class TicksCache(Mapping[str, CachedTick]):
         """
         rows, flags = ticks["row"] + np.uint32(first_row), ticks["flags"]
         has_quote, has_oi = (flags & TickFlag.QUOTE) != 0, (flags & TickFlag.OI) != 0
+        known: npt.NDArray[np.bool_] | slice
         with WS_LOCK:
             for column, name, known in (
                 (0, "ltp", (flags & TickFlag.PRICE) != 0),
                 (1, "bid", has_quote),
                 (2, "ask", has_quote),
                 (3, "volume", (flags & TickFlag.VOLUME) != 0),
-                (4, "exchange_us", np.ones(len(ticks), np.bool_)),
+                (4, "exchange_us", slice(None)),
                 (5, "oi", has_oi),
                 (6, "exchange_us", has_oi),
             ):
-                self._columns[column, rows[known]] = _values(name, ticks[known])
+                self._columns[column, rows[known]] = _values(name, ticks[name][known])
 
     @override
     def __getitem__(self, symbol: str) -> CachedTick:
@@ -211,12 +212,12 @@ class FrameBuffer:
         self._times = array("q", [self._times[place] for place in kept])
 
 
-def _values(name: str, ticks: npt.NDArray[np.void]) -> npt.NDArray[np.float64]:
+def _values(name: str, told: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
     """Return a field of ticks in the unit of the cache; NaN for an empty side of a book."""
+    numbers = told.astype(np.float64)
     if name in ("volume", "oi", "exchange_us"):
-        return ticks[name] / (1e6 if name == "exchange_us" else 1)
-    rupees = ticks[name] / 100
-    return np.where(rupees > 0, rupees, np.nan)
+        return numbers / 1e6 if name == "exchange_us" else numbers
+    return np.where(numbers > 0, numbers / 100, np.nan)
 
 
 def _known(value: float) -> float | None:
