@@ -1,32 +1,17 @@
 """The live feed by its own clock against the local broker: a connection that is lost, quotes in its place, and the hole that is filled."""
 
-import asyncio
-import random
 from contextlib import asynccontextmanager
 
-import pytest
-
-from ingest.config import IngestSettings
 from ingest.fakebroker.broker import FakeBroker
 from ingest.fakebroker.faults import arm
-from ingest.master.library import Library
 from ingest.smartapi import backing, quoting
-from ingest.smartapi.account import Account
-from ingest.smartapi.credentials import credentials
-from ingest.smartapi.feed import LiveFeed
-from ingest.smartapi.limits import Endpoint, Limit, Limits
-from ingest.smartapi.stream import Line
-from ingest.smartapi.watchdog import Patience
-from oimon.bus.log import NEVER
-from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
-from oimon.messages import TICKS, Gap, Session, TickBatch, TickFlag
+from oimon.messages import Gap, Session, TickBatch, TickFlag
 from tests.eventually import eventually
 from tests.fakes.smartapi import OPENS_US, ROWS, SECOND, a_source
+from tests.integration.ingest.following import following, published
 
 SECONDS = 600
-NO_LIMITS = dict.fromkeys(Endpoint, Limit(second=1000))
-AWAY = Patience(first_wait_s=1.0, longest_wait_s=1.0)  # long enough for quotes in its place
 
 
 class MarketClock(SystemClock):
@@ -42,30 +27,18 @@ class MarketClock(SystemClock):
 @asynccontextmanager
 async def live(folder):
     clock = MarketClock()
-    async with FakeBroker(a_source(SECONDS), by_hand=True, limits={}, clock=clock) as broker:
-        told = {name.lower(): value for name, value in broker.settings().items()}
-        settings = IngestSettings(feed="live", data_dir=folder, **told)
-        bus = MemoryBus()
-        feed = LiveFeed(
+    async with (
+        FakeBroker(a_source(SECONDS), by_hand=True, limits={}, clock=clock) as broker,
+        following(broker, folder, clock=clock, wait_s=1.0) as (
+            feed,
             bus,
-            clock,
-            settings,
-            Account(credentials(settings), clock, limits=Limits(clock, NO_LIMITS)),
-            Library.of(settings, clock),
-            Line(url=settings.smartapi_stream_url, patience=AWAY, dice=random.Random(1)),
-        )
-        running = asyncio.ensure_future(feed.run())
-        try:
-            yield broker, feed, bus
-        finally:
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
+        ),  # long enough for quotes in its place
+    ):
+        yield broker, feed, bus
 
 
 async def log(bus, kind):
-    found = [entry.message for entry in await bus.entries(TICKS, "NIFTY", NEVER)]
-    return [message for message in found if isinstance(message, kind)]
+    return [message for message in await published(bus, "NIFTY") if isinstance(message, kind)]
 
 
 async def test_a_lost_connection_is_bridged_by_quotes_and_its_hole_filled(tmp_path, monkeypatch):
