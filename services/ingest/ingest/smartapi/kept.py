@@ -1,7 +1,7 @@
 """The recorder of a live day: where it writes, and what an ingest that was ended had published and not recorded."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import dropwhile
 
 from ingest.header import Header
@@ -13,7 +13,7 @@ from ingest.smartapi.again import Unfinished, since
 from ingest.smartapi.backing import Tools
 from ingest.smartapi.day import as_said
 from oimon.bus import Bus
-from oimon.messages import Beat, Gap, Message, Session, TickBatch
+from oimon.messages import Beat, Gap, Session, TickBatch
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +50,10 @@ async def new_recorder(
 async def _catch_up(track: Track, bus: Bus, header: Header, part: Part | None) -> None:
     """Put behind what was recorded, or before what will be, what the log has of the run."""
     known_us = 0 if part is None else part.beat_us
-    missing: Iterable[Message]
     missing, is_all = await since(bus, header.underlying, header.run, known_us)
-    if part is None:  # ticks before a session are of nobody knows what
-        missing = dropwhile(lambda each: not isinstance(each, Session), missing)
-    elif not is_all:
+    if not is_all:  # nobody knows what ticks before a session are of
+        missing = list(dropwhile(lambda each: not isinstance(each, Session), missing))
+    if part is not None and not is_all:
         first_us = next((each.ts_us for each in missing if isinstance(each, Beat)), known_us)
         gap = Gap(from_us=known_us, to_us=first_us, why="not recorded, and no longer in the log")
         track.take([gap])
