@@ -51,6 +51,7 @@ def feed_lines(status: Mapping[str, Any]) -> Iterator[str]:
     yield from notes(status)
     for feature in feed.get("off", ()):
         yield f"Off: {feature}"
+    yield from _recording(feed.get("recording"))
     yield from _before(feed.get("oi_prev"))
     yield from _gaps(feed.get("gaps"))
     yield from _checks(feed.get("checks"))
@@ -64,6 +65,11 @@ def notes(status: Mapping[str, Any]) -> Iterator[str]:
     warnings = master.get("warnings", ()) if isinstance(master, Mapping) else ()
     for note in dict.fromkeys([*status.get("notes", ()), *warnings, *known.get("notes", ())]):
         yield f"Note: {note}"
+
+
+def _recording(known: Mapping[str, Any] | None) -> Iterator[str]:
+    if known and known["why"]:
+        yield f"Not recorded: {known['why']} ({known['frames_lost']} packets so far)"
 
 
 def _before(known: Mapping[str, int] | None) -> Iterator[str]:

@@ -116,7 +116,7 @@ class LiveRecorder:
         self._tracks: dict[str, Track] = {}
         self._works: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._waiting, self._lost, self._why = 0, 0, ""
+        self._waiting, self._lost, self._why, self._over = 0, 0, "", ""
         self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -151,8 +151,13 @@ class LiveRecorder:
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join, END_S)
 
+    async def give_up(self, why: str) -> None:
+        """Record nothing of what comes, and say why."""
+        self._over = why
+        await self.close()
+
     def facts(self) -> Mapping[str, Any]:
-        """Return what ``/status`` says of it."""
+        """Return what ``/status`` says of it; ``why`` is empty while all is recorded."""
         return {
             "folder": str(self._folder),
             "bytes": sum(file.bytes for file in self._files.values()),
@@ -163,6 +168,9 @@ class LiveRecorder:
     # --- the loop's side -------------------------------------------------------------------------------------------
 
     def _hand_over(self, file: LiveFile, piece: Piece) -> None:
+        if self._over:
+            self._lost_one(piece, self._over)
+            return
         size = sum(map(len, piece.frames))
         with self._lock:
             has_room = self._waiting + size <= MOST_WAITING

@@ -32,6 +32,7 @@ def test_what_is_off_unknown_missing_or_different_has_a_line_and_what_is_well_ha
         off=["No coaches."],
         notes=["MCX lists no COPPER"],
         master={"warnings": ["an old list"]},
+        recording={"folder": "r", "bytes": 5, "frames_lost": 3, "why": "No space left on device"},
         oi_prev={"note": 2, "broker": 1, "unknown": 1},
         gaps={"filled": 5, "not_filled": 1, "to_come": 0},
         checks=checks,
@@ -41,11 +42,12 @@ def test_what_is_off_unknown_missing_or_different_has_a_line_and_what_is_well_ha
         "Note: an old list",
         "Note: MCX lists no COPPER",
         "Off: No coaches.",
+        "Not recorded: No space left on device (3 packets so far)",
         "Open interest of the session before: known of 3 of 4 contracts (2 noted here, 1 from the broker's history)",
         "Gaps: of 5 instruments filled, of 1 not, 0 to come",
         "Beside the broker's own oi: 3 equal, 1 differs; last: S2: 1 here, 2 there",
     ]
-    well = ingest(oi_prev={"note": 2, "broker": 1, "unknown": 0}, gaps=dict.fromkeys(("filled", "not_filled", "to_come"), 0), checks={})  # fmt: skip
+    well = ingest(recording={"folder": "r", "bytes": 5, "frames_lost": 0, "why": ""}, oi_prev={"note": 2, "broker": 1, "unknown": 0}, gaps=dict.fromkeys(("filled", "not_filled", "to_come"), 0), checks={})  # fmt: skip
     assert list(feed_lines(well)) == []
 
 

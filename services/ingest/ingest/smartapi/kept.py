@@ -1,6 +1,5 @@
 """The recorder of a live day: where it writes, and what an ingest that was ended had published and not recorded."""
 
-import logging
 from collections.abc import Sequence
 from itertools import dropwhile
 
@@ -14,8 +13,6 @@ from ingest.smartapi.backing import Tools
 from ingest.smartapi.day import as_said
 from oimon.bus import Bus
 from oimon.messages import Beat, Gap, Session, TickBatch
-
-logger = logging.getLogger(__name__)
 
 
 async def new_recorder(
@@ -41,9 +38,7 @@ async def new_recorder(
                 part = await recorder.resume(day.header)
                 await _catch_up(recorder.track(day.header), tools.bus, day.header, part)
     except OSError as error:
-        await recorder.close()
-        logger.warning("the day is not recorded", extra={"why": str(error), "folder": str(folder)})
-        return None
+        await recorder.give_up(f"{folder}: {str(error) or 'the disk does not answer'}")
     return recorder
 
 

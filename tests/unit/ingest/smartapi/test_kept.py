@@ -134,14 +134,20 @@ async def test_nothing_is_recorded_where_nothing_is_to_be(store, tmp_path):
 
 
 async def test_a_disk_that_does_not_answer_costs_the_recording_and_nothing_else(
-    store, tmp_path, monkeypatch, caplog
+    store, tmp_path, monkeypatch
 ):
     await a_run(store)
 
     def hangs(_):
-        raise TimeoutError("timed out")
+        raise TimeoutError
 
     monkeypatch.setattr(live_recorder.LiveFile, "resume", hangs)
+    recorder = await recorded(store, tmp_path)
+    track = recorder.track(a_partition().day(DAY, mcx_oi=False, run=RUN).header)
+    track.take(frames=[make_frame()], times=[START_US], beat=make_beat(START_US))
+    track.flush()
 
-    assert await recorded(store, tmp_path) is None
-    assert "the day is not recorded" in caplog.text
+    facts = recorder.facts()
+    assert facts["frames_lost"] == 1
+    assert facts["why"].endswith(f"{RUN}: the disk does not answer")
+    assert not (tmp_path / "recordings").exists()
