@@ -209,6 +209,25 @@ def test_a_disk_that_is_full_in_the_middle_of_a_block_tears_nothing(tmp_path, ro
     assert beats(path) == [second + 1 for second in range(6) if second not in failed]
 
 
+def test_what_was_torn_off_at_the_very_end_is_cut_before_the_last_block(tmp_path):
+    path = tmp_path / "NIFTY-001.oirec"
+    disk = FullDisk(path, 10_000)
+    writer = BlockWriter(disk)
+    writer.begin(header())
+    writer.put(piece(0).frames, piece(0).times, piece(0).told)
+    disk.room = 270
+    with pytest.raises(OSError, match="No space"):
+        writer.put([], [], [(0, grown())])
+
+    disk.room = 10_000
+    writer.end()
+    disk.close()
+
+    assert beats(path) == [1]
+    assert open_recording(path).warnings == []
+    assert path.stat().st_size == writer.size
+
+
 def test_a_block_that_was_lost_is_a_gap_and_what_it_explained_is_told(tmp_path, opened, written):
     file = written(tmp_path, 1)
 
