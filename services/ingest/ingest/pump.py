@@ -27,6 +27,8 @@ from oimon.terms import FeedState, Segment
 
 SESSION_EVERY_S = 60.0
 """After so long the session is said again, so that whatever is kept of the log holds one."""
+HOLD_S = 0.5
+"""So long the last call may take when the feed ends."""
 _BEATS_A_CALL = 0.25  # with nothing new, the bus is called four times a beat, so that none is late by more than that
 _QUOTED = (Segment.MCX, Segment.NSE)
 
@@ -132,6 +134,7 @@ class Pump:
         self._held_back_s = held_back_s(len(days))
         self._is_beat_by_batch = beat_ms == 0
         self._beat_s = beat_ms / 1000 or 1.0
+        self._calling = asyncio.Lock()
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -149,6 +152,12 @@ class Pump:
             rest_s = started_s + self._flush_s - self._clock.monotonic_s()
             if rest_s > 0:
                 await asyncio.sleep(rest_s)
+
+    async def hold(self) -> None:
+        """Let the call that is under way end, so that what it publishes is recorded; make none after it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HOLD_S):
+                await self._calling.acquire()
 
     def tell(self, underlying: str, message: Gap) -> None:
         """Have a partition told something before its next ticks."""
@@ -200,13 +209,14 @@ class Pump:
     async def _publish(self, calls: Mapping[_Partition, _Call], now_s: float) -> None:
         """Make the calls of one flush together: they go out in one go."""
         now_us = self._clock.now_us()
-        if len(calls) == 1:
-            ((partition, call),) = calls.items()
-            await self._call(partition, call, now_us)
-        else:
-            async with asyncio.TaskGroup() as tasks:
-                for partition, call in calls.items():
-                    tasks.create_task(self._call(partition, call, now_us))
+        async with self._calling:
+            if len(calls) == 1:
+                ((partition, call),) = calls.items()
+                await self._call(partition, call, now_us)
+            else:
+                async with asyncio.TaskGroup() as tasks:
+                    for partition, call in calls.items():
+                        tasks.create_task(self._call(partition, call, now_us))
         for partition in calls:
             partition.called_s = now_s
 

@@ -243,6 +243,31 @@ async def test_a_beat_says_what_is_known_of_the_feed(bus):
         await eventually(is_down)
 
 
+async def test_a_call_that_is_under_way_at_the_end_is_waited_for_and_none_comes_after_it(bus):
+    class Slow:
+        def __init__(self):
+            self.called, self.may_end, self.ended = asyncio.Event(), asyncio.Event(), 0
+
+        async def publish(self, *_):
+            self.called.set()
+            await self.may_end.wait()
+            self.ended += 1
+            return 0
+
+    slow = Slow()
+    async with running(make_pump(slow)) as pump:
+        await slow.called.wait()
+        holding = asyncio.ensure_future(pump.hold())
+        await asyncio.sleep(0)
+        assert not holding.done()
+        slow.may_end.set()
+        await holding
+        pump.buffer.put(make_frame(), 1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(pump.flush(), 0.05)
+        assert slow.ended == 1
+
+
 async def test_a_gap_is_told_before_the_ticks_after_it(bus, pump):
     pump.buffer.put(make_frame(sequence=1), 1_000_000)
     await eventually(lambda: sequences(bus))

@@ -90,6 +90,8 @@ class LiveRun:
                         self._move(tasks)
                 finally:
                     self._backing.before.note_now()
+                    if isinstance(self._pump, Pump):
+                        await self._pump.hold()
                 for task in self._running:
                     task.cancel()
         finally:
