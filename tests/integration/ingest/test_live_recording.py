@@ -138,7 +138,7 @@ async def test_a_feed_that_is_killed_goes_on_with_its_run_and_its_recording_is_t
             await bus.close()
 
     log = [entry.message for entry in entries]
-    (gap,) = [each for each in log if isinstance(each, Gap)]
+    gap, *_ = [each for each in log if isinstance(each, Gap)]  # it may be filled by now
     before = [each for each in log[: log.index(gap)] if isinstance(each, Beat)]
     assert gap.why == "ingest was not running"
     assert before[-1].ts_us >= gap.from_us > before[0].ts_us
