@@ -77,6 +77,30 @@ async def test_a_day_of_the_broker_gives_the_bytes_of_its_replay(broker, tmp_pat
     assert facts["session"]["logins"] == 1
 
 
+DAMAGE = (
+    "truncated", "oversized", "random", "wrong-mode", "text", "duplicate", "out-of-order", "old-day", "absurd",
+)  # fmt: skip
+"""What comes beside packets and changes nothing: rows 24 to 26 of the fault matrix; a clock that is ahead moves this feed's own."""
+
+
+async def test_what_comes_damaged_twice_or_late_changes_no_byte(broker, tmp_path):
+    async with following(broker, tmp_path, feed_clock="exchange") as (feed, bus):
+        await subscribed(broker)
+        for each in DAMAGE:
+            arm(broker.faults, f"{each}=0.05")
+        await broker.broadcast.play()
+        await beat(bus, SECONDS - 1)
+        live, facts = await messages(bus), feed.facts()
+
+    assert set(broker.faults.facts()["struck"]) == set(DAMAGE)
+    session, *again = [each for each in live if isinstance(each, Session)]
+    assert again == [session]
+    told, replayed = analyses("NIFTY", live), analyses("NIFTY", await replay(session))
+    assert len(told) == SECONDS - 1
+    assert [encode(each) for each in told] == [encode(each) for each in replayed[: len(told)]]
+    assert [each["connects"] for each in facts["connections"]] == [1]
+
+
 async def test_a_connection_that_is_closed_leaves_a_gap_and_the_newest_values(broker, tmp_path):
     async with following(broker, tmp_path, feed_clock="exchange") as (feed, bus):
         await subscribed(broker)

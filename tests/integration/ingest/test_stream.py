@@ -330,7 +330,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused_before_a_token_i
     assert not secured.headers
 
 
-async def test_refusals_and_unknown_words_leave_the_connection(broker, calling):
+async def test_refusals_and_unknown_words_leave_the_connection(broker, calling, caplog):
     stream, buffer, _, _ = calling(patience=replace(QUICK, silent_s=30.0, no_answer_s=30.0))
     await eventually(lambda: broker.lines)
 
@@ -338,7 +338,9 @@ async def test_refusals_and_unknown_words_leave_the_connection(broker, calling):
     for text in (b"hello", refused, b"\xff\xfe"):
         broker.lines[0].send(picows.WSMsgType.TEXT, text)
     await eventually(lambda: "E1002" in stream.why)
+    broker.lines[0].send(picows.WSMsgType.TEXT, refused)
     broker.send(b"", b"x", b"\0" * 5000, PACKET)
 
     await eventually(lambda: PACKET in taken(buffer))
     assert len(broker.headers) == 1
+    assert [each.message for each in caplog.records].count("subscription refused") == 1

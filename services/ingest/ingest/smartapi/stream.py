@@ -42,6 +42,8 @@ from oimon.terms import FeedState, MarketState
 MOST_BYTES = 64 * 1024
 """Of one message; a packet has at most 443."""
 HANDSHAKE_S = 10.0
+MOST_SAID = 20
+"""Texts of the broker that go into the log, each once."""
 _LOOK_S = 0.5  # how often the watchdog looks
 _UNAUTHORIZED, _TOO_MANY = 401, 429
 
@@ -146,6 +148,7 @@ class Stream:
         self._held: set[Subscription] = set()
         self._open: _Listener | None = None
         self._requests = 0
+        self._said: set[str] = set()
         self._down = down  # since when and why, until a packet comes
 
     def ask(self, change: Change) -> None:
@@ -271,11 +274,17 @@ class Stream:
             return
         refused = refusal(text)
         if refused is None:
-            logger.warning("the broker said what is not known", extra={"said": text[:200]})
+            self._warn_once("the broker said what is not known", text[:200])
             return
         metrics.FEED_REFUSALS.labels(refused.code).inc()
         self.why = f"the broker refused a subscription: {refused.text} ({refused.code})"
-        logger.warning("subscription refused", extra={"code": refused.code, "why": refused.text})
+        self._warn_once("subscription refused", f"{refused.code}: {refused.text}")
+
+    def _warn_once(self, what: str, said: str) -> None:
+        """Put into the log what was not said before: a broker that repeats itself must not fill it."""
+        if said not in self._said and len(self._said) < MOST_SAID:
+            self._said.add(said)
+            logger.warning(what, extra={"connection": self.number, "said": said})
 
     def _turned_away(self, error: WSHandshakeError) -> float | None:
         """Take note of a handshake that failed; return how long to wait, where it is not the usual time."""
