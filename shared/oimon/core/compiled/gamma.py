@@ -14,14 +14,15 @@ _FAR = 80.0  # half a squared d1 beyond which a density is nothing beside any ot
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
 def _exposure(
-    level: float, log_strike: FloatArray, net: FloatArray, deviation: FloatArray
+    level: float, log_strike: FloatArray, share: FloatArray, apart: FloatArray, middle: FloatArray
 ) -> float:
+    """Return the exposure at a level, but for what has no level in it: of shares net/s, with 1/s and s/2 of each strike."""
     total, at = 0.0, math.log(level)
-    for i in range(len(net)):
-        d = (at - log_strike[i]) / deviation[i] + 0.5 * deviation[i]
+    for i in range(len(share)):
+        d = (at - log_strike[i]) * apart[i] + middle[i]
         half = 0.5 * d * d
         if half < _FAR:
-            total += net[i] / deviation[i] * math.exp(-half)
+            total += share[i] * math.exp(-half)
     return total * level
 
 
@@ -30,17 +31,18 @@ def zero_gamma(
     strike: FloatArray, net: FloatArray, deviation: FloatArray, forward: float, grid: FloatArray
 ) -> float:
     """Return the crossing nearest to the forward, NaN without one; from the grid's middle outwards. See ``gex``."""
-    log_strike = np.log(strike)
+    log_strike, apart, half = np.log(strike), 1.0 / deviation, 0.5 * deviation
+    share = net * apart
     middle = len(grid) // 2
     below = above = forward * grid[middle]
-    at_below = at_above = _exposure(below, log_strike, net, deviation)
+    at_below = at_above = _exposure(below, log_strike, share, apart, half)
     nearest = math.nan
     for step in range(1, middle + 1):
         for side in (-1, 1):
             x0 = below if side < 0 else above
             y0 = at_below if side < 0 else at_above
             x1 = forward * grid[middle + side * step]
-            y1 = _exposure(x1, log_strike, net, deviation)
+            y1 = _exposure(x1, log_strike, share, apart, half)
             if y0 != 0.0 and y1 != 0.0 and (y0 < 0) != (y1 < 0):
                 crossing = x0 - y0 * (x1 - x0) / (y1 - y0)
                 if not abs(crossing - forward) >= abs(nearest - forward):
