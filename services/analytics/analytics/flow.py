@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.abreast import Abreast, abreast, moves_abreast
+from analytics.cells import Cell
 from analytics.findings import Flow, Reference, Volatility
 from analytics.situation import Before, ChainNow, Classes, FutureNow, MarketNow
+from oimon.core import fast
 from oimon.core.build_up import classes, future_bands, one_build_up, price_noise
 from oimon.core.chain import FloatArray, IndexArray, IntArray
 from oimon.core.forward import ForwardSource
-from oimon.core.net_build_up import ChainMarket, NetBuildUp, net_build_ups
+from oimon.core.net_build_up import ChainMarket, NetBuildUp, net_build_ups, net_if_known
 from oimon.core.oi import MIN_WINDOW_S, WINDOW_S
 from oimon.terms import BuildUp
 
@@ -39,6 +41,8 @@ def flows_of(market: MarketNow, positions: Sequence[Position]) -> list[Flow]:
 
     Source: analytics specification, 5 and 6.1 (basis).
     """
+    if fast.loops is not None:
+        return [_flow_by_machine_code(market, each) for each in positions]
     side = abreast([each.chain for each in positions])
     codes = _codes(positions)
     nets = _nets(market, positions, side, codes)
@@ -46,6 +50,18 @@ def flows_of(market: MarketNow, positions: Sequence[Position]) -> list[Flow]:
         _flow(market, each, codes[:, part], net)
         for each, part, net in zip(positions, side.parts, nets, strict=True)
     ]
+
+
+def _flow_by_machine_code(market: MarketNow, position: Position) -> Flow:
+    """Return the flow of one chain: there it costs no more in company."""
+    cells, codes, told = position.chain.cells, position.codes, _told(position, market)
+    if codes is None:
+        raise ValueError("a chain that machine code has read has its legs' classes")
+    changes, oi = cells[Cell.OI_CHANGE_15M], cells[Cell.OI]
+    net = None
+    if told is not None and len(position.chain.strike):
+        net = net_if_known(position.chain.strike, codes, changes, oi, told)
+    return _flow(market, position, codes, net)
 
 
 def _flow(market: MarketNow, position: Position, codes: IntArray, net: NetBuildUp | None) -> Flow:

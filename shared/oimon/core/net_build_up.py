@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from oimon.core import fast
 from oimon.core.chain import FloatArray, IntArray, without_gaps
-from oimon.core.verdict import class_says
+from oimon.core.verdict import SAYS, class_says
 
 FULL_PARTICIPATION = 0.01  # of the open interest near the money
 
@@ -91,6 +92,22 @@ def net_build_ups(
         _net(classed, said, near_oi, market)
         for (classed, said, near_oi), market in zip(totals, markets, strict=True)
     ]
+
+
+def net_if_known(
+    strike: FloatArray,
+    build_up: IntArray,
+    oi_change: FloatArray,
+    oi: FloatArray,
+    market: ChainMarket,
+) -> NetBuildUp | None:
+    """Return the net build-up of one chain by machine code, which must be used; None where no change is known.
+
+    Arguments as of :func:`net_build_up` and :func:`net_build_ups`.
+    """
+    asked = (strike, build_up, oi_change, oi, market.forward, SAYS)
+    known, classed, said, near_oi = fast.loops.net_build_up(*asked)  # type: ignore[union-attr]  # asked where it is used
+    return _net(classed, said, near_oi, market) if known else None
 
 
 def _net(classed: float, said: float, near_oi: float, market: ChainMarket) -> NetBuildUp:

@@ -15,7 +15,8 @@ _NEVER_ZERO = np.array(1e-300)  # vanishes beside any quantity
 # By score reached: at or below −0.25, in between, at or above +0.25.
 VERDICTS = (Verdict.BEAR, Verdict.NEUTRAL, Verdict.BULL)
 
-_SAYS = np.array(CALL_SAYS + PUT_SAYS)
+SAYS = np.array(CALL_SAYS + PUT_SAYS)
+"""What each class of a call says, then of a put."""
 _PLACE = np.array(((0,), (len(CALL_SAYS),)), np.int8)  # of each side in it
 
 
@@ -34,7 +35,7 @@ def class_says(build_up: IntArray) -> FloatArray:
 
     Source: analytics specification, 5.2.
     """
-    return _SAYS.take(build_up + _PLACE)
+    return SAYS.take(build_up + _PLACE)
 
 
 def strike_verdict(build_up: IntArray, oi_change: FloatArray, oi: FloatArray) -> Verdicts:
@@ -50,7 +51,7 @@ def strike_verdict(build_up: IntArray, oi_change: FloatArray, oi: FloatArray) ->
     if fast.loops is not None:
         code, found = np.empty(oi.shape[1], np.int8), np.empty((3, oi.shape[1]))
         told = np.ascontiguousarray(build_up)
-        fast.loops.verdicts(told, oi_change, oi, _SAYS, THRESHOLD - SLACK, code, found)
+        fast.loops.verdicts(told, oi_change, oi, SAYS, THRESHOLD - SLACK, code, found)
         return Verdicts(code=code, score=found[0], flow=found[1], balance=found[2])
     size = np.abs(without_gaps(oi_change))
     said = class_says(build_up) * size

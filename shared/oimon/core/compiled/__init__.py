@@ -4,7 +4,7 @@ Each does what numpy functions of the core do, which say what it means and again
 ``oimon.core.fast`` only.
 """
 
-from oimon.core.compiled.chain import parity, totals, verdicts
+from oimon.core.compiled.chain import net_build_up, parity, totals, verdicts
 from oimon.core.compiled.gamma import gex
 from oimon.core.compiled.one_pass import one_pass
 from oimon.core.compiled.text import write_message, write_sheet
@@ -14,6 +14,7 @@ __all__ = [
     "black76",
     "gex",
     "implied_vols",
+    "net_build_up",
     "one_pass",
     "parity",
     "smile",

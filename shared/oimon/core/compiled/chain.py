@@ -97,3 +97,32 @@ def totals(cells: FloatArray, first: int, found: FloatArray) -> None:
                 known += 1.0 if row[i] == row[i] else 0.0
                 total += row[i] if row[i] == row[i] else 0.0
             found[k, side], found[k, 2 + side] = known, total
+
+
+@machine  # type: ignore[untyped-decorator]  # numba has no types
+def net_build_up(
+    strike: FloatArray,
+    build_up: IntArray,
+    oi_change: FloatArray,
+    oi: FloatArray,
+    forward: float,
+    says: FloatArray,
+) -> tuple[int, float, float, float]:
+    """Return how many legs' changes are known; flow that has a class, what that says, and interest, all weighed by nearness.
+
+    See ``net_build_up.net_build_ups``; ``says`` as of :func:`verdicts`.
+    """
+    known, classed, said, near_oi = 0, 0.0, 0.0, 0.0
+    scale, half = 1.0 / (0.01 * forward), len(says) // 2
+    for i in range(len(strike)):
+        away = (strike[i] - forward) * scale
+        nearness = math.exp(away * away * -0.5)
+        for side in range(2):
+            held, flowed, code = oi[side, i], oi_change[side, i], build_up[side, i]
+            near_oi += 0.0 if math.isnan(held) else held * nearness
+            if not math.isnan(flowed):
+                moved = abs(flowed) * nearness
+                known += 1
+                classed += moved if code != 0 else 0.0
+                said += moved * says[side * half + code]
+    return known, classed, said, near_oi
