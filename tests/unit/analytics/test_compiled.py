@@ -5,7 +5,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from analytics.anchors import NAMES, Base, anchors
 from analytics.book import ChainBook
+from analytics.cells import COUNT, KEPT, WINDOWS, Cell, fill_changes, is_fresh, marked
+from analytics.history import Then
+from analytics.packing import LTP_STEPS, MARK_STEPS, row_of
+from analytics.situation import ChainCells
 from oimon.codec import encode
 from oimon.core import fast
 from tests.unit.analytics.days import START_US, Tape, make_batch, make_session, make_ticks
@@ -104,3 +109,80 @@ def test_a_beat_before_the_first_tick_is_answered_alike(machine_code):
         return encode(tape.beat(1))
 
     assert machine_code(first_beat) == first_beat()
+
+
+def matrix(seed):
+    """Return cells of a book, some of them unknown, steps of prices, and what was known before."""
+    dice = np.random.default_rng(seed)
+    n, now_us = 60, START_US
+    kept = np.full((KEPT, n), np.nan)
+    bid = dice.integers(0, 40, n) * 0.05
+    kept[Cell.BID], kept[Cell.ASK] = bid, bid + dice.choice([-0.05, 0.0, 0.05, 0.5, 9.0], n)
+    kept[Cell.LTP] = dice.integers(0, 40, n) * 0.05
+    for cell in (Cell.QUOTED_US, Cell.TRADED_US, Cell.OI_SEEN_US):
+        kept[cell] = now_us - dice.choice([0.0, 59.9, 60.0, 60.1, 599.0, 600.0, 601.0], n) * 1e6
+    for cell in (Cell.OI, Cell.OI_PREV, Cell.OI_OPEN):
+        kept[cell] = 65.0 * dice.integers(0, 900, n)
+    kept[dice.random(kept.shape) < 0.1] = np.nan
+    column = lambda: np.where(dice.random(n) < 0.3, np.nan, 65.0 * dice.integers(0, 900, n))  # noqa: E731
+    age_s = dice.choice([np.nan, 299.0, 300.0, 900.0], n)
+    then = {}
+    for window_s in WINDOWS.values():
+        mark = column()
+        then[window_s] = Then(
+            oi=column(), marks=lambda mark=mark: mark, first_oi=column(), first_mark=column(), first_age_s=age_s, level=None
+        )  # fmt: skip
+    return kept, np.full(n, 0.05), now_us, then
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_matrix_is_that_of_numpy_to_the_last_bit(machine_code, seed):
+    kept, tick, now_us, then = matrix(seed)
+
+    def made():
+        cells = marked(kept, tick, now_us, 0.0)
+        fill_changes(cells, then)
+        return is_fresh(kept, now_us, 0.0), cells
+
+    (fresh, cells), (fresh_too, cells_too) = machine_code(made), made()
+
+    assert np.array_equal(fresh, fresh_too)
+    assert np.array_equal(cells, cells_too, equal_nan=True)
+    assert {0.0, 1.0} == set(cells[Cell.IS_MID])
+
+
+@settings(deadline=None)
+@given(
+    values=st.lists(
+        st.one_of(
+            st.integers(-10, 2**33).map(lambda steps: steps / 200),
+            st.floats(),
+            st.just(float("nan")),
+            st.just(-0.0),
+        ),
+        max_size=5,
+    ),
+    scale=st.sampled_from([MARK_STEPS, LTP_STEPS]),
+)
+def test_prices_become_the_numbers_that_they_become_by_numpy(machine_code, values, scale):
+    column = np.array(values, np.float64)
+
+    ours, theirs = machine_code(lambda: row_of(column, scale)), row_of(column, scale)
+
+    assert (ours.dtype, ours.tobytes()) == (theirs.dtype, theirs.tobytes())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_totals_of_changes_are_those_of_numpy(machine_code, seed):
+    dice = np.random.default_rng(seed)
+    cells = np.where(
+        dice.random((COUNT, 2, 9)) < 0.4, np.nan, 65.0 * dice.integers(-99, 99, (COUNT, 2, 9))
+    )
+    cells[Cell.OI_CHANGE_30M] = np.nan
+    counted = [Base()] * len(NAMES)
+
+    def told():
+        return anchors(ChainCells(np.arange(9.0), cells), counted)
+
+    assert machine_code(told) == told()
+    assert told()[-1].ce_change is None

@@ -1,5 +1,6 @@
 """The loops as machine code give what numpy gives; left out where numba is not installed."""
 
+from dataclasses import astuple
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -11,12 +12,16 @@ from analytics.warming import warm_up
 from oimon.codec import decode, encode
 from oimon.core import fast
 from oimon.core.build_up import build_up, option_bands
+from oimon.core.forward import synthetic_forward
 from oimon.core.gex import gex
 from oimon.core.greeks import black76
 from oimon.core.implied_vol import implied_vol
+from oimon.core.mark import Marks
+from oimon.core.net_build_up import ChainMarket, net_build_up, net_if_known
 from oimon.core.one_pass import Columns, one_pass, reading_of
 from oimon.core.open_interest import open_interest
 from oimon.core.smile import Quotes, smiles
+from oimon.core.verdict import strike_verdict
 from tests.unit.analytics.recorded import recorded_entries
 
 RATE = 0.055
@@ -223,6 +228,90 @@ def test_what_each_leg_does_depends_on_the_noise_of_its_price(machine_code):
 
     assert codes(None) == [[1], [1]]
     assert codes((np.array([[0.5], [-0.4]]), 30.0)) == [[0], [1]]
+
+
+def some_legs(seed):
+    """Return strikes and a random chain's marks, open interest and changes, some of them unknown, each of shape (2, n)."""
+    dice = np.random.default_rng(seed)
+    n = int(dice.integers(1, 40))
+    strike = 24_000 + 50.0 * np.arange(n)
+    columns = [
+        np.round(dice.uniform(0, 900, (2, n)), 2),
+        65.0 * dice.integers(0, 9000, (2, n)),
+        65.0 * dice.integers(-500, 500, (2, n)),
+    ]
+    for column in columns:
+        column[dice.random((2, n)) < dice.choice([0.0, 0.2, 0.95])] = np.nan
+    return dice, strike, *columns
+
+
+def test_the_forward_is_that_of_numpy(both):
+    sources = set()
+    for seed in range(200):
+        dice, strike, price, _, _ = some_legs(seed)
+        price[0] = price[1] + dice.choice([24_700.0, 20.0]) - strike + dice.normal(0, 1)
+        marks = Marks(price=price, is_mid=dice.random(price.shape) < dice.choice([0.1, 0.9]))
+        spot = float(dice.choice([strike[0], strike[-1], 23_000.0, 24_725.0, 24_712.3]))
+        asked = {"spot": spot, "years": 0.02, "future": float(dice.choice([24_700.0, 1.0]))}
+
+        ours, theirs = both(lambda s=strike, m=marks, a=asked: synthetic_forward(s, m, **a))
+
+        assert (ours.source, ours.strikes) == (theirs.source, theirs.strikes)
+        assert ours.price == pytest.approx(theirs.price, rel=1e-12)
+        sources.add(ours.source)
+    assert len(sources) == 4
+
+
+def test_verdicts_and_their_sum_are_those_of_numpy(both):
+    nets = []
+    for seed in range(100):
+        dice, strike, _, oi, change = some_legs(seed)
+        codes = dice.integers(0, 5, oi.shape).astype(np.int8)
+
+        ours, theirs = both(lambda c=codes, d=change, o=oi: strike_verdict(c, d, o))
+
+        assert np.array_equal(ours.code, theirs.code)
+        for name in ("score", "flow", "balance"):
+            assert np.allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-12, atol=1e-15)
+        market = ChainMarket(len(strike), 24_310.5, 12.0, 40.0)
+        told = {"forward": market.forward, "level_change": 12.0, "em_w": 40.0}
+        by_numpy = net_build_up(strike, codes, change, oi, **told)
+        fast.use()
+        net = net_if_known(strike, codes, change, oi, market)
+        fast.use(wanted=False)
+        nets.append(net)
+        assert (net is None) == np.isnan(change).all()
+        if net is not None:
+            assert astuple(net) == pytest.approx(astuple(by_numpy), rel=1e-11)
+    assert None in nets
+
+
+def test_a_smile_with_few_volatilities_or_none_is_that_of_numpy(both):
+    full = chain()
+    for known in (0, 1, 2, 5):
+        price = full.price.copy()
+        price[:, :50], price[:, 50 + known :] = np.nan, np.nan
+        quotes = full._replace(price=price)
+
+        (ours,), (theirs,) = both(lambda q=quotes: smiles([q], RATE))
+
+        assert np.array_equal(ours.status, theirs.status)
+        assert np.array_equal(ours.is_call, theirs.is_call)
+        assert (ours.atm_iv is None) == (known == 0)
+        for name in ("atm_iv", "call25", "put25"):
+            one, other = getattr(ours, name), getattr(theirs, name)
+            assert one == (None if other is None else pytest.approx(other, rel=1e-12))
+        held = np.where(np.isnan(price), np.nan, 65.0)
+        exposures = both(
+            lambda q=quotes, c=theirs, o=held: gex(
+                q.strike, o, c, forward=q.forward, years=q.years, rate=RATE
+            )
+        )
+        assert [each is None for each in exposures] == [known == 0] * 2
+        if known:
+            ours, theirs = exposures
+            assert (ours.net, ours.absolute) == pytest.approx((theirs.net, theirs.absolute))
+            assert np.allclose(ours.per_strike, theirs.per_strike, equal_nan=True)
 
 
 def test_without_machine_code_there_is_no_one_pass():
