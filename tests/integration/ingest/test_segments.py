@@ -1,7 +1,9 @@
 """Each segment live, against the local broker with a simulated market: what comes out is what a replay of the same frames gives."""
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date
+from itertools import takewhile
 
 import pytest
 
@@ -11,6 +13,8 @@ from ingest.fakebroker.broker import FakeBroker
 from ingest.fakebroker.packet import as_mode, name_of_row
 from ingest.fakebroker.source import source_of
 from ingest.packets import LTP, SNAP_QUOTE
+from ingest.recording import open_recording
+from ingest.recordings import BUNDLED
 from ingest.replay import Replay
 from ingest.simulator.day import Plan, SimulatedDay, markets
 from ingest.simulator.universe import Universe
@@ -26,19 +30,30 @@ DAY = date(2026, 11, 18)
 SECONDS = 40
 
 
-@asynccontextmanager
-async def live(universe, folder, **settings):
-    """A broker with a simulated market, a live feed that has subscribed to what is wanted of it, and its bus."""
+def simulated(universe):
     plan = Plan(seed=7, universe=universe, day=DAY, seconds=SECONDS)
     days = [SimulatedDay(plan, market) for market in markets(plan)]
-    source = source_of(days, is_simulated=True)
+    return source_of(days, is_simulated=True)
+
+
+def recorded(seconds):
+    """The recorded day up to an instant."""
+    source = source_of([open_recording(BUNDLED)], is_simulated=False)
+    last_us = source.opens_us + seconds * 1_000_000
+    frames = list(takewhile(lambda each: each[0] < last_us, source.play()))
+    return replace(source, play=lambda: iter(frames), frames=len(frames), last_us=frames[-1][0])
+
+
+@asynccontextmanager
+async def live(source, folder, **settings):
+    """A broker of a feed, a live feed that follows it, and its bus."""
     async with FakeBroker(source, by_hand=True, limits={}) as broker:
         note_before(broker, folder)
         async with following(broker, folder, feed_clock="exchange", **settings) as (feed, bus):
             yield broker, feed, bus
 
 
-async def played(broker, feed, bus):
+async def played(broker, feed, bus, seconds=SECONDS):
     """Play the day; return what is in each partition's log."""
 
     async def is_subscribed():
@@ -52,7 +67,7 @@ async def played(broker, feed, bus):
 
         async def is_there(name=underlying):
             beats = [each for each in await published(bus, name) if isinstance(each, Beat)]
-            return len(beats) >= SECONDS - 1
+            return len(beats) >= seconds - 1
 
         await eventually(is_there, within_s=20)
         found[underlying] = await published(bus, underlying)
@@ -73,7 +88,7 @@ class Broadcast(LiveDay):
         yield Block(frames=frames, received_us=list(times))
 
 
-async def replay(feed, place, broker, session):
+async def replayed(feed, place, broker, session):
     """Return what a replay of the broadcast publishes in the session."""
     partition = feed._day.partitions[place]
     indices = {name for name, each in broker.source.listed.items() if each.row.instrumenttype == "AMXIDX"}  # fmt: skip
@@ -120,7 +135,7 @@ INDEX_NAMES = ["BANKNIFTY", "NIFTY", "SENSEX"]
 async def test_a_segment_live_gives_the_bytes_of_its_replay(
     tmp_path, universe, settings, partitions, kind
 ):
-    async with live(universe, tmp_path, **settings) as (broker, feed, bus):
+    async with live(simulated(universe), tmp_path, **settings) as (broker, feed, bus):
         logs = await played(broker, feed, bus)
         facts = feed.facts()
 
@@ -129,7 +144,7 @@ async def test_a_segment_live_gives_the_bytes_of_its_replay(
             messages = logs[underlying]
             session, *_ = [each for each in messages if isinstance(each, Session)]
             told = analyses(underlying, messages)
-            again = analyses(underlying, await replay(feed, place, broker, session))
+            again = analyses(underlying, await replayed(feed, place, broker, session))
             assert [encode(each) for each in told] == [encode(each) for each in again[: len(told)]]
             assert len(told) == SECONDS - 1
             assert isinstance(told[-1], kind)
@@ -137,3 +152,20 @@ async def test_a_segment_live_gives_the_bytes_of_its_replay(
             assert None not in [oi for oi, expiry in zip(session.instruments.oi_prev, session.instruments.expiry, strict=True) if expiry]  # fmt: skip
     assert facts["oi_prev"]["unknown"] == 0
     assert facts["master"]["warnings"] == []
+
+
+MINUTES = 12
+
+
+async def test_the_recorded_day_live_gives_the_bytes_of_its_replay(tmp_path):
+    seconds = 60 * MINUTES
+    async with live(recorded(seconds), tmp_path) as (broker, feed, bus):
+        logs = await played(broker, feed, bus, seconds=seconds - 60)
+        (messages,) = logs.values()
+        session = next(each for each in messages if isinstance(each, Session))
+        told = analyses("NIFTY", messages)
+        again = analyses("NIFTY", await replayed(feed, 0, broker, session))
+
+    assert len(told) >= seconds - 61
+    assert [encode(each) for each in told] == [encode(each) for each in again[: len(told)]]
+    assert len(told[-1].chain.strike) > 20
