@@ -5,8 +5,10 @@ Source: smartapi, 2.3 and 9.7; requirement B07.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+
+from typing_extensions import override
 
 from ingest.feed import TICKS_CACHE
 from ingest.instruments import Instrument
@@ -89,7 +91,7 @@ class Quoting:
     async def _compare(self) -> None:
         contracts = [each for each in self._wanted() if each.expiry]
         symbols = {key_of(each): each.symbol for each in contracts}
-        async for _, comparison in self._checking.oi(symbols, lambda: newest(symbols)):
+        async for _, comparison in self._checking.oi(symbols, lambda: Brought(symbols)):
             if self._hands_over:
                 self._hand_on(comparison.newer)
             if self._is_down():
@@ -101,10 +103,26 @@ class Quoting:
             self._put(packets)
 
 
-def newest(symbols: Mapping[Key, str]) -> dict[Key, Newest]:
-    """Return the open interest that the feed brought last, by instrument."""
-    found = {key: TICKS_CACHE.interest(symbol) for key, symbol in symbols.items()}
-    return {key: Newest(oi=i.oi, exchange_us=i.at_us) for key, i in found.items() if i is not None}
+class Brought(Mapping[Key, Newest]):
+    """The open interest that the feed brought last, by instrument: looked up when it is asked for, as 50 of 3,000 are."""
+
+    def __init__(self, symbols: Mapping[Key, str]) -> None:
+        self._symbols = symbols
+
+    @override
+    def __getitem__(self, key: Key) -> Newest:
+        interest = TICKS_CACHE.interest(self._symbols[key])
+        if interest is None:
+            raise KeyError(key)
+        return Newest(oi=interest.oi, exchange_us=interest.at_us)
+
+    @override
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._symbols)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._symbols)
 
 
 async def quotes_now(rest: Rest, instruments: Iterable[Instrument]) -> dict[Key, Quote]:
