@@ -1,5 +1,6 @@
 """What a live feed has brought since the last look: ticks, shared out among the partitions, with their frames where those are wanted."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -31,13 +32,17 @@ class Share:
     times: Sequence[int] = ()
     """When each frame came, never falling."""
 
+    @property
+    def newest_us(self) -> int:
+        """When the newest tick came; there is one."""
+        return self.came_us + int(self.ticks["received_after_us"][-1])
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrived:
     """What came for all partitions."""
 
     ticks: Ticks
-    newest_us: int
     conflated: int
     """Frames that gave way to newer ones of their instrument."""
     shares: Sequence[Share]
@@ -55,6 +60,7 @@ class Arrivals:
         """Go on with days that have instruments added at the end."""
         self._tokens = token_table([each for day in days for each in day.instruments])
         self._first_rows = np.cumsum([0, *(len(day.header.master) for day in days)])
+        self._firsts: list[int] = self._first_rows.tolist()
         self._places = {name: place for place, day in enumerate(days) for name in day.tokens.rows}
 
     def take(self, *, with_frames: bool) -> Arrived:
@@ -75,11 +81,9 @@ class Arrivals:
             ticks, came_us = _merged(ticks, came_us, beside, asked_times[0])
             frames, times = _in_order([*frames, *asked], [*times, *asked_times])
             self._floor_us = times[-1]
-        newest_us = came_us + int(ticks["received_after_us"][-1]) if len(ticks) else 0
         shares = self._shared_out(frames, times) if with_frames else [((), ())] * self._count
         return Arrived(
             ticks=ticks,
-            newest_us=newest_us,
             conflated=conflated,
             shares=[
                 Share(ticks=own, came_us=came_us, frames=some, times=at)
@@ -101,11 +105,22 @@ class Arrivals:
         """Return each partition's ticks in their order, with rows of its own session."""
         if self._count == 1 or not len(ticks):
             return [ticks, *([ticks[:0]] * (self._count - 1))]
+        only = self._only(int(ticks["row"].min()), int(ticks["row"].max()))
+        if only is not None:  # mostly: a read of a socket brings one underlying's
+            shares = [ticks[:0]] * self._count
+            shares[only] = ticks.copy()
+            shares[only]["row"] -= np.uint32(self._first_rows[only])
+            return shares
         place = np.searchsorted(self._first_rows, ticks["row"], side="right") - 1
         order = place.argsort(kind="stable")
         own, place = ticks[order], place[order]
         own["row"] -= self._first_rows[place].astype(np.uint32)
         return np.split(own, np.searchsorted(place, np.arange(1, self._count)))
+
+    def _only(self, first: int, last: int) -> int | None:
+        """Return the partition that both rows are of; ``None`` where they are of two."""
+        place = bisect_right(self._firsts, first) - 1
+        return place if bisect_right(self._firsts, last) - 1 == place else None
 
     def _shared_out(
         self, frames: Sequence[bytes], times: Sequence[int]

@@ -1,12 +1,13 @@
-"""From a feed's thread to the bus, live: everything that has arrived goes on in one call. Source: rulings, 25 (pace).
+"""From a feed's thread to the bus, live: everything of an underlying that has arrived goes on in one call. Source: rulings, 25 (pace).
 
-What was published is handed to the recorder in the same order: what was told, the frames of the ticks, the beat after them.
+An underlying does not wait for another's call; while its own is under way, what comes next waits for it, and nothing more is taken. What was published is handed to the recorder in the same order: what was told, the frames of the ticks, the beat after them.
 """
 
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,18 +48,26 @@ class _Partition:
     data_us: int | None = None
     to_tell: list[Session | Gap] = field(default_factory=list)
     """What goes before the next ticks."""
+    share: Share | None = None
+    """What came and waits for the next call."""
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    """A call is wanted."""
+    calling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.to_tell.append(self.session)
+        self.wanted.set()
 
     @property
     def is_quoted(self) -> bool:
         return self.session.segment in _QUOTED
 
-    def call(self, now_s: float, share: Share) -> "_Call":
+    def call(self, now_s: float) -> "_Call":
         """Return the next call: what is to be told now, and what came."""
-        told = self._told(now_s)
-        return _Call(day=self.day, session=self.session, told=told, share=share)
+        share, self.share = self.share or Share(), None
+        if len(share.ticks):
+            self.data_us = share.newest_us
+        return _Call(day=self.day, session=self.session, told=self._told(now_s), share=share)
 
     def _told(self, now_s: float) -> list[Session | Gap]:
         told, self.to_tell = self.to_tell, []
@@ -111,10 +120,13 @@ class Pump:
             recorder: keeps what was published; ``None``: nobody does.
         """
         loop = asyncio.get_running_loop()
-        self._arrived = asyncio.Event()
+        own_thread, self._arrived = threading.get_ident(), asyncio.Event()
 
         def wake() -> None:
-            loop.call_soon_threadsafe(self._arrived.set)
+            if threading.get_ident() == own_thread:
+                self._arrived.set()
+            else:
+                loop.call_soon_threadsafe(self._arrived.set)
 
         self._run_id = run
         self._partitions = [_Partition(day, day.session(run)) for day in days]
@@ -134,37 +146,44 @@ class Pump:
         self._held_back_s = held_back_s(len(days))
         self._is_beat_by_batch = beat_ms == 0
         self._beat_s = beat_ms / 1000 or 1.0
-        self._calling = asyncio.Lock()
+        self._taken = asyncio.Event()
 
     async def run(self) -> None:
         """Publish until cancelled."""
-        now_s = self._clock.monotonic_s()
-        await self._publish({each: each.call(now_s, Share()) for each in self._partitions}, now_s)
+        async with asyncio.TaskGroup() as tasks:
+            for partition in self._partitions:
+                tasks.create_task(self._serve(partition))
+            await asyncio.sleep(0)  # sessions go first, each by itself
+            tasks.create_task(self._look_again())
+            while True:
+                started_s = self._clock.monotonic_s()
+                self._share_out(started_s)
+                await self._arrived.wait()
+                self._arrived.clear()
+                rest_s = started_s + self._flush_s - self._clock.monotonic_s()
+                if rest_s > 0:
+                    await asyncio.sleep(rest_s)
+                await self._have_room()
+
+    async def _look_again(self) -> None:
+        """Have beats called that are due while nothing comes."""
         while True:
-            started_s = self._clock.monotonic_s()
-            if not await self.flush() and self._is_beat_by_batch:
-                await asyncio.sleep(self._held_back_s)
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._beat_s * _BEATS_A_CALL):
-                    await self._arrived.wait()
-            self._arrived.clear()
-            rest_s = started_s + self._flush_s - self._clock.monotonic_s()
-            if rest_s > 0:
-                await asyncio.sleep(rest_s)
+            await asyncio.sleep(self._beat_s * _BEATS_A_CALL)
+            self._arrived.set()
 
     async def hold(self) -> None:
-        """Let the call that is under way end, so that what it publishes is recorded; make none after it."""
+        """Let the calls that are under way end, so that what they publish is recorded; make none after them."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HOLD_S):
-                await self._calling.acquire()
+                for partition in self._partitions:
+                    await partition.calling.acquire()
 
     def tell(self, underlying: str, message: Gap) -> None:
         """Have a partition told something before its next ticks."""
         for partition in self._partitions:
             if partition.session.underlying == underlying:
                 partition.to_tell.append(message)
-                self._arrived.set()
+                partition.wanted.set()
 
     def renew(self, days: Sequence[Day]) -> None:
         """Go on with days that have instruments added at the end, or of which more is known; the others are not told again.
@@ -177,48 +196,48 @@ class Pump:
             if session != partition.session:
                 partition.day, partition.session = day, session
                 partition.to_tell.append(session)
+                partition.wanted.set()
         self._arrivals.renew(days)
         TICKS_CACHE.renew(*(partition.session for partition in self._partitions))
-        self._arrived.set()
 
-    async def flush(self) -> bool:
-        """Publish all that has arrived, or nothing but what the next beats say; return whether every call had a beat."""
-        now_s = self._clock.monotonic_s()
+    def _share_out(self, now_s: float) -> None:
+        """Give each partition what has come for it, and have it called if that, or its next beat, asks for it."""
         needs_frames = any(each.track is not None or each.is_quoted for each in self._partitions)
         arrived = self._arrivals.take(with_frames=needs_frames)
         metrics.TICKS_CONFLATED.inc(arrived.conflated)
         TICKS_CACHE.apply(arrived.ticks)
         due_s = now_s - self._beat_s * _BEATS_A_CALL
-        calls: dict[_Partition, _Call] = {}
         for partition, share in zip(self._partitions, arrived.shares, strict=True):
             partition.conflated += arrived.conflated  # nobody knows any more whose they were
-            call, own = partition.call(now_s, share), share.ticks
-            if len(own):
-                partition.data_us = share.came_us + int(own["received_after_us"][-1])
-                metrics.TICKS.labels(partition.session.underlying).inc(len(own))
-            is_due = partition.called_s <= due_s or not partition.has_beat
-            if call.told or len(own) or is_due:
-                calls[partition] = call
-        await self._publish(calls, now_s)
-        if len(arrived.ticks):
-            metrics.TICK_AGE.labels("ingest").observe(
-                (self._clock.now_us() - arrived.newest_us) / 1e6
-            )
-        return all(partition.has_beat for partition in calls)
+            if len(share.ticks):
+                partition.share = share
+                metrics.TICKS.labels(partition.session.underlying).inc(len(share.ticks))
+            if partition.share is not None or partition.called_s <= due_s:
+                partition.wanted.set()
 
-    async def _publish(self, calls: Mapping[_Partition, _Call], now_s: float) -> None:
-        """Make the calls of one flush together: they go out in one go."""
-        now_us = self._clock.now_us()
-        async with self._calling:
-            if len(calls) == 1:
-                ((partition, call),) = calls.items()
-                await self._call(partition, call, now_us)
-            else:
-                async with asyncio.TaskGroup() as tasks:
-                    for partition, call in calls.items():
-                        tasks.create_task(self._call(partition, call, now_us))
-        for partition in calls:
-            partition.called_s = now_s
+    async def _have_room(self) -> None:
+        """Wait until what came last is on its way, so that no more waits than the buffer is bounded to."""
+        while any(partition.share is not None for partition in self._partitions):
+            self._taken.clear()
+            await self._taken.wait()
+
+    async def _serve(self, partition: _Partition) -> None:
+        """Call the bus for one partition, again and again."""
+        while True:
+            await partition.wanted.wait()
+            partition.wanted.clear()
+            async with partition.calling:
+                now_s = self._clock.monotonic_s()
+                call = partition.call(now_s)
+                self._taken.set()
+                await self._call(partition, call, self._clock.now_us())
+                partition.called_s = now_s
+            if len(call.share.ticks):
+                age_us = self._clock.now_us() - call.share.newest_us
+                metrics.TICK_AGE.labels("ingest").observe(age_us / 1e6)
+            if self._is_beat_by_batch and not partition.has_beat:
+                await asyncio.sleep(self._held_back_s)
+                partition.wanted.set()
 
     async def _call(self, partition: _Partition, call: _Call, now_us: int) -> None:
         session, data_us = call.session, partition.data_us

@@ -263,9 +263,37 @@ async def test_a_call_that_is_under_way_at_the_end_is_waited_for_and_none_comes_
         slow.may_end.set()
         await holding
         pump.buffer.put(make_frame(), 1)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(pump.flush(), 0.05)
+        await asyncio.sleep(0.05)
         assert slow.ended == 1
+
+
+async def test_an_underlying_does_not_wait_for_another_s_call():
+    class OneIsSlow:
+        def __init__(self):
+            self.may_end, self.calls = asyncio.Event(), []
+
+        async def publish(self, underlying, messages, _):
+            self.calls.append((underlying, [type(each) for each in messages]))
+            if underlying == "NIFTY" and TickBatch in self.calls[-1][1]:
+                await self.may_end.wait()
+            return 1
+
+    bus = OneIsSlow()
+    pump = pump_of_two(bus)
+    async with running(pump):
+        pump.buffer.put(make_frame("1"), 1)
+        await eventually(lambda: ("NIFTY", [TickBatch]) in bus.calls)
+        pump.buffer.put(make_frame("3"), 2)
+        await eventually(lambda: ("BANKNIFTY", [TickBatch]) in bus.calls)
+
+        pump.buffer.put(make_frame("2"), 3)  # waits for the call that is under way
+        await asyncio.sleep(0.02)
+        pump.buffer.put(make_frame("4"), 4)  # and nothing more is taken meanwhile
+        await asyncio.sleep(0.02)
+        assert sum(TickBatch in kinds for _, kinds in bus.calls) == 2
+
+        bus.may_end.set()
+        await eventually(lambda: sum(TickBatch in kinds for _, kinds in bus.calls) == 4)
 
 
 async def test_a_gap_is_told_before_the_ticks_after_it(bus, pump):
