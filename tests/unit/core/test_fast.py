@@ -22,6 +22,7 @@ from oimon.core.one_pass import Columns, one_pass, reading_of
 from oimon.core.open_interest import open_interest
 from oimon.core.smile import Quotes, smiles
 from oimon.core.verdict import strike_verdict
+from tests.unit.analytics.days import START_US, Tape, make_batch, make_session, market_ticks
 from tests.unit.analytics.recorded import recorded_entries
 
 RATE = 0.055
@@ -359,6 +360,22 @@ def test_recorded_beats_have_the_same_bytes_both_ways(both):
     ours, theirs = both(lambda: answers(entries))
 
     assert len(ours) == 240
+    assert ours == theirs
+
+
+def test_beats_before_any_price_of_the_underlying_have_the_same_bytes_both_ways(both):
+    session = make_session(strikes=3)
+    ticks = market_ticks(session, 0)[1:]  # all but the index
+
+    def told():
+        tape = Tape()
+        tape.put(session)
+        found = [encode(tape.beat(1))]
+        tape.put(make_batch(session, ticks, START_US + 1_000_000))
+        return [*found, encode(tape.beat(2))]
+
+    ours, theirs = both(told)
+
     assert ours == theirs
 
 
