@@ -276,6 +276,18 @@ async def test_what_is_too_old_is_dropped_with_the_next_writes(new_log, server):
         assert server.xlen(f"{stream}:{{NIFTY}}") <= 250 + 16 - 200
 
 
+async def test_where_few_large_answers_are_kept_there_are_hardly_more(new_log, server):
+    log = new_log(retention=Retention(analyses=10))
+    await log.publish(await take(log, "ingest"), TICKS, 1, [("gap", b"x")] * 15, PULSE)
+    lease = await take(log)
+
+    for entry in await log.read(TICKS, "NIFTY", NEVER, 15, 0):
+        answer = Draft(entry.id, "text", bytes(5000))  # each fills a block of its own
+        lease, _ = await log.commit(lease, TICKS, ANALYSIS, entry, [answer])
+
+    assert server.xlen(f"{ANALYSIS}:{{NIFTY}}") == 10
+
+
 async def test_the_names_of_what_was_enqueued_are_kept_as_long_as_the_messages(new_log, server):
     log = new_log()
     now_ms = server.time()[0] * 1000

@@ -29,7 +29,8 @@ for i = 10, #ARGV - (KEYS[4] and 1 or 0), 3 do
 end
 redis.call('HSET', KEYS[1], 'until', now_ms + ARGV[5], 'cursor', ARGV[4], 'in_n', ARGV[6], 'out_n', n)
 if KEYS[4] then redis.call('SET', KEYS[4], ARGV[#ARGV]) end
-if math.floor(n / 16) > math.floor(before / 16) then -- trimming is approximate anyway, and costs
+local pace = math.max(1, math.min(16, math.floor(ARGV[8] / 8))) -- trimming costs; where few are kept, 16 more are much
+if math.floor(n / pace) > math.floor(before / pace) then
   redis.call('XTRIM', KEYS[3], 'MINID', '~', now_ms - ARGV[7])
   redis.call('XTRIM', KEYS[3], 'MAXLEN', '~', ARGV[8])
 end
