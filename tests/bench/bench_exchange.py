@@ -108,7 +108,7 @@ async def _measure(underlyings: int, seconds: float) -> Taken:
     with tempfile.TemporaryDirectory() as folder:
         async with World(Path(folder), seed=1) as world:
             await world.server.start()
-            analytics = world.replica("analytics", TICKS_KEEP_S="90", ANALYSIS_KEEP="10", FAST="1")
+            analytics = world.replica("analytics", TICKS_KEEP_S="90", ANALYSIS_KEEP="5", FAST="1")
             names = [f"U{number:03}" for number in range(underlyings)]
             job = Job(url=world.server.url, partitions=names, seconds=seconds + SETTLE_S)
             feed = Process(
