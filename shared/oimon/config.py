@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     )
     ticks_keep_s: int = Field(2700, ge=90, description="seconds of ticks kept in the log")
     analysis_keep: int = Field(
-        7200, ge=10, description="analyses kept in the log, of each underlying"
+        7200, ge=5, description="analyses kept in the log, of each underlying"
     )
 
     _notes: tuple[str, ...] = PrivateAttr(())
