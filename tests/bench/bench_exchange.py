@@ -18,7 +18,7 @@ import uvloop
 
 from oimon.bus.redis.keys import key
 from oimon.messages import ANALYSIS, TICKS
-from tests.bench.exchange_feed import Job
+from tests.bench.exchange_feed import TICKS_KEEP_S, Job
 from tests.bench.harness import Result, main, server_cpu_s
 
 if sys.platform == "linux":  # only there are CPU times to read
@@ -108,7 +108,9 @@ async def _measure(underlyings: int, seconds: float) -> Taken:
     with tempfile.TemporaryDirectory() as folder:
         async with World(Path(folder), seed=1) as world:
             await world.server.start()
-            analytics = world.replica("analytics", TICKS_KEEP_S="90", ANALYSIS_KEEP="5", FAST="1")
+            analytics = world.replica(
+                "analytics", TICKS_KEEP_S=str(TICKS_KEEP_S), ANALYSIS_KEEP="5", FAST="1"
+            )
             names = [f"U{number:03}" for number in range(underlyings)]
             job = Job(url=world.server.url, partitions=names, seconds=seconds + SETTLE_S)
             feed = Process(

@@ -19,6 +19,7 @@ from ingest.header import Last
 from ingest.packets import EXCHANGE_TYPES, LEVEL, PACKETS, SNAP_QUOTE
 from ingest.pump import Pump
 from ingest.smartapi.day import LiveDay
+from oimon.bus.log import Retention
 from oimon.bus.redis import RedisBus
 from oimon.calendar import IST
 from oimon.clock import SystemClock
@@ -36,6 +37,8 @@ RUN = "bench"
 LOT = 65
 SETTLES_S = 120.0
 """Usual time between two publications of one leg's open interest."""
+TICKS_KEEP_S = 90
+"""The least that may be kept: a gigabyte holds no two minutes of them."""
 _SNAP = PACKETS[SNAP_QUOTE]
 
 
@@ -181,7 +184,7 @@ async def _run(job: Job) -> None:
     sessions = [day.session(RUN) for day in days]
     TICKS_CACHE.start(*sessions)
     exchange = Exchange(job, sessions)
-    bus = RedisBus(job.url, "bench-ingest")
+    bus = RedisBus(job.url, "bench-ingest", retention=Retention(ticks_s=TICKS_KEEP_S))
     await bus.declare(job.partitions)
     pump = Pump(bus, SystemClock(), days, RUN, flush_ms=job.flush_ms, beat_ms=1000)
     feed = Feed(exchange, pump, job.seconds)
