@@ -31,7 +31,6 @@ _FENCE = (
     "if own[1] ~= ARGV[1] or own[2] ~= ARGV[2] then return redis.error_reply('FENCED') end",
     "",
 )
-_TRIM = ("if math.floor(n / 16) > math.floor(before / 16) then", "if false then")
 _SCRIPT_CHANGES: Mapping[str, Mapping[str, Sequence[Change]]] = {
     "fence": {script: [_FENCE] for script in ("attempt", "commit", "park", "publish")},
     "cursor": {
@@ -57,7 +56,12 @@ _SCRIPT_CHANGES: Mapping[str, Mapping[str, Sequence[Change]]] = {
         ]
     },
     "beat-once": {"publish": [("if due > last then", "if true then")]},
-    "trim": {script: [_TRIM] for script in ("commit", "publish")},
+    "trim": {
+        "commit": [("if math.floor(n / pace) > math.floor(before / pace) then", "if false then")],
+        "publish": [
+            ("if math.floor(n / 16) > math.floor(before / 16) then", "if false then"),
+        ],
+    },
     "void-deadline": {"acquire": [("if deadline > now + 4 * ttl then deadline = 0 end", "")]},
 }
 """Protections that are lines of scripts: name, script, its changes."""
