@@ -86,23 +86,24 @@ class Noting:
 
     def __init__(self, bus: RedisBus) -> None:
         self._bus = bus
-        self.waited_us, self.came_us = array("q"), array("q")
+        self.waited_us, self.came_us, self.ticks = array("q"), array("q"), 0
+        self.keeps_waits = True
+        """Else ticks are counted only: what is noted of millions would be memory of ingest's process."""
         self.newest: dict[str, dict[int, int]] = {}
         """By underlying and row, the price in paise that went out last."""
         self.keeps_newest = False
-
-    @property
-    def ticks(self) -> int:
-        return len(self.waited_us)
 
     async def publish(self, underlying: str, messages: Sequence[Message], pulse: Pulse) -> int:
         beat_us = await self._bus.publish(underlying, messages, pulse)
         now_us = time.time_ns() // 1000
         for message in messages:
             if isinstance(message, TickBatch):
-                came = message.received_us + message.records["received_after_us"].astype(np.int64)
-                self.came_us.frombytes(came.tobytes())
-                self.waited_us.frombytes((now_us - came).tobytes())
+                self.ticks += len(message.records)
+                if self.keeps_waits:
+                    after_us = message.records["received_after_us"].astype(np.int64)
+                    came = message.received_us + after_us
+                    self.came_us.frombytes(came.tobytes())
+                    self.waited_us.frombytes((now_us - came).tobytes())
                 if self.keeps_newest:
                     rows, prices = message.records["row"].tolist(), message.records["ltp"].tolist()
                     self.newest.setdefault(underlying, {}).update(zip(rows, prices, strict=True))
@@ -139,7 +140,7 @@ async def stream(job: Job) -> dict[str, object]:
     await eventually(lambda: noting.ticks >= job.count, within_s=120)
     spent_s = time.process_time() - before_s
     ticks = noting.ticks - started
-    waited_ms = np.array(noting.waited_us[started:]) / 1000
+    waited_ms = np.array(noting.waited_us[-ticks:]) / 1000
     for each in [*streams, publishing]:
         each.cancel()
     await asyncio.wait([*streams, publishing])
@@ -208,7 +209,7 @@ async def offered(job: Job) -> dict[str, object]:
     await offer.run(job.usual, 3.0)
     idle_mb = resident_mb()
     usual_ms = _median_ms(noting, 0)
-    rate = job.rate
+    rate, noting.keeps_waits = job.rate, False
     sustained = 0.0
     if not rate:
         before, conflated = noting.ticks, _conflated()
@@ -218,7 +219,7 @@ async def offered(job: Job) -> dict[str, object]:
         await asyncio.sleep(1.0)
         rate = round(2 * sustained)
     most_mb = await offer.run(rate, job.seconds)
-    ended_us = time.time_ns() // 1000
+    ended_us, noting.keeps_waits = time.time_ns() // 1000, True
     await offer.run(job.usual, 4.0)
     back_ms = _median_ms(noting, ended_us + 2_000_000)
     noting.keeps_newest = True
