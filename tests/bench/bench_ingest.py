@@ -1,6 +1,6 @@
 """Ingest from the socket to the log: what a packet waits for, what it costs, and what becomes of too many.
 
-3,000 tokens on three connections, full packets, the local broker, a server and ingest are processes of their own. A packet waits
+3,000 tokens on three connections, full packets in bursts of a millisecond; the local broker, a server and ingest are processes of their own. A packet waits
 from the read of the socket until the publish that holds it has returned, so the way back of the answer is in it. Asserted: no tick
 is lost, what gave way to newer ones and what was delivered are together what was sent, and the newest values are those that came
 last. Beside it: the longest that it may take, or the way that is common (the SDK's client, a JSON entry a tick). Only on Linux.
@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from ingest.fakebroker.broker import FakeBroker
@@ -21,6 +22,7 @@ from ingest.fakebroker.source import Frames, Listed, Source
 from ingest.packets import book, packet
 from tests.bench.harness import Result, main
 from tests.bench.ingest_process import EACH, Job, tokens
+from tests.eventually import eventually
 from tests.fakes import smartapi
 
 if sys.platform == "linux":
@@ -32,6 +34,7 @@ P50_MS, P99_MS = 0.5, 2.0
 BUSY = 50_000
 CHEAPER = 20.0
 USUAL, TIMES = 5000, 10
+_BURST_S = 0.001
 MEMORY, BACK = 1.5, 1.5
 """Most memory beside that of the usual load, and most of the usual waiting two seconds after."""
 
@@ -77,8 +80,9 @@ async def _fed(
     """Let ingest follow a broker that sends at a rate (0: all that is taken)."""
     names = tokens() if what == "stream" else tokens()[:EACH]
     feed = source(rate or 10_000, seconds, names)
-    broker = FakeBroker(feed, settle_s=0.5, speed=1.0 if rate else None)
+    broker = FakeBroker(feed, settle_s=0.5, by_hand=bool(rate))
     await broker.start()
+    sending = asyncio.ensure_future(_send(broker, len(names))) if rate else None
     try:
         job = Job(
             redis_url=redis_url,
@@ -89,10 +93,24 @@ async def _fed(
         )
         found = await _told(what, job, folder)
     finally:
+        if sending is not None:
+            sending.cancel()
         await broker.stop()
     if what == "stream":
         assert found["ticks"] == feed.frames, f"{feed.frames - found['ticks']} ticks were lost"
     return found
+
+
+async def _send(broker: FakeBroker, subscriptions: int) -> None:
+    """Send what is due each millisecond, once all is subscribed."""
+    await eventually(
+        lambda: sum(broker.facts()["stream"]["subscriptions"]) == subscriptions, within_s=60
+    )
+    start_s = time.monotonic() + 0.5
+    while not broker.broadcast.has_ended:
+        passed_us = round((time.monotonic() - start_s) * 1e6)
+        await broker.broadcast.play(until_us=smartapi.OPENS_US + 2_000_000 + passed_us)
+        await asyncio.sleep(_BURST_S)
 
 
 async def _run(quick: bool) -> list[Result]:

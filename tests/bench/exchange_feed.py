@@ -121,6 +121,8 @@ class Exchange:
         order = self._dice.permutation(len(tokens))
         self._bursts = [packets[order[first::BURSTS]] for first in range(BURSTS)]
         self._sequence = 0
+        self.nbytes = sum(part.nbytes for part in self._bursts)
+        """Memory of what is sent: the bench's own."""
 
     def burst(self, number: int, now_us: int) -> list[bytes]:
         """Return one read's packets: a fiftieth of all instruments."""
@@ -197,7 +199,8 @@ async def _run(job: Job) -> None:
     thread.start()
     await asyncio.to_thread(thread.join)
     cpu_s = time.process_time() - before_s
-    print(json.dumps({"cpu_s": cpu_s, "making_s": feed.cpu_s, "late_s": feed.late_s}), flush=True)
+    told = {"cpu_s": cpu_s, "making_s": feed.cpu_s, "making_bytes": exchange.nbytes, "late_s": feed.late_s}  # fmt: skip
+    print(json.dumps(told), flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     publishing.cancel()
     await asyncio.wait((publishing,))
