@@ -331,4 +331,5 @@ def test_any_sequence_of_calls_has_the_same_answers_on_lists_and_on_a_server(ser
             ),
         )
     finally:
+        loop.run_until_complete(asyncio.sleep(0.01))  # sockets end in a turn after their close
         loop.close()
