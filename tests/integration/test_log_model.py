@@ -1,6 +1,8 @@
 """Any sequence of calls has the same answers and leaves the same log on lists and on a server."""
 
 import asyncio
+import gc
+import warnings
 
 import pytest
 import redis as redis_py
@@ -314,6 +316,11 @@ class Calls(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("server", ["redis_url", "stand_in_url"])
 def test_any_sequence_of_calls_has_the_same_answers_on_lists_and_on_a_server(server, request):
+    with (
+        warnings.catch_warnings()
+    ):  # hypothesis collects: what tests before have left is not this one's
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
     loop = asyncio.new_event_loop()
     machine = type("Machine", (Calls,), {"url": request.getfixturevalue(server), "loop": loop})
     try:
