@@ -62,7 +62,8 @@ def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
         typer.Option("--live/--recorded", help="the broker's feed, or a recorded day (or FEED)"),
     ] = None,
     recording: Annotated[
-        Path | None, typer.Option(help="which recorded day; the bundled one when not given")
+        Path | None,
+        typer.Option(help="plays this recorded day; the bundled one when none is given"),
     ] = None,
     speed: Annotated[
         str | None,
@@ -109,6 +110,12 @@ def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
     Example: `oi up --recorded --speed 60 --for 120`, or `oi up --feed sim --seed 7 --speed 10`
     """
     counts = replica_counts(replicas, names())
+    if recording is not None:
+        if live or (feed_name or "replay").strip().lower() != "replay":
+            raise ConfigError(
+                f"--recording plays {recording}, and another feed was asked for too; leave out one of the two"
+            )
+        live = False
     is_live = questions.wants_live(live, feed_name)
     chosen = questions.segment(segment, say, is_live=is_live)
     name = questions.commodity(commodity, is_live=is_live) if chosen is Segment.MCX else None

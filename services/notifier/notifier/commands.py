@@ -26,7 +26,10 @@ def register(app: typer.Typer) -> None:
     @app.command(name="watch")
     def watch_command(
         underlying: Annotated[
-            str | None, typer.Argument(help="Which one; left out, the first that is watched.")
+            str | None,
+            typer.Argument(
+                help="Which one; left out, NIFTY or SENSEX, else the first that is watched."
+            ),
         ] = None,
         *,
         redis_url: Annotated[

@@ -33,6 +33,8 @@ STREAMS = (ANALYSIS, ADVICE_MINIMAL, ADVICE_RICH)
 QUOTES = "quotes"  # the kind of a board's entry
 RETRY_S = 1.0
 BOARDS_S = 1.0
+FIRST = ("NIFTY", "SENSEX")
+"""Shown when nobody names an underlying and one of these is watched: each exchange's headline index."""
 _FONT_FROM_ELSEWHERE = re.compile(r"@font-face\s*{.*?}\s*", re.DOTALL)
 """rich asks a public server for its font; whoever looks at our picture shall ask nobody."""
 _LINES_AROUND = 18  # of the screen, beside the strikes
@@ -236,7 +238,7 @@ async def watch(
         bus: where the messages come from.
         clock: tells how old they are.
         surface: where they are shown.
-        underlying: which one; ``None`` takes the first there is, and where these are quotes all of them.
+        underlying: which one; ``None`` takes one of ``FIRST``, else the first there is, and where these are quotes all of them.
         stop: ends the watch.
 
     Raises:
@@ -290,7 +292,7 @@ async def _choose(bus: Bus, newest: Newest, underlying: str | None) -> str:
     while not (partitions := await bus.partitions()):
         newest.trouble = None
         await asyncio.sleep(RETRY_S)
-    chosen = underlying or partitions[0]
+    chosen = underlying or next((name for name in FIRST if name in partitions), partitions[0])
     if chosen not in partitions:
         raise ConfigError(
             f"{chosen} is not watched; there are {', '.join(partitions)}. Name one of these"

@@ -45,7 +45,7 @@ class Shown:
 
 async def test_the_watch_shows_each_new_analysis_until_it_is_stopped():
     bus, shown, stop = MemoryBus(), Shown(), asyncio.Event()
-    await bus.declare(["NIFTY", "SENSEX"])
+    await bus.declare(["BANKNIFTY", "NIFTY", "SENSEX"])
 
     async with asyncio.TaskGroup() as tasks:
         owning = tasks.create_task(bus.own(role(ANALYSIS, make_analysis)))
@@ -58,7 +58,7 @@ async def test_the_watch_shows_each_new_analysis_until_it_is_stopped():
         await watching
         owning.cancel()
 
-    assert (view.underlying, view.others) == ("NIFTY", ["SENSEX"])
+    assert (view.underlying, view.others) == ("NIFTY", ["BANKNIFTY", "SENSEX"])
     assert view.analysis.spot == 24_512.35
     assert view.written_age_s < 5
     assert shown.is_closed

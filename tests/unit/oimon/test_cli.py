@@ -1,5 +1,7 @@
 """What ``oi up`` makes of questions, flags and environment, before anything is started."""
 
+from pathlib import Path
+
 import pytest
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
@@ -7,6 +9,7 @@ from prompt_toolkit.output import DummyOutput
 from typer.testing import CliRunner
 
 from oimon import cli, questions
+from oimon.errors import ConfigError
 from oimon.terms import Segment
 
 NAMES = (
@@ -86,6 +89,24 @@ def test_the_environment_replaces_the_questions(chosen, monkeypatch):
 
     assert (choice.segment, choice.commodity) == (Segment.MCX, "COPPER")
     assert "Segment:" not in asked
+
+
+def test_a_recording_is_played_whatever_else_there_would_be(chosen, monkeypatch):
+    monkeypatch.setenv("FEED", "live")
+
+    choice, _ = chosen(["--recording", "day.oirec"])
+
+    assert (choice.feed, choice.recording) == ("replay", Path("day.oirec"))
+
+
+@pytest.mark.parametrize("other", [["--live"], ["--feed", "sim"]])
+def test_a_recording_and_another_feed_are_one_too_many(other, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    done = CliRunner().invoke(cli.app, ["up", "--recording", "day.oirec", *other])
+
+    assert isinstance(done.exception, ConfigError)
+    assert "leave out one of the two" in str(done.exception)
 
 
 def test_flags_win_over_the_environment(chosen, monkeypatch):
