@@ -21,7 +21,7 @@ def near_deviation(value: FloatArray, apart: FloatArray, x: FloatArray) -> Float
     Args:
         value: time value over √(F·K), shape (n,).
         apart: |F − K| over √(F·K), shape (n,).
-        x: ln(F/K), shape (n,).
+        x: ln(F/K), of either sign, shape (n,).
     """
     level = apart / value
     np.log1p(level, out=level)

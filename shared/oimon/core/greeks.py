@@ -14,17 +14,36 @@ YEAR_S = 365.0 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Greeks:
-    """Value of one unit of underlying: two-sided columns of shape (2, n), the others of shape (n,).
+    """Value of one unit of underlying, a row of ``table`` a number, shape (8, n): NaN where the volatility is."""
 
-    ``price`` in rupees; ``delta`` to the forward; ``gamma`` a rupee; ``vega`` in rupees a volatility point; ``theta`` in
-    rupees a calendar day. NaN where the volatility is.
-    """
+    table: FloatArray
 
-    price: FloatArray
-    delta: FloatArray
-    gamma: FloatArray
-    vega: FloatArray
-    theta: FloatArray
+    @property
+    def price(self) -> FloatArray:
+        """Of the call and the put, in rupees, shape (2, n)."""
+        return self.table[0:2]
+
+    @property
+    def delta(self) -> FloatArray:
+        """To the forward, of the call and the put, shape (2, n)."""
+        return self.table[2:4]
+
+    @property
+    def gamma(self) -> FloatArray:
+        """A rupee of the forward, shape (n,)."""
+        found: FloatArray = self.table[4]
+        return found
+
+    @property
+    def vega(self) -> FloatArray:
+        """In rupees a volatility point, shape (n,)."""
+        found: FloatArray = self.table[5]
+        return found
+
+    @property
+    def theta(self) -> FloatArray:
+        """In rupees a calendar day, of the call and the put, shape (2, n)."""
+        return self.table[6:8]
 
 
 def years_to_expiry(seconds: float) -> float:
@@ -77,8 +96,10 @@ def black76(
 
     Source: analytics specification, 9.2.
     """
+    table = np.empty((8, len(strike)))
     if fast.loops is not None:
-        return Greeks(*fast.loops.black76(forward, strike, years, sigma, rate))
+        fast.loops.black76(forward, strike, years, sigma, rate, table)
+        return Greeks(table)
     discount, root, n = math.exp(-rate * years), math.sqrt(years), len(strike)
     deviation = sigma * root
     d_one = np.log(forward / strike) / deviation + deviation * 0.5
@@ -90,14 +111,12 @@ def black76(
     both *= discount
     delta, paid = both[:, :n], both[:, n:] * strike
     delta[1] *= -1.0
-    price = delta * forward
+    price = np.multiply(delta, forward, out=table[0:2])
     price[0] -= paid[0]
     price[1] += paid[1]
+    table[2:4] = delta
     density = densities[:n] * (discount * forward)
-    return Greeks(
-        price=price,
-        delta=delta,
-        gamma=density / (deviation * (forward * forward)),
-        vega=density * (root / 100.0),
-        theta=(price * rate - density * sigma / (2.0 * root)) / 365.0,
-    )
+    np.divide(density, deviation * (forward * forward), out=table[4])
+    np.multiply(density, root / 100.0, out=table[5])
+    table[6:8] = (price * rate - density * sigma / (2.0 * root)) / 365.0
+    return Greeks(table)

@@ -1,6 +1,5 @@
 """Implied volatility: the root of Black-76 on its volatility, for many options at once."""
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 from types import EllipsisType
@@ -20,7 +19,9 @@ MIN_SECONDS = 60.0
 _STEPS = 8  # one or two are usual
 _MAX_STEPS = 60  # bisection alone closes the bracket in fewer
 _CLOSE = 1e-4  # relative step after which a cubic method is exact
-_ZERO, _HALF, _ONE, _LN_ROOT_TAU = np.array(0.0), np.array(0.5), np.array(1.0), np.array(math.log(ROOT_TAU))  # fmt: skip
+_ZERO, _HALF, _ONE, _ROOT_TAU, _SLACK, _NEAR = map(
+    np.array, (0.0, 0.5, 1.0, ROOT_TAU, SLACK, _CLOSE)
+)
 
 
 class IvStatus(StrEnum):
@@ -77,36 +78,42 @@ def implied_vol(
 
     Source: analytics specification, 9.2.
     """
-    if fast.loops is not None and price.ndim == 1:
-        terms = [np.full(price.shape, each, np.float64) for each in (forward, years, tick)]
-        return ImpliedVol(
-            *fast.loops.implied_vols(price, is_call, strike, terms[0], terms[1], rate, terms[2])
-        )
-    discount = np.exp(-rate * np.maximum(years, 0.0))
-    bound = np.where(is_call, forward, strike)
-    intrinsic = bound - np.minimum(strike, forward)
+    if fast.loops is not None and price.ndim == 1 and not _is_mixed(forward, years, tick):
+        sigma, status = np.empty(len(price)), np.empty(len(price), np.int8)
+        fast.loops.implied_vols(price, is_call, strike, forward, years, rate, tick, sigma, status)
+        return ImpliedVol(sigma, status)
+    # The out-of-the-money twin has the same time value and no intrinsic value to drown it.
+    apart = strike - forward
+    is_inside = is_call == (apart < _ZERO)
+    np.abs(apart, out=apart)
+    discount = np.exp(np.multiply(years, -rate))
     undiscounted = price / discount
-    status = _status(undiscounted, intrinsic, bound, years, 2 * tick / discount - SLACK)
+    value = undiscounted - apart * is_inside
+    status = _status(undiscounted, value, np.minimum(strike, forward), years, 2 * tick / discount)
     sigma = np.full(price.shape, np.nan)
     places = (status == 0).nonzero()
     count = len(places[0])
     if not count:
-        return ImpliedVol(sigma=sigma, status=status)
+        return ImpliedVol(sigma, status)
     open_: Places = ... if count == status.size else places  # mostly all: nothing is picked out
-    # The out-of-the-money twin has the same time value and no intrinsic value to drown it.
-    at, ahead = strike[open_], _of(forward, open_)
-    middle = np.sqrt(ahead * at)
-    value = (undiscounted[open_] - intrinsic[open_]) / middle
-    root = np.full(at.shape, np.sqrt(_of(years, open_)))
+    at, ahead, root = strike[open_], _of(forward, open_), np.sqrt(_of(years, open_))
+    share = _ONE / np.sqrt(at * ahead)
+    x = np.log(at / ahead)
+    np.abs(x, out=x)
     with np.errstate(all="ignore"):
-        x = -np.abs(np.log(at / ahead))
-        found = _deviation(value, np.abs(at - ahead) / middle, x, root) / root
+        found = _deviation(value[open_] * share, apart[open_] * share, x, root)
+    found /= root
     low, high = found < SIGMA_MIN - SLACK, found > SIGMA_MAX + SLACK
     if np.count_nonzero(low) or np.count_nonzero(high):
         found[low | high] = np.nan
         status[open_] = np.where(low, _CODES[IvStatus.BELOW_MIN], high * _CODES[IvStatus.ABOVE_MAX])
     sigma[open_] = found
-    return ImpliedVol(sigma=sigma, status=status)
+    return ImpliedVol(sigma, status)
+
+
+def _is_mixed(*terms: Terms) -> bool:
+    """Return whether the options are of several expiries; machine code takes one."""
+    return np.ndarray in map(type, terms)
 
 
 def _of(terms: Terms, places: Places) -> Terms:
@@ -115,20 +122,23 @@ def _of(terms: Terms, places: Places) -> Terms:
 
 
 def _status(
-    undiscounted: FloatArray, intrinsic: FloatArray, bound: FloatArray, years: Terms, floor: Terms
+    undiscounted: FloatArray, value: FloatArray, most: FloatArray, years: Terms, floor: Terms
 ) -> IntArray:
-    """Return each option's status before any root is sought; the last written is the first asked."""
+    """Return each option's status before any root is sought; the last written is the first asked.
+
+    A time value of rounding is none: its sign would differ from machine to machine. ``most`` is what it is below.
+    """
     status = np.zeros(undiscounted.shape, np.int8)
     is_close = np.multiply(years, YEAR_S) < MIN_SECONDS
+    floor = floor - SLACK
+    most = most - _SLACK
     is_ok = undiscounted >= floor
-    # A time value of rounding is none: its sign would differ from machine to machine.
-    least, most = intrinsic + SLACK, bound - SLACK
-    is_ok &= undiscounted > least
-    is_ok &= undiscounted < most
+    is_ok &= value > _SLACK
+    is_ok &= value < most
     if np.count_nonzero(is_ok) == status.size and not np.count_nonzero(is_close):
         return status  # mostly: nothing has to be told apart
-    status[undiscounted >= most] = _CODES[IvStatus.ABOVE_BOUND]
-    status[undiscounted <= least] = _CODES[IvStatus.BELOW_INTRINSIC]
+    status[value >= most] = _CODES[IvStatus.ABOVE_BOUND]
+    status[value <= _SLACK] = _CODES[IvStatus.BELOW_INTRINSIC]
     status[undiscounted < floor] = _CODES[IvStatus.TICK_FLOOR]
     if np.count_nonzero(is_close):
         gone = np.where(
@@ -139,42 +149,46 @@ def _status(
     return status
 
 
-def _deviation(value: FloatArray, apart: FloatArray, x: FloatArray, root: FloatArray) -> FloatArray:
+def _deviation(value: FloatArray, apart: FloatArray, x: FloatArray, root: Terms) -> FloatArray:
     """Return s = σ√T of out-of-the-money options by Halley steps on the logarithm of the price.
 
-    b(s) = e^(x/2)·N(x/s + s/2) − e^(−x/2)·N(x/s − s/2) rises with s. From the start of ``near_deviation`` one step is mostly
+    b(s) = e^(−x/2)·N(s/2 − x/s) − e^(x/2)·N(−s/2 − x/s) rises with s. From the start of ``near_deviation`` one step is mostly
     enough, two are for s up to 2; an option that they lead astray is done again inside a bracket.
 
     Args:
         value: price/(D·√(F·K)), shape (n,).
         apart: |F − K|/√(F·K), shape (n,).
-        x: −|ln(F/K)|, shape (n,).
-        root: √T, shape (n,).
+        x: |ln(F/K)|, shape (n,).
+        root: √T.
 
     Source: performance paper, 4c (Halley on the logarithm); the start and the form of a step are ours.
     """
-    size = np.log(value)
-    size += _LN_ROOT_TAU
     s = near_deviation(value, apart, x)
+    scaled = value * _ROOT_TAU
     is_open = None
     for _ in range(_STEPS):
-        new, _ = _halley(size, x, s)
-        is_far = ~(np.abs(new - s) <= _CLOSE * s)
+        new, _ = _halley(scaled, x, s)
+        moved = new - s
+        np.abs(moved, out=moved)
+        is_found = moved <= s * _NEAR
         # what is found stays, so that no option depends on another
         s = new if is_open is None else np.where(is_open, new, s)
-        is_open = is_far if is_open is None else is_open & is_far
+        if np.count_nonzero(is_found) == len(s):
+            return s
+        is_open = ~is_found if is_open is None else is_open & ~is_found
         if not np.count_nonzero(is_open):
             return s
-    s[is_open] = _bracketed(size[is_open], x[is_open], root[is_open])
+    root = np.broadcast_to(root, s.shape)
+    s[is_open] = _bracketed(scaled[is_open], x[is_open], root[is_open])
     return s
 
 
-def _bracketed(size: FloatArray, x: FloatArray, root: FloatArray) -> FloatArray:
+def _bracketed(scaled: FloatArray, x: FloatArray, root: FloatArray) -> FloatArray:
     """Return s by steps that never leave a bracket; a root outside it ends at its bound, beyond the limits."""
     low, high = root * (0.5 * SIGMA_MIN), root * (2.0 * SIGMA_MAX)
     s: FloatArray = np.sqrt(low * high)
     for _ in range(_MAX_STEPS):
-        new, error = _halley(size, x, s)
+        new, error = _halley(scaled, x, s)
         high, low = np.where(error > 0, s, high), np.where(error > 0, low, s)
         new = np.where((new >= low) & (new <= high), new, np.sqrt(low * high))
         is_close = np.abs(new - s) <= _CLOSE * s
@@ -184,33 +198,36 @@ def _bracketed(size: FloatArray, x: FloatArray, root: FloatArray) -> FloatArray:
     return s
 
 
-def _halley(size: FloatArray, x: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the next s, and ln(b(s)/value); ``size`` is ln(value·√(2π)).
+def _halley(scaled: FloatArray, x: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the next s, and ln(b(s)/value); ``scaled`` is value·√(2π).
 
-    With d = x/s ± s/2 and m(d) = N(d)/φ(d), b = b'·(m(d₁) − m(d₂)) and b' = e^(−(x²/s² + s²/4)/2)/√(2π): no exponential is
-    needed where d₁ is below 0, and nothing is too small for a float.
+    With d = x/s ± s/2 and m(d) = N(−d)/φ(d), b = b'·(m(d₋) − m(d₊)) and b' = e^(−(x²/s² + s²/4)/2)/√(2π): no exponential is
+    needed where d₋, which is −d1, is above 0, and nothing is too small for a float.
     """
     n, ratio, half = len(x), x / s, s * _HALF
     ends = np.empty(2 * n)
-    np.add(ratio, half, out=ends[:n])
-    np.subtract(ratio, half, out=ends[n:])
-    below = mills(np.abs(ends))
-    upper = (ends[:n] > _ZERO).nonzero()[0]
+    inner, outer = ends[:n], ends[n:]
+    np.subtract(ratio, half, out=inner)
+    np.add(ratio, half, out=outer)
+    upper = (inner < _ZERO).nonzero()[0]
+    np.abs(inner, out=inner)
+    ratios = mills(ends)
     if len(upper):
-        at = ends[upper]
-        below[upper] = ROOT_TAU * np.exp(at * at * _HALF) - below[upper]
-    across = below[:n] - below[n:]  # b/b'
+        at = inner[upper]
+        ratios[upper] = ROOT_TAU * np.exp(at * at * _HALF) - ratios[upper]
+    across = ratios[:n]  # b/b'
+    across -= ratios[n:]
     ratio *= ratio
-    bend = ratio / s  # f''/f' of f = ln b
-    ratio += half * half
+    half *= half
+    error = across / scaled
+    np.log(error, out=error)
+    error -= (ratio + half) * _HALF
+    # s·(f''/f'·f/f' − 1) of f = ln b
+    ratio -= half
+    ratio *= across
+    ratio -= s
+    across *= error
+    across *= s
+    ratio *= error
     ratio *= _HALF
-    error = np.log(across)
-    error -= ratio
-    error -= size
-    newton = error * across
-    half *= _HALF
-    bend -= half
-    bend -= _ONE / across
-    bend *= newton
-    bend *= _HALF
-    return s - newton / (_ONE - bend), error
+    return s - across / (s - ratio), error

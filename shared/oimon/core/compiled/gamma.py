@@ -5,44 +5,57 @@ import math
 import numpy as np
 
 from oimon.core.chain import FloatArray, IntArray
+from oimon.core.compiled.elementary import exp, ln
 from oimon.core.compiled.machine import machine
 from oimon.core.normal import ROOT_TAU
 
+_ELEMENTARY = "e08301d2e4772e9a"  # of its text: what is cached here was compiled with it
 _PHI_0 = 1.0 / ROOT_TAU
-_FAR = 80.0  # half a squared d1 beyond which a density is nothing beside any other
+_LOG_STRIKE, _NET, _APART, _HALF, _TERM, _ROWS = range(6)
+_LANES = 8  # a loop over rows runs over whole eights, so that none is left over for a slow end
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
 def _exposure(
-    level: float, log_strike: FloatArray, share: FloatArray, apart: FloatArray, middle: FloatArray
+    level: float,
+    log_strike: FloatArray,
+    share: FloatArray,
+    apart: FloatArray,
+    middle: FloatArray,
+    term: FloatArray,
 ) -> float:
     """Return the exposure at a level, but for what has no level in it: of shares net/s, with 1/s and s/2 of each strike."""
-    total, at = 0.0, math.log(level)
-    for i in range(len(share)):
+    total, at = 0.0, ln(level)
+    for i in range(len(term)):
         d = (at - log_strike[i]) * apart[i] + middle[i]
-        half = 0.5 * d * d
-        if half < _FAR:
-            total += share[i] * math.exp(-half)
+        term[i] = share[i] * exp(-0.5 * d * d)
+    for i in range(len(term)):
+        total += term[i]
     return total * level
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
-def zero_gamma(
-    strike: FloatArray, net: FloatArray, deviation: FloatArray, forward: float, grid: FloatArray
-) -> float:
-    """Return the crossing nearest to the forward, NaN without one; from the grid's middle outwards. See ``gex``."""
-    log_strike, apart, half = np.log(strike), 1.0 / deviation, 0.5 * deviation
-    share = net * apart
+def _zero_gamma(rows: FloatArray, width: int, forward: float, grid: FloatArray) -> float:
+    """Return the crossing nearest to the forward, NaN without one; from the grid's middle outwards. See ``gex``.
+
+    The rows come with strikes in place of their logarithms, and with s in place of 1/s.
+    """
+    log_strike, share, apart = rows[_LOG_STRIKE][:width], rows[_NET][:width], rows[_APART][:width]
+    half, term = rows[_HALF][:width], rows[_TERM][:width]
+    for i in range(len(term)):
+        s = apart[i]
+        log_strike[i], share[i] = ln(log_strike[i]), share[i] / s
+        apart[i], half[i] = 1.0 / s, 0.5 * s
     middle = len(grid) // 2
     below = above = forward * grid[middle]
-    at_below = at_above = _exposure(below, log_strike, share, apart, half)
+    at_below = at_above = _exposure(below, log_strike, share, apart, half, term)
     nearest = math.nan
     for step in range(1, middle + 1):
         for side in (-1, 1):
             x0 = below if side < 0 else above
             y0 = at_below if side < 0 else at_above
             x1 = forward * grid[middle + side * step]
-            y1 = _exposure(x1, log_strike, share, apart, half)
+            y1 = _exposure(x1, log_strike, share, apart, half, term)
             if y0 != 0.0 and y1 != 0.0 and (y0 < 0) != (y1 < 0):
                 crossing = x0 - y0 * (x1 - x0) / (y1 - y0)
                 if not abs(crossing - forward) >= abs(nearest - forward):
@@ -72,8 +85,10 @@ def gex(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
 ) -> tuple[int, float, float, float]:
     """Return how many strikes have a volatility, net and absolute exposure, and the forward of none or NaN; put in each strike's."""
     n, count = len(strike), 0
-    at, net, deviation = np.empty(n), np.empty(n), np.empty(n)
-    root, discount = math.sqrt(years), math.exp(-rate * years)
+    rows = np.empty((_ROWS, (n + _LANES - 1) // _LANES * _LANES))
+    root, discount = math.sqrt(years), exp(-rate * years)
+    for i in range(n):
+        rows[_TERM, i] = exp(-0.5 * d_one[i] * d_one[i]) * _PHI_0
     total = size = 0.0
     is_held = False
     for i in range(n):
@@ -82,15 +97,17 @@ def gex(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
             continue
         call = oi[0, i] if oi[0, i] == oi[0, i] else 0.0
         put = oi[1, i] if oi[1, i] == oi[1, i] else 0.0
-        density = math.exp(-0.5 * d_one[i] * d_one[i]) * _PHI_0
-        unit = density * discount / (iv[i] * (forward * root)) * (0.01 * forward * forward)
+        unit = rows[_TERM, i] * discount / (iv[i] * (forward * root)) * (0.01 * forward * forward)
         per_strike[i] = unit * (call - put)
         total += per_strike[i]
         size += unit * (call + put)
-        at[count], net[count], deviation[count] = strike[i], call - put, iv[i] * root
+        rows[_LOG_STRIKE, count], rows[_NET, count] = strike[i], call - put
+        rows[_APART, count] = iv[i] * root
         is_held |= call != put
         count += 1
-    zero = math.nan
-    if is_held:
-        zero = zero_gamma(at[:count], net[:count], deviation[:count], forward, grid)
-    return count, total, size, zero
+    if not is_held:
+        return count, total, size, math.nan
+    width = (count + _LANES - 1) // _LANES * _LANES
+    for i in range(count, width):
+        rows[_LOG_STRIKE, i], rows[_NET, i], rows[_APART, i] = 1.0, 0.0, 1.0
+    return count, total, size, _zero_gamma(rows, width, forward, grid)

@@ -1,7 +1,8 @@
 """How a loop becomes machine code: compiled at its first call, read from a cache from then on.
 
 A cached loop knows when its own file changes, not when another does: what it calls stands in the same file, but for what is one
-instruction of the machine.
+instruction of the machine, and for ``elementary``. Whoever calls that has its digest as a constant, which a test compares: it changes
+with ``elementary``, and all that is cached of the file with it.
 """
 
 from typing import Any
@@ -61,3 +62,23 @@ def word(_: Any, text: Any, at: Any) -> Any:
         return builder.load(builder.bitcast(place, wide), align=1)
 
     return types.uint64(text, at), read
+
+
+@_instruction  # type: ignore[untyped-decorator]  # numba has no types
+def bits(_: Any, x: Any) -> Any:
+    """Return the bits of a float as a whole number."""
+
+    def read(context: Any, builder: Any, _: Any, given: Any) -> Any:
+        return builder.bitcast(given[0], context.get_value_type(types.uint64))
+
+    return types.uint64(x), read
+
+
+@_instruction  # type: ignore[untyped-decorator]  # numba has no types
+def number(_: Any, word: Any) -> Any:
+    """Return the float of such bits."""
+
+    def read(context: Any, builder: Any, _: Any, given: Any) -> Any:
+        return builder.bitcast(given[0], context.get_value_type(types.float64))
+
+    return types.float64(word), read

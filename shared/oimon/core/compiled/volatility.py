@@ -1,4 +1,8 @@
-"""Volatilities, Greeks and deltas of many options as machine code; ``implied_vol``, ``greeks`` and ``smile`` say what they mean."""
+"""Volatilities, Greeks and deltas of an expiry's options as machine code; ``implied_vol``, ``greeks`` and ``smile`` say what they mean.
+
+Options are worked on in blocks, a row a number: rows of a block are a known distance apart, so the compiler sees that none is another, and
+each loop over them, without a branch, does several options at once. The few that need more are done again one by one.
+"""
 
 import math
 
@@ -6,75 +10,43 @@ import numpy as np
 
 from oimon.core.bachelier import START_OVER, START_UNDER
 from oimon.core.chain import BoolArray, FloatArray, IntArray
-from oimon.core.compiled.machine import machine
-from oimon.core.normal import OVER, ROOT_TAU, UNDER
+from oimon.core.compiled.elementary import exp, ln, mills, sides
+from oimon.core.compiled.machine import inlined, machine
+from oimon.core.normal import ROOT_TAU
 
+_ELEMENTARY = "e08301d2e4772e9a"  # of its text: what is cached here was compiled with it
 _PHI_0 = 1.0 / ROOT_TAU
-_LN_ROOT_TAU = math.log(ROOT_TAU)
 _SLACK = 1e-9
 _STEPS, _MAX_STEPS, _CLOSE = 8, 60, 1e-4
 _SIGMA_MIN, _SIGMA_MAX = 0.01, 5.0
 _YEAR_S, _MIN_SECONDS = 365.0 * 86_400.0, 60.0
 _NO_PRICE, _EXPIRED, _TOO_CLOSE, _TICK_FLOOR, _BELOW_INTRINSIC, _ABOVE_BOUND, _BELOW_MIN, _ABOVE_MAX = range(1, 9)  # fmt: skip
+# Options of a block; its loops run over whole eights, so that none is left over for a slow end.
+_WIDE, _LANES = 128, 8
+_PRICE, _STRIKE, _IS_CALL, _VALUE, _APART, _X, _START, _S, _CODE = range(9)
+_D_ONE, _DENSITY, _SIGMA, _AT, _RATIO, _ROWS = range(8, 14)  # after the rows of the Greeks
 
 
-@machine  # type: ignore[untyped-decorator]  # numba has no types
-def _mills(z: float) -> float:
-    """Return Mills' ratio; see ``normal.mills``. Even and odd powers apart: they don't wait for each other."""
-    near = 1.0 / (z + 4.0)
-    t = 1.0 - 8.0 * near
-    s = t * t
-    over = OVER[0] + s * (OVER[2] + s * (OVER[4] + s * (OVER[6] + s * (OVER[8] + s * OVER[10]))))
-    over += t * (OVER[1] + s * (OVER[3] + s * (OVER[5] + s * (OVER[7] + s * OVER[9]))))
-    under = UNDER[0] + s * (UNDER[2] + s * (UNDER[4] + s * (UNDER[6] + s * (UNDER[8] + s * UNDER[10]))))  # fmt: skip
-    under += t * (UNDER[1] + s * (UNDER[3] + s * (UNDER[5] + s * (UNDER[7] + s * UNDER[9]))))
-    found: float = near * over / under
-    return found
-
-
-@machine  # type: ignore[untyped-decorator]  # numba has no types
-def _across(x: float, s: float) -> float:
-    """Return b/b' where d1 is not above 0."""
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
+def _halley(scaled: float, x: float, s: float) -> tuple[float, float]:
+    """Return the next s, and ln(b(s)/value) of ``scaled``, value·√(2π); see ``implied_vol._halley``."""
     ratio, half = x / s, 0.5 * s
-    across: float = _mills(abs(ratio + half)) - _mills(abs(ratio - half))
-    return across
+    inner = ratio - half
+    ahead = mills(abs(inner))
+    ahead = ROOT_TAU * exp(0.5 * inner * inner) - ahead if inner < 0.0 else ahead
+    across = ahead - mills(ratio + half)
+    square, quarter = ratio * ratio, half * half
+    error = ln(across / scaled) - 0.5 * (square + quarter)
+    bend = across * (square - quarter) - s
+    return s - across * error * s / (s - 0.5 * (error * bend)), error
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
-def _across_above(x: float, s: float) -> float:
-    """Return b/b' where d1 is above 0."""
-    ratio, half = x / s, 0.5 * s
-    upper = ratio + half
-    across: float = ROOT_TAU * math.exp(0.5 * upper * upper) - _mills(upper) - _mills(half - ratio)
-    return across
-
-
-@machine  # type: ignore[untyped-decorator]  # numba has no types
-def _next(x: float, s: float, across: float, log_across: float, size: float) -> tuple[float, float]:
-    """Return the next s, and ln(b(s)/value); see ``implied_vol._halley``."""
-    ratio, half = x / s, 0.5 * s
-    square = ratio * ratio
-    error = log_across - 0.5 * (square + half * half) - size
-    newton = error * across
-    bend = square / s - 0.5 * half - 1.0 / across
-    return s - newton / (1.0 - 0.5 * newton * bend), error
-
-
-@machine  # type: ignore[untyped-decorator]  # numba has no types
-def _halley(size: float, x: float, s: float) -> tuple[float, float]:
-    is_above = x / s + 0.5 * s > 0.0
-    across = _across_above(x, s) if is_above else _across(x, s)
-    log_across = math.log(across) if across > 0.0 else (math.nan if across < 0.0 else -math.inf)
-    found: tuple[float, float] = _next(x, s, across, log_across, size)
-    return found
-
-
-@machine  # type: ignore[untyped-decorator]  # numba has no types
-def _deviation(size: float, x: float, start: float, root: float) -> float:
-    """Return s = σ√T where one step from the start was not enough; see ``implied_vol._deviation``."""
+def _deviation(scaled: float, x: float, start: float, root: float) -> float:
+    """Return s = σ√T where one step from the start is not enough; see ``implied_vol._deviation``."""
     s: float = start
     for _ in range(_STEPS):
-        new, _error = _halley(size, x, s)
+        new, _error = _halley(scaled, x, s)
         is_close = abs(new - s) <= _CLOSE * s
         s = new
         if is_close:
@@ -84,7 +56,7 @@ def _deviation(size: float, x: float, start: float, root: float) -> float:
     low, high = root * 0.5 * _SIGMA_MIN, root * 2.0 * _SIGMA_MAX
     s = math.sqrt(low * high)
     for _ in range(_MAX_STEPS):
-        new, error = _halley(size, x, s)
+        new, error = _halley(scaled, x, s)
         if error > 0:
             high = s
         else:
@@ -98,118 +70,141 @@ def _deviation(size: float, x: float, start: float, root: float) -> float:
     return s
 
 
-@machine  # type: ignore[untyped-decorator]  # numba has no types
-def _solve(value: FloatArray, apart: FloatArray, x: FloatArray, root: FloatArray) -> FloatArray:
-    """Return s of each option: one step for all in loops that work on several at once, what is left one by one."""
-    n = len(value)
-    size, across, start, s = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    for i in range(n):
-        size[i] = math.log(value[i]) + _LN_ROOT_TAU
-        across[i] = math.log1p(apart[i] / value[i])
-    for i in range(n):
-        level = across[i]
-        over, under = START_OVER[5] * level, START_UNDER[5] * level
-        over, under = (over + START_OVER[4]) * level, (under + START_UNDER[4]) * level
-        over, under = (over + START_OVER[3]) * level, (under + START_UNDER[3]) * level
-        over, under = (over + START_OVER[2]) * level, (under + START_UNDER[2]) * level
-        over, under = (over + START_OVER[1]) * level, (under + START_UNDER[1]) * level
-        over, under = over + START_OVER[0], under + START_UNDER[0]
-        first = (apart[i] * 0.5 + value[i]) * over / under
-        start[i] = first * (first * first + 24.0) / (x[i] * x[i] + 24.0)
-    for i in range(n):
-        across[i] = _across(x[i], start[i])
-    for i in range(n):
-        if x[i] / start[i] + 0.5 * start[i] > 0.0:
-            across[i] = _across_above(x[i], start[i])
-        s[i] = math.log(across[i])
-    for i in range(n):
-        s[i], _error = _next(x[i], start[i], across[i], s[i], size[i])
-    for i in range(n):
-        if not abs(s[i] - start[i]) <= _CLOSE * start[i]:
-            s[i] = _deviation(size[i], x[i], s[i], root[i])
-    return s
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
+def _start(value: float, apart: float, x: float) -> float:
+    """Return a close s; see ``bachelier.near_deviation``."""
+    level = ln(1.0 + apart / value)
+    over, under = START_OVER[5] * level, START_UNDER[5] * level
+    over, under = (over + START_OVER[4]) * level, (under + START_UNDER[4]) * level
+    over, under = (over + START_OVER[3]) * level, (under + START_UNDER[3]) * level
+    over, under = (over + START_OVER[2]) * level, (under + START_UNDER[2]) * level
+    over, under = (over + START_OVER[1]) * level, (under + START_UNDER[1]) * level
+    over, under = over + START_OVER[0], under + START_UNDER[0]
+    first = (apart * 0.5 + value) * over / under
+    found: float = first * (first * first + 24.0) / (x * x + 24.0)
+    return found
+
+
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
+def _values(block: FloatArray, width: int, forward: float, discount: float, floor: float) -> None:
+    """Put in status, value, |F − K|, both over √(F·K), and |ln(F/K)|; see ``implied_vol``."""
+    for i in range(width):
+        strike = block[_STRIKE, i]
+        apart, least = abs(strike - forward), min(strike, forward)
+        is_inside = (block[_IS_CALL, i] > 0.0) == (strike < forward)
+        undiscounted, share = block[_PRICE, i] / discount, 1.0 / math.sqrt(forward * strike)
+        value = undiscounted - (apart if is_inside else 0.0)
+        code = _ABOVE_BOUND if value >= least - _SLACK else 0.0
+        code = _BELOW_INTRINSIC if value <= _SLACK else code
+        code = _TICK_FLOOR if undiscounted < floor else code
+        block[_CODE, i] = _NO_PRICE if math.isnan(undiscounted) else code
+        block[_VALUE, i] = value * share
+        block[_APART, i] = apart * share
+        block[_X, i] = abs(ln(strike / forward))
+
+
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
+def _solve(block: FloatArray, width: int, root: float) -> None:
+    """Put in s of each option: one step for all, what is left one by one."""
+    left = 0
+    for i in range(width):
+        block[_START, i] = _start(block[_VALUE, i], block[_APART, i], block[_X, i])
+    for i in range(width):
+        start = block[_START, i]
+        s, _error = _halley(block[_VALUE, i] * ROOT_TAU, block[_X, i], start)
+        block[_S, i] = s
+        left += (block[_CODE, i] == 0.0) & (not abs(s - start) <= _CLOSE * start)
+    if left == 0:
+        return
+    for i in range(width):
+        start = block[_START, i]
+        if block[_CODE, i] == 0.0 and not abs(block[_S, i] - start) <= _CLOSE * start:
+            block[_S, i] = _deviation(block[_VALUE, i] * ROOT_TAU, block[_X, i], start, root)
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
-def _status(undiscounted: float, intrinsic: float, bound: float, years: float, floor: float) -> int:
-    if math.isnan(undiscounted):
-        return _NO_PRICE
-    if years * _YEAR_S < _MIN_SECONDS:
-        return _EXPIRED if years <= 0 else _TOO_CLOSE
-    if undiscounted < floor:
-        return _TICK_FLOOR
-    if undiscounted <= intrinsic + _SLACK:
-        return _BELOW_INTRINSIC
-    return _ABOVE_BOUND if undiscounted >= bound - _SLACK else 0
-
-
-@machine  # type: ignore[untyped-decorator]  # numba has no types
-def implied_vols(
+def implied_vols(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
     price: FloatArray,
     is_call: BoolArray,
     strike: FloatArray,
-    forward: FloatArray,
-    years: FloatArray,
+    forward: float,
+    years: float,
     rate: float,
-    tick: FloatArray,
-) -> tuple[FloatArray, IntArray]:
-    """Return volatility and status of each option, shape (n,); see ``implied_vol``."""
-    n, count, discount, past = len(price), 0, 1.0, math.nan
-    sigma, status, places = np.full(n, np.nan), np.zeros(n, np.int8), np.empty(n, np.intp)
-    value, apart, x, root = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    for i in range(n):
-        if years[i] != past:
-            past = years[i]
-            discount = math.exp(-rate * max(past, 0.0))
-        bound = forward[i] if is_call[i] else strike[i]
-        intrinsic = bound - min(strike[i], forward[i])
-        undiscounted = price[i] / discount
-        code = _status(undiscounted, intrinsic, bound, past, 2 * tick[i] / discount - _SLACK)
-        status[i] = code
-        if code == 0:
-            middle = math.sqrt(forward[i] * strike[i])
-            value[count] = (undiscounted - intrinsic) / middle
-            apart[count] = abs(strike[i] - forward[i]) / middle
-            x[count] = -abs(math.log(strike[i] / forward[i]))
-            root[count] = math.sqrt(past)
-            places[count] = i
-            count += 1
-    found = _solve(value[:count], apart[:count], x[:count], root[:count])
-    for k in range(count):
-        each, i = found[k] / root[k], places[k]
-        if each < _SIGMA_MIN - _SLACK:
-            status[i] = _BELOW_MIN
-        elif each > _SIGMA_MAX + _SLACK:
-            status[i] = _ABOVE_MAX
-        else:
-            sigma[i] = each
-    return sigma, status
+    tick: float,
+    sigma: FloatArray,
+    status: IntArray,
+) -> None:
+    """Put in volatility and status of each option, shape (n,); see ``implied_vol``."""
+    n, root = len(strike), math.sqrt(max(years, 0.0))
+    if years * _YEAR_S < _MIN_SECONDS:
+        for i in range(n):
+            gone = _EXPIRED if years <= 0.0 else _TOO_CLOSE
+            sigma[i], status[i] = math.nan, _NO_PRICE if math.isnan(price[i]) else gone
+        return
+    discount, block = exp(-rate * years), np.empty((_CODE + 1, _WIDE))
+    for begin in range(0, n, _WIDE):
+        count = min(n - begin, _WIDE)
+        width = (count + _LANES - 1) // _LANES * _LANES
+        for i in range(count):
+            block[_PRICE, i], block[_STRIKE, i] = price[begin + i], strike[begin + i]
+            block[_IS_CALL, i] = is_call[begin + i]
+        for i in range(count, width):
+            block[_PRICE, i], block[_STRIKE, i], block[_IS_CALL, i] = math.nan, forward, 0.0
+        _values(block, width, forward, discount, 2 * tick / discount - _SLACK)
+        _solve(block, width, root)
+        for i in range(width):
+            each, code = block[_S, i] / root, block[_CODE, i]
+            is_low, is_high = each < _SIGMA_MIN - _SLACK, each > _SIGMA_MAX + _SLACK
+            code = code if code > 0.0 else _BELOW_MIN * is_low + _ABOVE_MAX * is_high
+            block[_CODE, i], block[_S, i] = code, each if code == 0.0 else math.nan
+        for i in range(count):
+            sigma[begin + i], status[begin + i] = block[_S, i], int(block[_CODE, i])
+
+
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
+def _ends(
+    block: FloatArray,
+    strike: FloatArray,
+    sigma: FloatArray,
+    begin: int,
+    forward: float,
+    root: float,
+) -> tuple[int, int]:
+    """Put in strikes, volatilities, d1 and φ(d1) from ``begin``; return how many options there are, and how many are worked on."""
+    count = min(len(strike) - begin, _WIDE)
+    width = (count + _LANES - 1) // _LANES * _LANES
+    for i in range(count):
+        block[_AT, i], block[_SIGMA, i] = strike[begin + i], sigma[begin + i]
+    for i in range(count, width):
+        block[_AT, i], block[_SIGMA, i] = forward, math.nan
+    for i in range(width):
+        deviation, ratio = block[_SIGMA, i] * root, forward / block[_AT, i]
+        d = ln(ratio) / deviation + deviation * 0.5
+        block[_D_ONE, i], block[_DENSITY, i] = d, exp(-0.5 * d * d) * _PHI_0
+        block[_RATIO, i] = ratio
+    return count, width
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
-def _sides(d: float, density: float) -> tuple[float, float]:
-    """Return N(d) and N(−d); see ``normal.both_sides``."""
-    tail = density * _mills(abs(d))
-    return (1.0 - tail, tail) if d > 0.0 else (tail, 1.0 - tail)
-
-
-@machine  # type: ignore[untyped-decorator]  # numba has no types
-def d1_and_deltas(
-    strike: FloatArray, forward: FloatArray, years: FloatArray, sigma: FloatArray, rate: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return d1, shape (n,), both deltas to the forward, shape (2, n), and N(d1), shape (n,); see ``smile``."""
-    n, discount, root, past = len(strike), 1.0, 1.0, math.nan
-    d_one, delta, above = np.empty(n), np.empty((2, n)), np.empty(n)
-    for i in range(n):
-        if years[i] != past:
-            past = years[i]
-            discount, root = math.exp(past * -rate), math.sqrt(past)
-        deviation = sigma[i] * root
-        d = math.log(forward[i] / strike[i]) / deviation + deviation * 0.5
-        over, under = _sides(d, math.exp(-0.5 * d * d) * _PHI_0)
-        d_one[i], delta[0, i], delta[1, i] = d, discount * over, -discount * under
-        above[i] = delta[0, i] / discount
-    return d_one, delta, above
+def _deltas(
+    strike: FloatArray,
+    forward: float,
+    root: float,
+    discount: float,
+    curve: FloatArray,
+    above: FloatArray,
+) -> None:
+    """Put in d1 and both deltas to the forward, from the curve's volatilities, and N(d1), shape (n,); see ``smile``."""
+    block = np.empty((_ROWS, _WIDE))
+    for begin in range(0, len(strike), _WIDE):
+        count, width = _ends(block, strike, curve[0], begin, forward, root)
+        for i in range(width):
+            over, under = sides(block[_D_ONE, i], block[_DENSITY, i])
+            block[0, i], block[1, i] = discount * over, -discount * under
+            block[2, i] = block[0, i] / discount
+        for i in range(count):
+            curve[1, begin + i], curve[2, begin + i] = block[_D_ONE, i], block[0, i]
+            curve[3, begin + i], above[begin + i] = block[1, i], block[2, i]
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
@@ -267,19 +262,15 @@ def smile(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
         is_call: gets whether its volatility is the call's, shape (n,).
     """
     n, count = len(strike), 0
-    price = np.empty(n)
+    at, above, sigma = np.empty(n), np.empty(n), np.empty(n)
     for i in range(n):
         is_call[i] = strike[i] >= forward
-        price[i] = marks[0, i] if is_call[i] else marks[1, i]
-    ahead, left = np.full(n, forward), np.full(n, years)
-    iv, codes = implied_vols(price, is_call, strike, ahead, left, rate, np.full(n, tick))
-    d_one, delta, above = d1_and_deltas(strike, ahead, left, iv, rate)
-    at, sigma = np.empty(n), np.empty(n)
+        at[i] = marks[0, i] if is_call[i] else marks[1, i]
+    implied_vols(at, is_call, strike, forward, years, rate, tick, curve[0], status)
+    _deltas(strike, forward, math.sqrt(years), exp(-rate * years), curve, above)
     for i in range(n):
-        curve[0, i], curve[1, i], curve[2, i], curve[3, i] = iv[i], d_one[i], delta[0, i], delta[1, i]  # fmt: skip
-        status[i] = codes[i]
-        if codes[i] == 0:
-            at[count], above[count], sigma[count] = strike[i], above[i], iv[i]
+        if status[i] == 0:
+            at[count], above[count], sigma[count] = strike[i], above[i], curve[0, i]
             count += 1
     if count == 0:
         return math.nan, math.nan, math.nan
@@ -290,28 +281,33 @@ def smile(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
 def black76(
-    forward: float, strike: FloatArray, years: float, sigma: FloatArray, rate: float
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return price (2, n), delta (2, n), gamma (n,), vega (n,) and theta (2, n); see ``greeks.black76``."""
-    n = len(strike)
-    price, delta, theta = np.empty((2, n)), np.empty((2, n)), np.empty((2, n))
-    gamma, vega, d_one = np.empty(n), np.empty(n), np.empty(n)
-    discount, root = math.exp(-rate * years), math.sqrt(years)
-    for i in range(n):
-        deviation = sigma[i] * root
-        d_one[i] = math.log(forward / strike[i]) / deviation + deviation * 0.5
-        gamma[i] = math.exp(-0.5 * d_one[i] * d_one[i]) * _PHI_0
-    for i in range(n):
-        deviation, d, phi = sigma[i] * root, d_one[i], gamma[i]
-        over, under = _sides(d, phi)
-        over_two, under_two = _sides(d - deviation, phi * (forward / strike[i]))
-        delta[0, i], delta[1, i] = discount * over, -discount * under
-        price[0, i] = delta[0, i] * forward - discount * strike[i] * over_two
-        price[1, i] = delta[1, i] * forward + discount * strike[i] * under_two
-        density = discount * phi
-        gamma[i] = density / (deviation * forward)
-        vega[i] = density * forward * root / 100.0
-        decay = density * forward * sigma[i] / (2.0 * root)
-        theta[0, i] = (price[0, i] * rate - decay) / 365.0
-        theta[1, i] = (price[1, i] * rate - decay) / 365.0
-    return price, delta, gamma, vega, theta
+    forward: float,
+    strike: FloatArray,
+    years: float,
+    sigma: FloatArray,
+    rate: float,
+    table: FloatArray,
+) -> None:
+    """Put in the rows of ``greeks.Greeks``, shape (8, n); see ``greeks.black76``."""
+    discount, root, block = exp(-rate * years), math.sqrt(years), np.empty((_ROWS, _WIDE))
+    per_point, fading, per_day = root / 100.0, 0.5 / root, 1.0 / 365.0
+    for begin in range(0, len(strike), _WIDE):
+        count, width = _ends(block, strike, sigma, begin, forward, root)
+        for i in range(width):
+            strike_i, sigma_i = block[_AT, i], block[_SIGMA, i]
+            d, phi, deviation = block[_D_ONE, i], block[_DENSITY, i], sigma_i * root
+            over, under = sides(d, phi)
+            over_two, under_two = sides(d - deviation, phi * block[_RATIO, i])
+            block[2, i], block[3, i] = discount * over, -discount * under
+            call = block[2, i] * forward - discount * strike_i * over_two
+            put = block[3, i] * forward + discount * strike_i * under_two
+            density = discount * phi * forward
+            decay = density * sigma_i * fading
+            block[0, i], block[1, i] = call, put
+            block[4, i] = density / (deviation * (forward * forward))
+            block[5, i] = density * per_point
+            block[6, i] = (call * rate - decay) * per_day
+            block[7, i] = (put * rate - decay) * per_day
+        for row in range(len(table)):
+            for i in range(count):
+                table[row, begin + i] = block[row, i]
