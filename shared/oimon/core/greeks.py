@@ -10,6 +10,7 @@ from oimon.core.chain import FloatArray, Terms
 from oimon.core.normal import both_sides, normal_pdf
 
 YEAR_S = 365.0 * 86_400.0
+_HALF = np.array(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +102,30 @@ def black76(
         fast.loops.black76(forward, strike, years, sigma, rate, table)
         return Greeks(table)
     discount, root, n = math.exp(-rate * years), math.sqrt(years), len(strike)
-    deviation = sigma * root
-    d_one = np.log(forward / strike) / deviation + deviation * 0.5
+    ratio, deviation = forward / strike, sigma * root
     ends, densities = np.empty(2 * n), np.empty(2 * n)
-    ends[:n], ends[n:] = d_one, d_one - deviation
+    d_one = np.log(ratio, out=ends[:n])
+    d_one /= deviation
+    d_one += deviation * _HALF
+    np.subtract(d_one, deviation, out=ends[n:])
     densities[:n] = normal_pdf(d_one)
-    densities[n:] = densities[:n] * (forward / strike)  # φ(d2)·K = φ(d1)·F
-    both = both_sides(ends, densities)
-    both *= discount
-    delta, paid = both[:, :n], both[:, n:] * strike
-    delta[1] *= -1.0
-    price = np.multiply(delta, forward, out=table[0:2])
+    np.multiply(densities[:n], ratio, out=densities[n:])  # φ(d2)·K = φ(d1)·F
+    sides = both_sides(ends, densities)
+    price, delta, theta = table[0:2], table[2:4], table[6:8]
+    np.multiply(sides[0, :n], discount, out=delta[0])
+    np.multiply(sides[1, :n], -discount, out=delta[1])
+    paid = sides[:, n:]
+    paid *= strike * discount
+    np.multiply(delta, forward, out=price)
     price[0] -= paid[0]
     price[1] += paid[1]
-    table[2:4] = delta
     density = densities[:n] * (discount * forward)
-    np.divide(density, deviation * (forward * forward), out=table[4])
+    deviation *= forward * forward
+    np.divide(density, deviation, out=table[4])
     np.multiply(density, root / 100.0, out=table[5])
-    table[6:8] = (price * rate - density * sigma / (2.0 * root)) / 365.0
+    density *= sigma
+    density *= 0.5 / root
+    np.multiply(price, rate, out=theta)
+    theta -= density
+    theta *= 1.0 / 365.0
     return Greeks(table)

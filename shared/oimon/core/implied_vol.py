@@ -19,9 +19,9 @@ MIN_SECONDS = 60.0
 _STEPS = 8  # one or two are usual
 _MAX_STEPS = 60  # bisection alone closes the bracket in fewer
 _CLOSE = 1e-4  # relative step after which a cubic method is exact
-_ZERO, _HALF, _ONE, _ROOT_TAU, _SLACK, _NEAR = map(
-    np.array, (0.0, 0.5, 1.0, ROOT_TAU, SLACK, _CLOSE)
-)
+_ZERO, _HALF, _ONE, _ROOT_TAU = map(np.array, (0.0, 0.5, 1.0, ROOT_TAU))
+_SLACK, _NEAR = np.array(SLACK), np.array(_CLOSE)
+_LEAST, _MOST = np.array(SIGMA_MIN - SLACK), np.array(SIGMA_MAX + SLACK)
 
 
 class IvStatus(StrEnum):
@@ -88,25 +88,28 @@ def implied_vol(
     np.abs(apart, out=apart)
     discount = np.exp(np.multiply(years, -rate))
     undiscounted = price / discount
-    value = undiscounted - apart * is_inside
+    value = undiscounted
+    if np.count_nonzero(is_inside):
+        value = undiscounted - apart * is_inside
     status = _status(undiscounted, value, np.minimum(strike, forward), years, 2 * tick / discount)
-    sigma = np.full(price.shape, np.nan)
     places = (status == 0).nonzero()
     count = len(places[0])
     if not count:
-        return ImpliedVol(sigma, status)
+        return ImpliedVol(np.full(price.shape, np.nan), status)
     open_: Places = ... if count == status.size else places  # mostly all: nothing is picked out
     at, ahead, root = strike[open_], _of(forward, open_), np.sqrt(_of(years, open_))
     share = _ONE / np.sqrt(at * ahead)
-    x = np.log(at / ahead)
-    np.abs(x, out=x)
     with np.errstate(all="ignore"):
-        found = _deviation(value[open_] * share, apart[open_] * share, x, root)
+        x = np.log(at / ahead)
+        found = _deviation(value[open_] * share, apart[open_] * share, np.abs(x, out=x), root)
     found /= root
-    low, high = found < SIGMA_MIN - SLACK, found > SIGMA_MAX + SLACK
+    low, high = found < _LEAST, found > _MOST
     if np.count_nonzero(low) or np.count_nonzero(high):
         found[low | high] = np.nan
         status[open_] = np.where(low, _CODES[IvStatus.BELOW_MIN], high * _CODES[IvStatus.ABOVE_MAX])
+    if open_ is ...:
+        return ImpliedVol(found, status)
+    sigma = np.full(price.shape, np.nan)
     sigma[open_] = found
     return ImpliedVol(sigma, status)
 

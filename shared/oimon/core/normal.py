@@ -21,12 +21,7 @@ error, 5e-17, over all z. Ours; the tests hold it against the C library's erfc."
 
 # Rows: even powers of both, odd powers of both; columns from the highest power of t² down.
 _ROWS = np.array([(*OVER[::2],), (*UNDER[::2],), (*OVER[1::2], 0.0), (*UNDER[1::2], 0.0)])
-_FOUR, _ONE, _MINUS_EIGHT, _MINUS_HALF = (
-    np.array(4.0),
-    np.array(1.0),
-    np.array(-8.0),
-    np.array(-0.5),
-)
+_ZERO, _FOUR, _ONE, _MINUS_EIGHT, _MINUS_HALF = map(np.array, (0.0, 4.0, 1.0, -8.0, -0.5))
 _PHI_0 = np.array(1.0 / ROOT_TAU)
 
 
@@ -77,7 +72,9 @@ def both_sides(x: FloatArray, density: FloatArray) -> FloatArray:
     both = np.empty((2, *x.shape))
     tail = mills(np.abs(x))
     tail *= density
-    is_above = x > 0
-    rest = _ONE - tail
-    both[0], both[1] = np.where(is_above, rest, tail), np.where(is_above, tail, rest)
-    return both
+    # 1 above 0 and 0 below: the one side is |1 − tail| or |0 − tail|, the other the other
+    is_above = (x > _ZERO).astype(np.float64)
+    np.subtract(is_above, tail, out=both[0])
+    np.subtract(_ONE, is_above, out=is_above)
+    np.subtract(is_above, tail, out=both[1])
+    return np.abs(both, out=both)

@@ -299,9 +299,9 @@ def black76(
             over, under = sides(d, phi)
             over_two, under_two = sides(d - deviation, phi * block[_RATIO, i])
             block[2, i], block[3, i] = discount * over, -discount * under
-            call = block[2, i] * forward - discount * strike_i * over_two
-            put = block[3, i] * forward + discount * strike_i * under_two
-            density = discount * phi * forward
+            call = block[2, i] * forward - strike_i * discount * over_two
+            put = block[3, i] * forward + strike_i * discount * under_two
+            density = phi * (discount * forward)
             decay = density * sigma_i * fading
             block[0, i], block[1, i] = call, put
             block[4, i] = density / (deviation * (forward * forward))
