@@ -11,10 +11,8 @@ import numpy as np
 from oimon.core.compiled.machine import bits, inlined, number
 from oimon.core.normal import OVER, UNDER
 
-_LN_2_HIGH, _LN_2_LOW = (
-    0.6931471805598903,
-    5.497923018708371e-14,
-)  # the first has 42 bits: times a power of 2 it is exact
+# The first has 42 bits: times a power of 2 it is exact.
+_LN_2_HIGH, _LN_2_LOW = 0.6931471805598903, 5.497923018708371e-14
 _LOG2_E = 1.4426950408889634
 _LN = (
     0.666666666666667, 0.39999999999898445, 0.28571428626398654, 0.22222211072894535, 0.18182893216800716, 0.1533159698024087,
@@ -27,20 +25,15 @@ _EXP = (
 )  # fmt: skip
 """(e^r − 1 − r)/r² in powers of r, for r within half of ln 2, to 4e-18 of the exponential; ours."""
 
-_WIDTH, _BIAS = (
-    np.uint64(52),
-    np.uint64(1023),
-)  # of a float's fraction; what its power of 2 is stored with
+_WIDTH, _BIAS = np.uint64(52), np.uint64(1023)  # of a fraction; added to the power of 2
 _FRACTION = np.uint64((1 << 52) - 1)
 _ROOT_HALF = np.float64(math.sqrt(0.5)).view(np.uint64)
-_UP = (
-    np.float64(1.0).view(np.uint64) - _ROOT_HALF
-)  # what is at least √½ of a power of 2 gets its exponent
-_WHOLE, _WHOLE_BITS = (
-    2.0**52,
-    np.float64(2.0**52).view(np.uint64),
-)  # its last bit is 1: small whole numbers are or-ed into it
-_ROUND = 1.5 * 2.0**52  # added, it rounds to a whole number, negative too, which its last bits are
+# What is at least √½ of a power of 2 gets that power.
+_UP = np.float64(1.0).view(np.uint64) - _ROOT_HALF
+# Its last bit is 1: a small whole number is or-ed into it, and is there as a float.
+_WHOLE, _WHOLE_BITS = 2.0**52, np.float64(2.0**52).view(np.uint64)
+# Added, it rounds to a whole number, of either sign, which is then its last bits.
+_ROUND = 1.5 * 2.0**52
 _LEAST = 2.0**-1022
 
 
@@ -93,3 +86,9 @@ def sides(d: float, density: float) -> tuple[float, float]:
     """Return N(d) and N(−d) by the density at d; see ``normal.both_sides``."""
     tail = density * mills(abs(d))
     return (1.0 - tail, tail) if d > 0.0 else (tail, 1.0 - tail)
+
+
+@inlined  # type: ignore[untyped-decorator]  # numba has no types
+def eights(count: int) -> int:
+    """Return the next multiple of eight: a loop over whole eights leaves none over for a slow end."""
+    return (count + 7) // 8 * 8

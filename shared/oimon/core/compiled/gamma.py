@@ -5,14 +5,13 @@ import math
 import numpy as np
 
 from oimon.core.chain import FloatArray, IntArray
-from oimon.core.compiled.elementary import exp, ln
+from oimon.core.compiled.elementary import eights, exp, ln
 from oimon.core.compiled.machine import machine
 from oimon.core.normal import ROOT_TAU
 
-_ELEMENTARY = "e08301d2e4772e9a"  # of its text: what is cached here was compiled with it
+_ELEMENTARY = "0167eb5506f5a72a"  # of its text: what is cached here was compiled with it
 _PHI_0 = 1.0 / ROOT_TAU
 _LOG_STRIKE, _NET, _APART, _HALF, _TERM, _ROWS = range(6)
-_LANES = 8  # a loop over rows runs over whole eights, so that none is left over for a slow end
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
@@ -85,7 +84,7 @@ def gex(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
 ) -> tuple[int, float, float, float]:
     """Return how many strikes have a volatility, net and absolute exposure, and the forward of none or NaN; put in each strike's."""
     n, count = len(strike), 0
-    rows = np.empty((_ROWS, (n + _LANES - 1) // _LANES * _LANES))
+    rows = np.empty((_ROWS, eights(n)))
     root, discount = math.sqrt(years), exp(-rate * years)
     for i in range(n):
         rows[_TERM, i] = exp(-0.5 * d_one[i] * d_one[i]) * _PHI_0
@@ -107,7 +106,7 @@ def gex(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
         count += 1
     if not is_held:
         return count, total, size, math.nan
-    width = (count + _LANES - 1) // _LANES * _LANES
+    width = eights(count)
     for i in range(count, width):
         rows[_LOG_STRIKE, i], rows[_NET, i], rows[_APART, i] = 1.0, 0.0, 1.0
     return count, total, size, _zero_gamma(rows, width, forward, grid)

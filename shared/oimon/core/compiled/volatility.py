@@ -10,19 +10,18 @@ import numpy as np
 
 from oimon.core.bachelier import START_OVER, START_UNDER
 from oimon.core.chain import BoolArray, FloatArray, IntArray
-from oimon.core.compiled.elementary import exp, ln, mills, sides
+from oimon.core.compiled.elementary import eights, exp, ln, mills, sides
 from oimon.core.compiled.machine import inlined, machine
 from oimon.core.normal import ROOT_TAU
 
-_ELEMENTARY = "e08301d2e4772e9a"  # of its text: what is cached here was compiled with it
+_ELEMENTARY = "0167eb5506f5a72a"  # of its text: what is cached here was compiled with it
 _PHI_0 = 1.0 / ROOT_TAU
 _SLACK = 1e-9
 _STEPS, _MAX_STEPS, _CLOSE = 8, 60, 1e-4
 _SIGMA_MIN, _SIGMA_MAX = 0.01, 5.0
 _YEAR_S, _MIN_SECONDS = 365.0 * 86_400.0, 60.0
 _NO_PRICE, _EXPIRED, _TOO_CLOSE, _TICK_FLOOR, _BELOW_INTRINSIC, _ABOVE_BOUND, _BELOW_MIN, _ABOVE_MAX = range(1, 9)  # fmt: skip
-# Options of a block; its loops run over whole eights, so that none is left over for a slow end.
-_WIDE, _LANES = 128, 8
+_WIDE = 128  # options of a block
 _PRICE, _STRIKE, _IS_CALL, _VALUE, _APART, _X, _START, _S, _CODE = range(9)
 _D_ONE, _DENSITY, _SIGMA, _AT, _RATIO, _ROWS = range(8, 14)  # after the rows of the Greeks
 
@@ -144,7 +143,7 @@ def implied_vols(  # noqa: PLR0913, PLR0917 - machine code takes no keywords
     discount, block = exp(-rate * years), np.empty((_CODE + 1, _WIDE))
     for begin in range(0, n, _WIDE):
         count = min(n - begin, _WIDE)
-        width = (count + _LANES - 1) // _LANES * _LANES
+        width = eights(count)
         for i in range(count):
             block[_PRICE, i], block[_STRIKE, i] = price[begin + i], strike[begin + i]
             block[_IS_CALL, i] = is_call[begin + i]
@@ -172,7 +171,7 @@ def _ends(
 ) -> tuple[int, int]:
     """Put in strikes, volatilities, d1 and φ(d1) from ``begin``; return how many options there are, and how many are worked on."""
     count = min(len(strike) - begin, _WIDE)
-    width = (count + _LANES - 1) // _LANES * _LANES
+    width = eights(count)
     for i in range(count):
         block[_AT, i], block[_SIGMA, i] = strike[begin + i], sigma[begin + i]
     for i in range(count, width):
