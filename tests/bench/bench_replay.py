@@ -18,11 +18,10 @@ from oimon import offline
 from oimon.bus import Entry
 from oimon.messages import ANALYSIS
 from tests.bench.bench_decode import make_frames
-from tests.bench.harness import Result, main
+from tests.bench.harness import PAPERS_PACKET_US, Result, main
 from tests.sdk_parser import sdk_parser
 
 GOAL = 300.0
-PAPERS_PACKET_US = 19.6  # of CPU time, for the SDK's parser, where the goal was set
 PACKETS = 1e6 / GOAL / PAPERS_PACKET_US
 FRAMES = make_frames(100)
 DAY = (

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 QUICK_SHARE = 0.6  # of a goal that a quick run must reach: few rounds on a busy machine are noisy
+PAPERS_PACKET_US = 19.6
+"""CPU time of a packet, for the broker SDK's parser, on the machine of the performance paper: by it, goals of that machine travel."""
 _ROUND_NS = (
     8_000_000  # one side of a round takes about this long, so that the clock's own cost vanishes
 )
