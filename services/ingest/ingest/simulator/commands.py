@@ -29,8 +29,9 @@ from ingest.simulator.trial import trial
 
 CAVEAT = "These results show that the program reads its own model of the market. They say nothing of real markets or of profit."
 _NOTE = (
-    "wanted: of this project; required: of the specification, 13.5. detection: from the start of a regime with a direction "
-    "until its label stands; those never read have none. sure: confidence ≥ 0.55, unsure: < 0.30"
+    "±: standard error, as far as days differ; wanted: of this project; required: of the specification, 13.5. detection: "
+    "from the start of a regime with a direction until its label stands; those never read have none. sure: confidence ≥ 0.55, "
+    "unsure: < 0.30"
 )
 app = typer.Typer(
     name="sim",
@@ -168,9 +169,8 @@ def _figures(table: Sequence[Figure]) -> Table:
         shown.add_column(name, justify="left" if name == "figure" else "right")
     for each in table:
         sign = "≥" if each.at_least else "≤"
-        value = "--" if each.value is None else _number(each.value, each.unit)
         shown.add_row(
-            each.what, value, f"{sign} {each.wanted:g}", f"{sign} {each.required:g}", each.prototype,
+            each.what, _told(each), f"{sign} {each.wanted:g}", f"{sign} {each.required:g}", each.prototype,
             "reached" if each.is_met else "MISSED",
         )  # fmt: skip
     return shown
@@ -181,7 +181,7 @@ def _delays(found: Sequence[Marks]) -> Table:
     for name in ("regimes in which", "count", "never read", "median of the others"):
         shown.add_column(name, justify="left" if name == "regimes in which" else "right")
     for way, turn in by_turn(found).items():
-        median = "--" if turn.median_s is None else _number(turn.median_s, "s")
+        median = "--" if turn.median_s is None else f"{turn.median_s:.0f} s"
         shown.add_row(way, str(turn.count), str(turn.unread), median)
     return shown
 
@@ -199,9 +199,13 @@ def _confusion(matrix: Sequence[Sequence[int]]) -> Table:
     return shown
 
 
-def _number(value: float, unit: str) -> str:
-    digits = 2 if not unit else 1 if unit != "s" else 0
-    return f"{value:.{digits}f} {unit}".rstrip()
+def _told(figure: Figure) -> str:
+    """Return a figure with its standard error, as ``0.821 ± 0.022``."""
+    if figure.value is None:
+        return "--"
+    digits = {"": 3, "s": 0}.get(figure.unit, 1)
+    error = "--" if figure.error is None else f"{figure.error:.{digits}f}"
+    return f"{figure.value:.{digits}f} ± {error} {figure.unit}".rstrip()
 
 
 def _json(found: Sequence[Marks], table: Sequence[Figure]) -> bytes:

@@ -43,6 +43,15 @@ def test_days_that_reach_every_figure_are_exit_code_0(scored):
     assert "180 (90%)" in done.output
 
 
+def test_each_figure_stands_beside_its_standard_error(scored):
+    told = scored(GOOD, "--seeds", "2").output
+
+    assert "0.900 ± 0.000" in told, "all days were read alike"
+    assert "100 ± 0 s" in told
+    assert "±: standard error" in told
+    assert "0.900 ± --" in scored(GOOD, "--seeds", "1").output, "one day says nothing of others"
+
+
 def test_a_figure_that_is_missed_is_exit_code_1_and_named(scored):
     done = scored([[40, 20, 40], [20, 40, 40], [0, 0, 100]], "--seeds", "1")
 

@@ -130,10 +130,36 @@ def test_the_table_s_figures_are_those_of_the_days():
     assert not table["opposite direction"].is_met
 
 
+def test_a_figure_tells_how_far_days_like_these_leave_it_unknown():
+    days = [day(confusion=[[right, 100 - right, 0]] * 3) for right in range(40, 100, 3)]
+    accuracies = [balanced_accuracy(each.confusion) for each in days]
+
+    table = {each.what: each for each in figures(days)}
+
+    expected = np.std(accuracies) / np.sqrt(len(days))
+    assert table["balanced accuracy, mean"].error == pytest.approx(expected, rel=0.1)
+    assert table["label changes an hour"].error == 0.0, "all days had as many"
+    assert [each.error for each in figures(days)] == [each.error for each in figures(days)]
+
+
+def test_a_single_day_says_nothing_of_others():
+    assert {each.error for each in figures([day()])} == {None}
+
+
+def test_days_without_anything_to_measure_leave_the_error_of_the_others():
+    days = [day(delays=[]), day(delays=[Delay(0, 1, 100.0)]), day(delays=[Delay(0, 1, 200.0)])]
+
+    error = {each.what: each.error for each in figures(days)}["detection, median"]
+
+    assert error is not None
+    assert 20.0 < error < 60.0
+
+
 def test_nothing_to_measure_is_a_figure_that_is_missed():
     empty = day(confusion=[[0, 0, 0]] * 3, delays=[], hours=0.0, sure=(0, 0), unsure=(0, 0))
 
-    assert [(each.value, each.is_met) for each in figures([empty])] == [(None, False)] * 6
+    nothing = [(None, None, False)] * 6
+    assert [(f.value, f.error, f.is_met) for f in figures([empty, empty])] == nothing
 
 
 def test_the_real_analytics_reads_two_small_days_better_than_chance():
