@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -123,6 +124,15 @@ Measure: TypeAlias = Callable[[Sequence[Marks]], float | None]
 """A figure of some days; ``None`` where there was nothing to measure."""
 
 
+class Grade(StrEnum):
+    """What so many days say of a figure beside the one that is wanted."""
+
+    REACHED = "reached"
+    OPEN = "within its error"
+    """It lacks no more than its standard error: days like these do not tell it from the one that is wanted (decision 0017)."""
+    MISSED = "MISSED"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
     """One line of the acceptance table."""
@@ -137,11 +147,14 @@ class Figure:
     unit: str = ""
 
     @property
-    def is_met(self) -> bool:
-        """Whether the figure of this project is reached."""
+    def grade(self) -> Grade:
+        """What the days say of it beside the figure of this project."""
         if self.value is None:
-            return False
-        return self.value >= self.wanted if self.at_least else self.value <= self.wanted
+            return Grade.MISSED
+        lacks = self.wanted - self.value if self.at_least else self.value - self.wanted
+        if lacks <= 0:
+            return Grade.REACHED
+        return Grade.OPEN if self.error is not None and lacks <= self.error else Grade.MISSED
 
 
 def balanced_accuracy(confusion: Sequence[Sequence[int]]) -> float | None:

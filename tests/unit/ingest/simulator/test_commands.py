@@ -65,7 +65,7 @@ def test_a_figure_that_is_missed_is_exit_code_1_and_named(scored):
 def test_machines_get_figures_delays_confusion_and_the_caveat(scored):
     told = json.loads(scored(GOOD, "--seeds", "1", "--json").stdout)
 
-    assert [each["is_met"] for each in told["figures"]] == [True] * 6
+    assert [each["grade"] for each in told["figures"]] == ["reached"] * 6
     assert told["confusion"] == {"labels": ["BULLISH", "BEARISH", "NEUTRAL"], "rows": GOOD}
     assert told["delays"]["a direction begins"] == {
         "count": 1,

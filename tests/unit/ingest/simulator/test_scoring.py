@@ -1,5 +1,7 @@
 """The acceptance table of hand-made days, and a small score through the real analytics."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from ingest.simulator.day import Plan
 from ingest.simulator.regimes import NAMES, Name
 from ingest.simulator.scoring import (
     Delay,
+    Figure,
+    Grade,
     Marks,
     Readings,
     Turn,
@@ -124,10 +128,19 @@ def test_the_table_s_figures_are_those_of_the_days():
     assert table["detection, median"].value == 100.0
     assert table["label changes an hour"].value == 2.0
     assert table["sign 5 min on, sure − unsure"].value == pytest.approx(18.0)
-    assert [
-        each.is_met for each in figures([day(confusion=[[90, 2, 8], [2, 90, 8], [5, 5, 90]])])
-    ] == [True] * 6
-    assert not table["opposite direction"].is_met
+    good = figures([day(confusion=[[90, 2, 8], [2, 90, 8], [5, 5, 90]])])
+    assert {each.grade for each in good} == {Grade.REACHED}
+    assert table["opposite direction"].grade is Grade.MISSED
+
+
+def test_days_that_cannot_tell_a_figure_from_the_wanted_one_leave_it_open():
+    figure = partial(Figure, what="", required=0.75, wanted=0.83, prototype="", at_least=True)
+
+    assert figure(value=0.81, error=0.021).grade is Grade.OPEN
+    assert figure(value=0.81, error=0.019).grade is Grade.MISSED
+    assert figure(value=0.81, error=None).grade is Grade.MISSED, "one day tells no error"
+    assert figure(value=318.0, error=53.0, wanted=312.0, at_least=False).grade is Grade.OPEN
+    assert figure(value=376.0, error=12.0, wanted=312.0, at_least=False).grade is Grade.MISSED
 
 
 def test_a_figure_tells_how_far_days_like_these_leave_it_unknown():
@@ -158,8 +171,8 @@ def test_days_without_anything_to_measure_leave_the_error_of_the_others():
 def test_nothing_to_measure_is_a_figure_that_is_missed():
     empty = day(confusion=[[0, 0, 0]] * 3, delays=[], hours=0.0, sure=(0, 0), unsure=(0, 0))
 
-    nothing = [(None, None, False)] * 6
-    assert [(f.value, f.error, f.is_met) for f in figures([empty, empty])] == nothing
+    nothing = [(None, None, Grade.MISSED)] * 6
+    assert [(f.value, f.error, f.grade) for f in figures([empty, empty])] == nothing
 
 
 def test_the_real_analytics_reads_two_small_days_better_than_chance():
