@@ -106,6 +106,11 @@ class ChainBook:
         self._settle()
         return self._cells
 
+    @property
+    def has_ticked(self) -> bool:
+        """Whether ticks have come since the cells were asked for."""
+        return bool(self._waiting)
+
     def delivered(self) -> BoolArray:
         """Return which instruments the feed has delivered in this run, shape (instruments + 1,): to be read only."""
         self._settle()

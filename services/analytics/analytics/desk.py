@@ -16,7 +16,15 @@ from analytics.findings import Findings
 from analytics.history import RollingTicks, Sample
 from analytics.message import chain_analysis
 from analytics.quotes import with_deals, with_opening, with_year
-from analytics.run import Run, Standing, chain_now, market_now, standing_now, tracked
+from analytics.run import (
+    Run,
+    Standing,
+    chain_now,
+    let_go_of_cells,
+    market_now,
+    standing_now,
+    tracked,
+)
 from analytics.situation import Before
 from oimon.bus import Entry, Output
 from oimon.core.chain import FloatArray
@@ -45,6 +53,7 @@ class _Answer:
     run: Run
     beat: Beat
     is_gapped: bool
+    has_ticked: bool  # since the beat before
     cells: FloatArray
     found: Sequence[Findings] = ()
 
@@ -56,7 +65,11 @@ def handle(desk: Desk, entry: Entry) -> tuple[Desk, Sequence[Output]]:
         PoisonMessage: the entry cannot be used.
     """
     answer = _take(desk, entry)
-    return desk, [] if answer is None else [Output(ANALYSIS, _message(answer))]
+    if answer is None:
+        return desk, []
+    message = _message(answer)
+    _let_go(answer)
+    return desk, [Output(ANALYSIS, message)]
 
 
 def replay(desk: Desk, entry: Entry) -> Desk:
@@ -65,7 +78,9 @@ def replay(desk: Desk, entry: Entry) -> Desk:
     Raises:
         PoisonMessage: the entry cannot be used.
     """
-    _take(desk, entry)
+    answer = _take(desk, entry)
+    if answer is not None:
+        _let_go(answer)
     return desk
 
 
@@ -140,6 +155,7 @@ def _is_gapped(desk: Desk, now_us: int) -> bool:
 
 def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> _Answer:
     """Analyse a beat and keep of it what later ones need."""
+    has_ticked = run.book.has_ticked
     standing = standing_now(run, beat)
     cells = standing.cells
     if run.is_quoted:
@@ -153,7 +169,15 @@ def _answer(run: Run, beat: Beat, *, is_gapped: bool) -> _Answer:
     _sample(run, cells, beat.ts_us / 1e6, found[0].reference.level if found else None)
     if found:
         _note_minute(run, found[0])
-    return _Answer(run=run, beat=beat, is_gapped=is_gapped, cells=cells, found=found)
+    return _Answer(
+        run=run, beat=beat, is_gapped=is_gapped, has_ticked=has_ticked, cells=cells, found=found
+    )
+
+
+def _let_go(answer: _Answer) -> None:
+    """Keep the cells for the next beat only where none has come since the one before: then mostly none comes."""
+    if answer.has_ticked:
+        let_go_of_cells(answer.run)
 
 
 def _found(run: Run, standing: Standing, beat: Beat) -> list[Findings]:

@@ -129,6 +129,11 @@ class Tape:
 
     def put(self, message):
         """Give one message as an entry that came over the bus; return what was answered."""
+        self.desk, outputs = handle(self.desk, self.entry_of(message))
+        return [output.message for output in outputs]
+
+    def entry_of(self, message) -> Entry:
+        """Return the next entry, which holds this message."""
         self.n += 1
         self.entry = Entry(
             stream=TICKS,
@@ -139,8 +144,7 @@ class Tape:
             data=codec.encode(message),
             n=self.n,
         )
-        self.desk, outputs = handle(self.desk, self.entry)
-        return [output.message for output in outputs]
+        return self.entry
 
     def beat(self, second: int, **fields):
         (answer,) = self.put(make_beat(START_US + second * 1_000_000, **fields))
