@@ -1,4 +1,4 @@
-"""A minute of prices as bytes and back, exactly: as whole numbers, each the difference from the one before (pure).
+"""A piece of the history of prices as bytes and back, exactly: as whole numbers, each the difference from the one before (pure).
 
 A price is a whole number of steps, but for a last bit: (bid + ask)/2 is not always the double nearest to what it says. What is no such
 number goes as its very bits. Little of a difference is more than its lowest byte, so each byte of all differences is packed by itself.
@@ -16,7 +16,7 @@ from analytics.machine import loops
 from oimon.core.chain import FloatArray
 
 Row = npt.NDArray[Any]
-"""One column at one instant as it is kept until its minute is over: whole numbers, or floats where they are none."""
+"""One column at one instant as it is kept until its piece is over: whole numbers, or floats where they are none."""
 LEVEL = 1  # of zlib: the fastest; a better one takes much longer for little
 MARK_STEPS, LTP_STEPS = 200.0, 100.0
 """Half paise, and paise, in a rupee."""
@@ -66,7 +66,7 @@ def values_of(row: Row, scale: float) -> FloatArray:
 
 
 def pack(marks: Sequence[Row], ltps: Sequence[Row]) -> bytes:
-    """Return a minute's rows of marks and of last prices, of one width, as bytes; a last price goes as what parts it from its mark."""
+    """Return a piece's rows of marks and of last prices, of one width, as bytes; a last price goes as what parts it from its mark."""
     found = [_codes(marks, MARK_STEPS), _codes(ltps, LTP_STEPS)]
     (mark, is_bits), (ltp, is_ltp_bits) = found
     if not is_bits and not is_ltp_bits:

@@ -1,4 +1,4 @@
-"""Marks and last prices of many instruments over half an hour: each minute that is over is packed."""
+"""Marks and last prices of many instruments over half an hour: each piece of it that is over is packed."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -69,13 +69,13 @@ class Prices:
         return self._first - (self._pieces[0].start if self._pieces else self._start)
 
     def pieces(self) -> list[bytes]:
-        """Return everything packed, a minute a piece."""
+        """Return everything packed, piece by piece."""
         newest = [pack(self._marks, self._ltps)] if self._marks else []
         return [piece.data for piece in self._pieces] + newest
 
-    def append(self, mark: FloatArray, ltp: FloatArray, *, is_new_minute: bool) -> None:
-        """Add a row; with a new minute what was before it is packed."""
-        if is_new_minute:
+    def append(self, mark: FloatArray, ltp: FloatArray, *, is_new_piece: bool) -> None:
+        """Add a row; with a new piece what was before it is packed."""
+        if is_new_piece:
             self._close()
         self._marks.append(row_of(mark, MARK_STEPS))
         self._ltps.append(row_of(ltp, LTP_STEPS))
@@ -115,7 +115,7 @@ class Prices:
         return Prices.of(width, pieces, self.skipped)
 
     def _unpacked(self) -> Iterator[tuple[Iterable[Row], Iterable[Row]]]:
-        """Give marks and last prices, a minute at a time."""
+        """Give marks and last prices, a piece at a time."""
         for piece in self._pieces:
             yield unpack(piece.data, self._width)
         if self._marks:

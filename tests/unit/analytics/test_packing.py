@@ -89,7 +89,7 @@ def filled(count):
     for second in range(count):
         mark = ODD.copy() if second % 7 == 0 else np.arange(5.0) + second
         found.append(mark)
-        prices.append(mark, mark[::-1].copy(), is_new_minute=second % 10 == 0)
+        prices.append(mark, mark[::-1].copy(), is_new_piece=second % 10 == 0)
     return prices, found
 
 
@@ -109,7 +109,7 @@ def test_prices_are_those_that_were_added_whatever_was_dropped_or_kept(dropped):
     assert again.pieces() == prices.pieces()
     assert np.isnan(again.wider(6).mark(0)[5])
     for each in (prices, again):
-        each.append(ODD, ODD, is_new_minute=False)
+        each.append(ODD, ODD, is_new_piece=False)
     assert again.pieces() == prices.pieces()
 
 
