@@ -186,6 +186,7 @@ async def _run(job: Job) -> None:
     sessions = [day.session(RUN) for day in days]
     TICKS_CACHE.start(*sessions)
     exchange = Exchange(job, sessions)
+    del sessions  # the pump makes its own
     bus = RedisBus(job.url, "bench-ingest", retention=Retention(ticks_s=TICKS_KEEP_S))
     await bus.declare(job.partitions)
     pump = Pump(bus, SystemClock(), days, RUN, flush_ms=job.flush_ms, beat_ms=1000)

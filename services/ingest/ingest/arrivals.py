@@ -61,7 +61,7 @@ class Arrivals:
         self._tokens = token_table([each for day in days for each in day.instruments])
         self._first_rows = np.cumsum([0, *(len(day.header.master) for day in days)])
         self._firsts: list[int] = self._first_rows.tolist()
-        self._places = {name: place for place, day in enumerate(days) for name in day.tokens.rows}
+        self._places: dict[bytes, int] | None = None
 
     def take(self, *, with_frames: bool) -> Arrived:
         """Return all that has come, in the order in which it came.
@@ -128,6 +128,9 @@ class Arrivals:
         """Return each partition's frames and their times, in their order; what is nobody's is left out."""
         if self._count == 1 or not frames:
             return [(frames, times), *([((), ())] * (self._count - 1))]
+        if self._places is None:  # an exchange has many, and mostly nobody wants its frames
+            of_row = np.repeat(np.arange(self._count), np.diff(self._first_rows)).tolist()
+            self._places = dict(zip(self._tokens.heads, of_row, strict=True))
         shares: list[tuple[list[bytes], list[int]]] = [([], []) for _ in range(self._count)]
         for frame, at_us in zip(frames, times, strict=True):
             place = self._places.get(frame[_NAME])

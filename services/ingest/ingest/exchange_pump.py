@@ -49,7 +49,7 @@ class ExchangePump:
 
     def renew(self, days: Sequence[Day]) -> None:
         """Go on with days that have instruments added at the end, or of which more is known."""
-        self._places = {name: place for place, day in enumerate(days) for name in day.tokens.rows}
+        self._places = {name: place for place, day in enumerate(days) for name in day.tokens.heads}
         counts = [len(day.header.master) for day in days]
         self._first_rows = [sum(counts[:place]) for place in range(len(counts))]
         for replay, day in zip(self._replays, days, strict=True):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.packets import LTP, PACKETS, QUOTE, SNAP_QUOTE
-from ingest.tokens import NAME_BYTES, TokenTable
+from ingest.tokens import HEAD, NAME_BYTES, TokenTable
 from ingest.words import ROW_BYTES, Parts, join, split
 from oimon.messages import TICK, TickFlag
 
@@ -134,7 +134,7 @@ def _complete(
 _TICK = struct.Struct("<IIqIIIiiiIIqq")
 _TICK_OF_HEAD = struct.Struct("<8sqIIIiiiIIqq")
 # Numbers are read as unsigned and packed as signed or short: struct itself refuses what is negative or too large.
-_SNAP = struct.Struct(f"<{NAME_BYTES}s3xI4xQQ16xQ48xQQ8xBxQQ82xBxQQ114x")
+_SNAP = struct.Struct(f"<B{NAME_BYTES - 1}s3xI4xQQ16xQ48xQQ8xBxQQ82xBxQQ114x")
 _PRICE = struct.Struct("<qqq")
 _LEVELS = struct.Struct("<Bxqq82xBxqq")
 
@@ -148,13 +148,13 @@ def tick(frame: bytes, after_us: int, tokens: TokenTable) -> bytes | Drop:
         tokens: whose row the tick names.
     """
     try:
-        name, seq, ms, ltp, volume, traded_s, oi, buy, bid_qty, bid, other, ask_qty, ask = (
+        mode, name, seq, ms, ltp, volume, traded_s, oi, buy, bid_qty, bid, other, ask_qty, ask = (
             _SNAP.unpack(frame)
         )
-        if ltp and bid < ask and buy == 1 and not other:
+        if ltp and bid < ask and buy == 1 and not other and mode == SNAP_QUOTE:
             # fmt: off
             return _TICK_OF_HEAD.pack(
-                tokens.snap_heads[name], ms * 1000, after_us, traded_s, seq, ltp, bid, ask, bid_qty, ask_qty, volume, oi
+                tokens.heads[name], ms * 1000, after_us, traded_s, seq, ltp, bid, ask, bid_qty, ask_qty, volume, oi
             )
             # fmt: on
     except (struct.error, KeyError):
@@ -168,9 +168,10 @@ def _careful_tick(frame: bytes, after_us: int, tokens: TokenTable) -> bytes | Dr
         return Drop.LENGTH
     if frame[0] != mode:
         return Drop.MODE
-    if frame[1:NAME_BYTES] not in tokens.rows:
+    head = tokens.heads.get(frame[1:NAME_BYTES])
+    if head is None:
         return Drop.UNKNOWN
-    row, believed = tokens.rows[frame[1:NAME_BYTES]]
+    row, believed = HEAD.unpack(head)
     seq, ms, ltp = _PRICE.unpack_from(frame, 27)
     (volume,) = struct.unpack_from("<q", frame, 67) if mode != LTP else (0,)
     traded_s, oi = struct.unpack_from("<qq", frame, 123) if mode == SNAP_QUOTE else (0, 0)

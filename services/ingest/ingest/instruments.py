@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 import msgspec
 
@@ -67,7 +68,7 @@ def read_row(row: MasterRow) -> Instrument:
         symbol=row.symbol,
         underlying=row.name,
         kind=kind,
-        expiry=_expiry(row).isoformat() if has_expiry else None,
+        expiry=_expiry(row) if has_expiry else None,
         strike=_hundredth(row, "strike") if has_strike else None,
         lot=int(_number(row, "lotsize")),
         tick=_hundredth(row, "tick_size"),
@@ -148,13 +149,19 @@ def _kind(row: MasterRow) -> Kind:
     raise ValueError(f"{row.symbol}: type {row.instrumenttype!r} is not watched")
 
 
-def _expiry(row: MasterRow) -> date:
+def _expiry(row: MasterRow) -> str:
     try:
-        return datetime.strptime(row.expiry, "%d%b%Y").date()  # noqa: DTZ007 - a day, no instant
+        return _iso_day(row.expiry)
     except ValueError:
         raise ValueError(
             f"{row.symbol}: expiry must read like 26DEC2024, was {row.expiry!r}"
         ) from None
+
+
+@lru_cache(maxsize=256)  # of thousands of contracts
+def _iso_day(expiry: str) -> str:
+    day = datetime.strptime(expiry, "%d%b%Y").date()  # noqa: DTZ007 - a day, no instant
+    return day.isoformat()
 
 
 def _hundredth(row: MasterRow, field: str) -> float:

@@ -17,7 +17,6 @@ from ingest.day import with_day
 from ingest.feed import MAX_WAITING, TICKS_CACHE, FrameBuffer, flush_s, held_back_s
 from ingest.live_recorder import LiveRecorder, Track
 from ingest.recording import Day
-from ingest.tokens import TokenTable
 from oimon import metrics
 from oimon.bus import Bus, Pulse
 from oimon.calendar import market_state
@@ -89,7 +88,7 @@ class _Call:
 
     def messages(self) -> Sequence[Message]:
         """Return what is published."""
-        return [*self.told, *_batches(self.session, self.share, self.day.tokens)]
+        return [*self.told, *_batches(self.session, self.share, self.day)]
 
 
 class Pump:
@@ -274,11 +273,11 @@ def _beat(pulse: Pulse, beat_us: int) -> Beat | None:
     )
 
 
-def _batches(session: Session, share: Share, tokens: TokenTable) -> Iterator[TickBatch]:
+def _batches(session: Session, share: Share, day_of: Day) -> Iterator[TickBatch]:
     """Give the ticks as messages; where prices are all there is, with the day records of their packets."""
     ticks, day, most = share.ticks, None, MAX_TICKS
     if session.segment in _QUOTED and len(ticks):
-        ticks, day = with_day(ticks, share.frames, tokens)
+        ticks, day = with_day(ticks, share.frames, day_of.tokens)
         most //= 2  # the records take room too
     has_day = np.cumsum([0, *((ticks["flags"] & TickFlag.DAY) > 0)]) if day is not None else None
     for start in range(0, len(ticks), most):

@@ -17,6 +17,9 @@ NAME_BYTES = 24
 MAX_TOKEN = NAME_BYTES - 3
 """Longest token that leaves a zero at the end of the name; the master's longest has 8 characters."""
 
+HEAD = struct.Struct("<II")
+"""Row and flags: how a tick begins."""
+_SNAP = bytes([SNAP_QUOTE])
 SNAP_FLAGS = TickFlag.PRICE | TickFlag.QUOTE | TickFlag.VOLUME | TickFlag.OI
 _BELIEVED = {
     Kind.INDEX: TickFlag.PRICE,  # an index has no book, volume or open interest, whatever its packet holds
@@ -28,10 +31,9 @@ _BELIEVED = {
 class TokenTable:
     """Which row of ``Session.instruments`` a packet's exchange and token name."""
 
-    rows: Mapping[bytes, tuple[int, int]]
-    """Exchange and padded token (bytes 1 to 23 of a packet) to row and believed bits of ``TickFlag``."""
-    snap_heads: Mapping[bytes, bytes]
-    """Name of a SNAP_QUOTE packet to the first 8 bytes of its tick: row, and the flags when all of it is there."""
+    heads: Mapping[bytes, bytes]
+    """Exchange and padded token (bytes 1 to 23 of a packet), in the order of the rows, to the first 8 bytes of the tick of a whole
+    SNAP_QUOTE packet: ``HEAD``, the row and the believed bits of ``TickFlag``."""
     _keys: npt.NDArray[np.uint64]
     _heads: npt.NDArray[np.uint64]
     _usual: Words
@@ -50,23 +52,19 @@ class TokenTable:
         Raises:
             ValueError: a token is too long, appears twice, or its exchange is unknown.
         """
-        rows: dict[bytes, tuple[int, int]] = {}
+        heads: dict[bytes, bytes] = {}
         for row, (exchange, token, kind) in enumerate(zip(exchanges, tokens, kinds, strict=True)):
             name = _name(exchange, token)
-            if name in rows:
+            if name in heads:
                 raise ValueError(f"token {token} of {exchange} appears twice")
-            rows[name] = row, _BELIEVED.get(kind, SNAP_FLAGS)
-        heads = {
-            bytes([SNAP_QUOTE]) + name: struct.pack("<II", row, SNAP_FLAGS & believed)
-            for name, (row, believed) in rows.items()
-        }
-        words = np.frombuffer(b"".join(map(usual, heads)), "<u2").reshape(len(heads), -1)
+            heads[name] = HEAD.pack(row, _BELIEVED.get(kind, SNAP_FLAGS))
+        packets = b"".join(usual(_SNAP + name) for name in heads)
+        words = np.frombuffer(packets, "<u2").reshape(len(heads), -1)
         order = np.argsort(keys(words))
         # A key beyond the last finds this; no packet is like it, for the byte before each is 0.
         none = np.full((1, words.shape[1]), 2**16 - 1, np.uint16)
         return cls(
-            rows=rows,
-            snap_heads=heads,
+            heads=heads,
             _keys=keys(words)[order],
             _heads=np.append(np.frombuffer(b"".join(heads.values()), "<u8")[order], np.uint64(0)),
             _usual=np.concatenate([words[order], none]),

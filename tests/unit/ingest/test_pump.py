@@ -188,6 +188,22 @@ async def test_ticks_of_several_underlyings_go_to_their_own_partitions_with_rows
     assert (await told(bus, "NIFTY")) == ([1] * 10, list(range(2, 41, 4)))
 
 
+async def test_tokens_are_looked_up_in_one_table_and_no_underlying_has_one_of_its_own(bus):
+    """At the size of an exchange the others would be a fifth of what ingest holds."""
+    days = [make_day(index="", legs="12"), make_day("BANKNIFTY", index="", legs="34")]
+    pump = Pump(bus, SystemClock(), days, RUN, flush_ms=5, beat_ms=100)
+    pump.buffer.put(make_frame("2"), 1)
+
+    async with running(pump):
+
+        async def found():
+            return await told(bus, "NIFTY")
+
+        await eventually(found)
+
+    assert not any("tokens" in vars(day) for day in days)
+
+
 async def test_an_underlying_without_ticks_has_its_beats_while_another_has_many(bus):
     pump = pump_of_two(bus)
 
