@@ -51,6 +51,15 @@ def test_a_script_that_a_crash_cut_in_two_is_cut_off_whole(tmp_path):
     assert at_first == at_second == at_third == [b"old", b"old"]
 
 
+def test_an_exchange_s_entries_share_nodes(tmp_path):
+    """Each in one of its own, they would leave holes in the server's memory."""
+    with a_server(tmp_path) as url, redis_py.Redis.from_url(url) as client:
+        for size in (10_000, 10_000, 200, 10_000, 10_000, 200):
+            client.xadd("ticks", {"d": b"x" * size})
+
+        assert client.xinfo_stream("ticks")["radix-tree-keys"] == 2
+
+
 def test_a_server_that_is_too_busy_to_answer_is_left_alone(tmp_path):
     with a_server(tmp_path) as url, redis_py.Redis.from_url(url, socket_timeout=20) as client:
         before = client.info("server")["run_id"]

@@ -282,7 +282,9 @@ async def test_where_few_large_answers_are_kept_there_are_hardly_more(new_log, s
     lease = await take(log)
 
     for entry in await log.read(TICKS, "NIFTY", NEVER, 15, 0):
-        answer = Draft(entry.id, "text", bytes(5000))  # each fills a block of its own
+        answer = Draft(
+            entry.id, "text", bytes(20_000)
+        )  # each fills a block of its own, as an analysis does
         lease, _ = await log.commit(lease, TICKS, ANALYSIS, entry, [answer])
 
     assert server.xlen(f"{ANALYSIS}:{{NIFTY}}") == 10
