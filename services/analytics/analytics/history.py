@@ -19,7 +19,7 @@ from oimon.core.oi import MIN_WINDOW_S
 KEEP_S = 1860.0  # half an hour and a minute, plus one older sample as anchor
 QUIET_S = 15.0  # a sample is due after this long even where nothing changed
 SPACING_S = 1.0  # at most one sample a second, however fast the beats are
-PIECE_S = 20.0  # of prices, packed together; until then they are ten times as large, and longer pieces pack little better
+PIECE_S = 60.0  # of prices, packed together, or of as many as wait at most
 MAX_POINTS = int(KEEP_S / SPACING_S) + 2
 
 
@@ -193,12 +193,12 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
                 np.where(is_first, sample.mark, oldest.mark),
                 np.where(is_first, sample.at_s, oldest.at_s),
             )
-        piece = sample.at_s // PIECE_S
-        is_new_piece = not self._times or self._times[-1] // PIECE_S != piece
+        minute = sample.at_s // PIECE_S
+        is_new_minute = not self._times or self._times[-1] // PIECE_S != minute
         self._times.append(sample.at_s)
         self._levels.append(sample.level)
         self._interest.append(sample.oi)
-        self._prices.append(sample.mark, sample.ltp, is_new_piece=is_new_piece)
+        self._prices.append(sample.mark, sample.ltp, is_new_minute=is_new_minute)
         stale = bisect_right(self._times, sample.at_s - KEEP_S) - 1
         if stale > 0:
             del self._times[:stale], self._levels[:stale]

@@ -18,6 +18,9 @@ from analytics.packing import (
 )
 from oimon.core.chain import FloatArray
 
+MOST_WAITING = 20
+"""Rows that wait to be packed: until then they are ten times as large, and more of them together pack little better."""
+
 
 class _Piece(NamedTuple):
     """Number of its first row, and the rows packed."""
@@ -73,9 +76,9 @@ class Prices:
         newest = [pack(self._marks, self._ltps)] if self._marks else []
         return [piece.data for piece in self._pieces] + newest
 
-    def append(self, mark: FloatArray, ltp: FloatArray, *, is_new_piece: bool) -> None:
-        """Add a row; with a new piece what was before it is packed."""
-        if is_new_piece:
+    def append(self, mark: FloatArray, ltp: FloatArray, *, is_new_minute: bool) -> None:
+        """Add a row; with a new minute, or where enough wait, what was before it is packed."""
+        if is_new_minute or len(self._marks) >= MOST_WAITING:
             self._close()
         self._marks.append(row_of(mark, MARK_STEPS))
         self._ltps.append(row_of(ltp, LTP_STEPS))

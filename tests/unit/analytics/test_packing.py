@@ -89,7 +89,7 @@ def filled(count):
     for second in range(count):
         mark = ODD.copy() if second % 7 == 0 else np.arange(5.0) + second
         found.append(mark)
-        prices.append(mark, mark[::-1].copy(), is_new_piece=second % 10 == 0)
+        prices.append(mark, mark[::-1].copy(), is_new_minute=second % 10 == 0)
     return prices, found
 
 
@@ -109,8 +109,17 @@ def test_prices_are_those_that_were_added_whatever_was_dropped_or_kept(dropped):
     assert again.pieces() == prices.pieces()
     assert np.isnan(again.wider(6).mark(0)[5])
     for each in (prices, again):
-        each.append(ODD, ODD, is_new_piece=False)
+        each.append(ODD, ODD, is_new_minute=False)
     assert again.pieces() == prices.pieces()
+
+
+def test_no_more_rows_wait_to_be_packed_than_a_third_of_a_minute_s():
+    prices = Prices(len(ODD))
+    for second in range(45):
+        prices.append(ODD, ODD, is_new_minute=second == 0)
+
+    assert [len(unpack(piece, len(ODD))[0]) for piece in prices.pieces()] == [20, 20, 5]
+    assert Prices.of(len(ODD), prices.pieces(), 0).pieces() == prices.pieces()
 
 
 def test_more_rows_than_there_are_cannot_be_left_out():
