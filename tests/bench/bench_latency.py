@@ -37,11 +37,13 @@ def run(quick: bool) -> list[Result]:
         if find_spec("numba") is not None:
             async with pipeline(fast=True) as pipe:
                 results += await _beats(pipe, 8 if quick else 30, " fast")
-        rounds = []
-        for _ in range(1 if quick else 3):
-            async with pipeline() as pipe:
-                rounds.append(await _ticks(pipe, 1.5 if quick else 3.0))
-        return results + _compared(rounds)
+        for fast in (False, True) if find_spec("numba") is not None else (False,):
+            rounds = []
+            for _ in range(1 if quick else 3):
+                async with pipeline(fast=fast) as pipe:
+                    rounds.append(await _ticks(pipe, 1.5 if quick else 3.0))
+            results += _compared(rounds, " fast" if fast else "")
+        return results
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(measure())
@@ -104,12 +106,12 @@ async def _ticks(pipe, seconds: float) -> dict[int, float]:
     return medians_us
 
 
-def _compared(rounds: list[dict[int, float]]) -> list[Result]:
+def _compared(rounds: list[dict[int, float]], how: str) -> list[Result]:
     """Return the ratios of medians; that of lone ticks is shown, to tell work from waiting."""
 
     def against(rate: int, other: int, goal: float) -> Result:
         return Result.of(
-            "tick, hops" if other == 0 else "tick, rates",
+            f"tick{how}, hops" if other == 0 else f"tick{how}, rates",
             rate,
             ours_us=[each[rate] for each in rounds],
             theirs_us=[each[other] for each in rounds],

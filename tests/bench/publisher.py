@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from ingest.feed import flush_s, held_back_s
+from ingest.feed import AskingAgain, flush_s
 from oimon.bus import Pulse
 from oimon.bus.redis import RedisBus
 from oimon.codec import MAX_TICKS
@@ -96,7 +96,6 @@ class Ticks:
         self._job = job
         self._bus = bus
         self._flush_s = flush_s(job.flush_ms, len(job.partitions))
-        self._held_back_s = held_back_s(len(job.partitions))
         self._pulse = Pulse(run=job.run, market=MarketState.OPEN, feed=FeedState.OK, age_ms=0)
         self._pumps = [_Pump(job, place) for place in range(len(job.partitions))]
         self.sent = {pump.market.underlying: pump.sent for pump in self._pumps}
@@ -145,9 +144,10 @@ class Ticks:
                 continue
             started_s = time.monotonic()
             batches = [batch] if len(batch.records) else []
-            pump.published(await self._bus.publish(pump.market.underlying, batches, self._pulse))
-            pace_s = self._held_back_s if pump.waits_for_a_beat else self._flush_s
-            rest_s = started_s + pace_s - time.monotonic()
+            held_back_s = pump.published(
+                await self._bus.publish(pump.market.underlying, batches, self._pulse)
+            )
+            rest_s = started_s + (held_back_s or self._flush_s) - time.monotonic()
             if rest_s > 0:
                 await asyncio.sleep(rest_s)
 
@@ -174,6 +174,7 @@ class _Pump:
         self._taken = 0
         self._us_of_start = 0
         self._is_beat_by_batch = job.beat_ms == 0
+        self._asking_again = AskingAgain()
         self.waits_for_a_beat = False
         """The last batch had none, since the beat before was not answered yet."""
 
@@ -204,11 +205,12 @@ class _Pump:
             records=self._records[first : self._taken],
         )
 
-    def published(self, has_beat: bool) -> None:
-        """Note that what was taken is in the log, and told by a beat or still to be."""
+    def published(self, has_beat: bool) -> float:
+        """Note that what was taken is in the log; return how long to wait where a beat is still to tell it, else 0."""
         self.waits_for_a_beat = self._is_beat_by_batch and not has_beat
         if not self.waits_for_a_beat:
             self.sent.upto.append(self._taken)
+        return self._asking_again.after(has_beat=not self.waits_for_a_beat)
 
 
 async def _until(due_ns: int) -> None:

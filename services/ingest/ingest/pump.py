@@ -14,7 +14,7 @@ import numpy as np
 
 from ingest.arrivals import Arrivals, Share
 from ingest.day import with_day
-from ingest.feed import MAX_WAITING, TICKS_CACHE, FrameBuffer, flush_s, held_back_s
+from ingest.feed import MAX_WAITING, TICKS_CACHE, AskingAgain, FrameBuffer, flush_s
 from ingest.live_recorder import LiveRecorder, Track
 from ingest.recording import Day
 from oimon import metrics
@@ -52,6 +52,7 @@ class _Partition:
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
     """A call is wanted."""
     calling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    asking_again: AskingAgain = field(default_factory=AskingAgain)
 
     def __post_init__(self) -> None:
         self.to_tell.append(self.session)
@@ -142,7 +143,6 @@ class Pump:
         self._bus = bus
         self._clock = clock
         self._flush_s = flush_s(flush_ms, len(days))
-        self._held_back_s = held_back_s(len(days))
         self._is_beat_by_batch = beat_ms == 0
         self._beat_s = beat_ms / 1000 or 1.0
         self._taken = asyncio.Event()
@@ -234,9 +234,11 @@ class Pump:
             if len(call.share.ticks):
                 age_us = self._clock.now_us() - call.share.newest_us
                 metrics.TICK_AGE.labels("ingest").observe(age_us / 1e6)
-            if self._is_beat_by_batch and not partition.has_beat:
-                await asyncio.sleep(self._held_back_s)
-                partition.wanted.set()
+            if self._is_beat_by_batch:
+                again_s = partition.asking_again.after(has_beat=partition.has_beat)
+                if again_s:
+                    await asyncio.sleep(again_s)
+                    partition.wanted.set()
 
     async def _call(self, partition: _Partition, call: _Call, now_us: int) -> None:
         session, data_us = call.session, partition.data_us

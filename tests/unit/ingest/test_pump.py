@@ -152,14 +152,16 @@ async def test_a_beat_says_how_many_ticks_gave_way_to_newer_ones(bus, pump):
 
 
 async def test_a_beat_that_was_held_back_is_asked_for_until_it_is_there():
-    held_back = 40  # calls: 160 ms at the pace of asking again, 10 s at that of a quiet feed
+    held_back = (
+        20  # calls: a second at the slowest pace of asking again, 5 s at that of a quiet feed
+    )
     bus = HoldingBack(held_back)
     pump = make_pump(bus, beat_ms=0)
     for n in range(MAX_WAITING + 1):  # one more than may wait: the older ones of a token give way
         pump.buffer.put(make_frame(sequence=n), n)
 
     async with running(pump):
-        await eventually(lambda: len(bus.calls) >= held_back + 2, within_s=5.0)
+        await eventually(lambda: len(bus.calls) >= held_back + 2, within_s=4.0)
 
     assert bus.calls[0] == ([Session], 0)
     assert bus.calls[1] == ([TickBatch], MAX_WAITING)
