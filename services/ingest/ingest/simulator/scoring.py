@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -171,40 +171,28 @@ def together(all_marks: Sequence[Marks]) -> list[list[int]]:
 
 def figures(all_marks: Sequence[Marks]) -> list[Figure]:
     """Return the acceptance table of some days, one at least."""
+
+    def told(of: Measure) -> _Told:
+        return {"value": of(all_marks), "error": standard_error(all_marks, of)}
+
     # fmt: off
     return [
-        _figure(all_marks, _accuracy, what="balanced accuracy, mean", required=0.75, wanted=0.83, prototype="0.83", at_least=True),
-        _figure(all_marks, _low_accuracy, what="its 10th percentile", required=0.62, wanted=0.71, prototype="0.71", at_least=True),
-        _figure(all_marks, _opposite, what="opposite direction", required=6, wanted=3, prototype="1-3", at_least=False, unit="%"),
-        _figure(all_marks, _detection, what="detection, median", required=450, wanted=312, prototype="312", at_least=False, unit="s"),
-        _figure(all_marks, _changes, what="label changes an hour", required=4.5, wanted=3.5, prototype="3.1", at_least=False),
-        _figure(all_marks, _signs_apart, what="sign 5 min on, sure − unsure", required=8, wanted=8, prototype="16", at_least=True,
-                unit="points"),
+        Figure(**told(_accuracy), what="balanced accuracy, mean", required=0.75, wanted=0.83, prototype="0.83", at_least=True),
+        Figure(**told(_low_accuracy), what="its 10th percentile", required=0.62, wanted=0.71, prototype="0.71", at_least=True),
+        Figure(**told(_opposite), what="opposite direction", required=6, wanted=3, prototype="1-3", at_least=False, unit="%"),
+        Figure(**told(_detection), what="detection, median", required=450, wanted=312, prototype="312", at_least=False, unit="s"),
+        Figure(**told(_changes), what="label changes an hour", required=4.5, wanted=3.5, prototype="3.1", at_least=False),
+        Figure(**told(_signs_apart), what="sign 5 min on, sure − unsure", required=8, wanted=8, prototype="16", at_least=True,
+               unit="points"),
     ]
     # fmt: on
 
 
-def _figure(
-    all_marks: Sequence[Marks],
-    of: Measure,
-    *,
-    what: str,
-    required: float,
-    wanted: float,
-    prototype: str,
-    at_least: bool,
-    unit: str = "",
-) -> Figure:
-    return Figure(
-        what=what,
-        value=of(all_marks),
-        error=standard_error(all_marks, of),
-        required=required,
-        wanted=wanted,
-        prototype=prototype,
-        at_least=at_least,
-        unit=unit,
-    )
+class _Told(TypedDict):
+    """What the days say of a figure."""
+
+    value: float | None
+    error: float | None
 
 
 def standard_error(all_marks: Sequence[Marks], of: Measure) -> float | None:
