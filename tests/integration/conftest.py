@@ -35,10 +35,17 @@ def a_server(folder: Path, which: str = "valkey"):
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory) -> str:
-    """Address of a server of the test run's own."""
+def session_redis_url(tmp_path_factory) -> str:
+    """Address of a server of the test run's own, with what tests have left in it."""
     with a_server(tmp_path_factory.mktemp("redis"), embedded.kind()) as url:
         yield url
+
+
+@pytest.fixture
+def redis_url(session_redis_url) -> str:
+    """Address of a server of the test run's own, empty as the test begins."""
+    flush(session_redis_url)
+    return session_redis_url
 
 
 @pytest.fixture(scope="session")
