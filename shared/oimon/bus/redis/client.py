@@ -130,23 +130,20 @@ class Client:
         if self.is_cluster:
             routed: Any = self.redis.execute_command
             return await routed(*command)
-        (answer,) = await self._execute_all([command])
-        if isinstance(answer, ResponseError):
-            raise answer
-        return answer
+        return _unless_refused(await self._execute_all([command]))
+
+    async def block(self, *command: Any) -> Any:
+        """Return the answer, as the server sent it, to a command that waits for something; not of a cluster.
+
+        Raises:
+            redis.exceptions.RedisError: the server refused it, or the connection was lost.
+            OSError: there is no connection.
+        """
+        return _unless_refused(await _execute_all_on(self.blocking, [command]))
 
     async def _execute_all(self, commands: Sequence[Command]) -> Sequence[Any]:
-        """Return the answers to commands, without the retries and telemetry that the client would add and nobody asks for.
-
-        A refusal is an answer: it says nothing of the other commands.
-        """
-        pool: Any = self.redis.connection_pool
-        connection = await pool.get_connection()
-        try:
-            await connection.send_packed_command(connection.pack_commands(commands))
-            return [await _answer(connection) for _ in commands]
-        finally:
-            await pool.release(connection)
+        """Return the answers to commands."""
+        return await _execute_all_on(self.redis, commands)
 
     def _told(self, error: Exception) -> OimonError | None:
         """Return what an error of the client means to us; nothing when only its caller can know."""
@@ -176,6 +173,28 @@ class Client:
         """Close connections."""
         await self.redis.aclose()
         await self.blocking.aclose()
+
+
+async def _execute_all_on(client: Redis, commands: Sequence[Command]) -> Sequence[Any]:
+    """Return the answers to commands, without the retries and telemetry that the client would add and nobody asks for.
+
+    A refusal is an answer: it says nothing of the other commands.
+    """
+    pool: Any = client.connection_pool
+    connection = await pool.get_connection()
+    try:
+        await connection.send_packed_command(connection.pack_commands(commands))
+        return [await _answer(connection) for _ in commands]
+    finally:
+        await pool.release(connection)
+
+
+def _unless_refused(answers: Sequence[Any]) -> Any:
+    """Return the only answer, unless it is a refusal."""
+    (answer,) = answers
+    if isinstance(answer, ResponseError):
+        raise answer
+    return answer
 
 
 async def _answer(connection: Any) -> Any:

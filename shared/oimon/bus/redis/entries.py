@@ -1,6 +1,6 @@
 """Replies of Redis, as entries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oimon import codec
@@ -12,6 +12,11 @@ from oimon.bus.redis.keys import stream_of
 def text(value: Any) -> str:
     """Return what the server sent as text."""
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def unpaired(entry_id: Any, told: Sequence[Any]) -> tuple[Any, Mapping[Any, Any]]:
+    """Return an entry's id and fields, of which the server sends names and values in turn."""
+    return entry_id, dict(zip(told[::2], told[1::2], strict=True))
 
 
 def entry(stream: str, partition: str, entry_id: Any, fields: Mapping[Any, Any]) -> Entry:

@@ -10,7 +10,7 @@ from oimon import metrics
 from oimon.bus import Entry
 from oimon.bus.log import Retention
 from oimon.bus.redis.client import Client
-from oimon.bus.redis.entries import entries, entry, text
+from oimon.bus.redis.entries import entries, entry, text, unpaired
 from oimon.bus.redis.groups import Groups
 from oimon.bus.redis.keys import key, status_key
 from oimon.bus.redis.owned import Owned
@@ -55,8 +55,11 @@ class RedisLog(Owned, Groups):
         return [entry(stream, partition, *row) for row in await client.ask(read)]
 
     async def _read_all(self, after: Mapping[str, str], count: int, block_ms: int) -> Any:
-        keys: dict[Any, Any] = dict(after)
-        return await self._client.blocking.xread(keys, count=count, block=block_ms or None)
+        wait = ("BLOCK", block_ms) if block_ms else ()
+        reply = await self._client.block(
+            "XREAD", "COUNT", count, *wait, "STREAMS", *after, *after.values()
+        )
+        return [(name, [unpaired(*row) for row in rows]) for name, rows in reply or ()]
 
     async def read_any(
         self, after: Mapping[str, str], partition: str, count: int, block_ms: int
