@@ -152,6 +152,7 @@ class FatefulLog:
         self._world = world
         self._process = process
         self._log = log
+        self.turn = log.turn
 
     def __getattr__(self, name: str):
         call = getattr(self._log, name)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from oimon.bus import Entry, Pulse
+from oimon.bus.turn import Turn
 from oimon.messages import ANALYSIS, TICKS, Message
 
 LEASE_TTL_MS = 3000
@@ -141,6 +142,8 @@ class Log(Protocol):
 
     is_in_process: bool
     """Whether readers are in this process: then drafts bring along what decoding will give."""
+    turn: Turn
+    """What all who answer entries of this log in this process share, so that between two answers its other work goes on."""
 
     async def acquire(self, role: str, partition: str, reads: str | None = None) -> Grant | None:
         """Take or extend the ownership; ``None`` while another has it. ``reads``: the input that the cursor is of."""

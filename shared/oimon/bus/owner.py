@@ -12,7 +12,6 @@ from oimon.bus.assignment import share_out
 from oimon.bus.log import LEASE_TTL_MS, Grant, Log, Record, stamp
 from oimon.bus.patience import Patience
 from oimon.bus.seat import Seat, StateDropped
-from oimon.bus.turn import Turn
 from oimon.errors import BusDown, LostOwnership
 
 logger = logging.getLogger(__name__)
@@ -71,7 +70,6 @@ class _Share:
         self._view = View(log, me, role.name)
         self._wanted: set[str] = set()
         self._holding: set[str] = set()
-        self._turn = Turn()
         self._known: dict[str, str] = {}  # cursor of each partition when this replica last had it
         self.seats: dict[str, Seat[Any]] = {}
 
@@ -133,7 +131,7 @@ class _Share:
 
     async def _work(self, partition: str, grant: Grant) -> None:
         self._compare(partition, grant)
-        seat = self.seats[partition] = Seat(self._log, self._role, grant, self._turn)
+        seat = self.seats[partition] = Seat(self._log, self._role, grant)
         name = self._role.name
         metrics.OWNED.labels(name).set(len(self.seats))
         metrics.OWNER_EPOCH.labels(name, partition).set(int(grant.lease.epoch))

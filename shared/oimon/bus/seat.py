@@ -14,7 +14,6 @@ from oimon.bus.answers import UnusableEntry, drafted, handled
 from oimon.bus.log import LEASE_TTL_MS, NEVER, Draft, Grant, Log, Taken, stamp
 from oimon.bus.patience import BATCH, BLOCK_MS
 from oimon.bus.restore import Restoring, Snapshots
-from oimon.bus.turn import Turn
 from oimon.errors import LostOwnership
 
 S = TypeVar("S")
@@ -31,11 +30,9 @@ _MINE = (Taken.HELD, Taken.RENEWED)
 class Seat(Generic[S]):
     """One (role, partition) as this replica works it, from acquiring to giving back."""
 
-    def __init__(self, log: Log, role: Role[S], grant: Grant, turn: Turn) -> None:
-        """Sit down; ``turn`` is what all seats of a process share, so that between two answers its other work goes on."""
+    def __init__(self, log: Log, role: Role[S], grant: Grant) -> None:
         self._log = log
         self._role = role
-        self._turn = turn
         self._lease = grant.lease
         self._partition = grant.lease.partition
         self._grant = grant
@@ -162,7 +159,7 @@ class Seat(Generic[S]):
             if role.consults is not None:
                 await self._consult(role.consults, entry)
             try:
-                async with self._turn:
+                async with self._log.turn:
                     drafts += self._drafts(entry, self._handle(entry))
             except UnusableEntry as problem:
                 if done is not None:

@@ -13,9 +13,19 @@ class Turn:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
         self._is_taken = False  # in this pass
+        self._asking = 0
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether several wait for it: there is enough to answer for now."""
+        return self._asking > 1
 
     async def __aenter__(self) -> Self:
-        await self._lock.acquire()
+        self._asking += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self._asking -= 1
         try:
             if self._is_taken:
                 await asyncio.sleep(0)

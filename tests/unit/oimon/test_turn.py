@@ -34,6 +34,20 @@ async def test_the_first_answer_of_a_pass_does_not_wait_for_another():
     await turn.__aexit__()
 
 
+async def test_there_is_a_queue_while_more_than_one_wait():
+    turn = Turn()
+    await turn.__aenter__()
+    asking = []
+    for count in range(3):
+        assert turn.has_queue == (count > 1)
+        asking.append(asyncio.ensure_future(turn.__aenter__()))
+        await asyncio.sleep(0)
+    for each in asking:
+        each.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert not turn.has_queue
+
+
 async def test_who_is_cancelled_in_the_queue_does_not_keep_the_turn():
     turn, done = Turn(), []
 

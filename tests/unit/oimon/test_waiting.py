@@ -5,6 +5,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from oimon.bus.redis import waiting as redis_waiting
 from oimon.bus.redis.waiting import MOST, Waiting
+from oimon.bus.turn import Turn
 
 A, B = "oi.ticks.v1:{A}", "oi.ticks.v1:{B}"
 
@@ -63,8 +64,13 @@ async def server():
 
 
 @pytest.fixture
-async def waiting(server):
-    waiting = Waiting(server.send)
+async def turn():
+    return Turn()
+
+
+@pytest.fixture
+async def waiting(server, turn):
+    waiting = Waiting(server.send, turn)
     yield waiting
     waiting.close()
 
@@ -115,6 +121,48 @@ async def test_who_was_served_waits_no_longer_than_a_moment_for_one_that_does_no
     again, _ = await soon(waiting.read(A, "1-0", 64, 1000), asyncio.sleep(0))
     server.put(A, 2)
     assert numbers(await asyncio.wait_for(again, 0.5)) == [2]
+
+
+async def queue_up(turn):
+    """Have three ask for a turn that is taken; return what gives it up."""
+    await turn.__aenter__()
+    asking = [asyncio.ensure_future(turn.__aenter__()) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    async def give_up():
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        await turn.__aexit__()
+
+    return give_up
+
+
+async def test_nothing_more_is_read_while_what_is_in_hand_queues_up(
+    server, waiting, turn, monkeypatch
+):
+    monkeypatch.setattr(redis_waiting, "QUEUE_S", 60.0)
+    first, second = await soon(waiting.read(A, "0-0", 64, 1000), waiting.read(B, "0-0", 64, 1000))
+    give_up = await queue_up(turn)
+    server.put(A, 1)
+    await first
+    asked = len(server.asked)
+    await asyncio.sleep(0.01)
+    assert server.asked[asked:] == []
+    await give_up()
+    await asyncio.sleep(0.01)
+    assert server.asked[asked:] == [{B: "0-0"}]
+    second.cancel()
+
+
+async def test_a_long_queue_keeps_nobody_from_being_read_for(server, waiting, turn):
+    first, second = await soon(waiting.read(A, "0-0", 64, 1000), waiting.read(B, "0-0", 64, 1000))
+    give_up = await queue_up(turn)
+    server.put(A, 1)
+    await first
+    server.put(B, 1)
+    assert numbers(await asyncio.wait_for(second, 5)) == [1]
+    await give_up()
 
 
 async def test_two_readers_of_one_stream_each_go_on_from_their_own_place(server, waiting):

@@ -21,6 +21,7 @@ from oimon.bus.log import (
     stamp,
 )
 from oimon.bus.memory.store import Group, MemoryStore, Own
+from oimon.bus.turn import Turn
 from oimon.errors import LostOwnership
 from oimon.messages import Beat
 
@@ -53,6 +54,7 @@ class MemoryLog:
         self._me = me
         self._retention = retention or Retention()
         self._beat_ms = beat_ms
+        self.turn = Turn()
 
     # --- ownership -------------------------------------------------------------------------------------------------
 

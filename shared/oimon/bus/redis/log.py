@@ -15,6 +15,7 @@ from oimon.bus.redis.groups import Groups
 from oimon.bus.redis.keys import key, status_key
 from oimon.bus.redis.owned import Owned
 from oimon.bus.redis.waiting import Waiting
+from oimon.bus.turn import Turn
 from oimon.terms import SERVICES
 
 STATUS_TTL_S = 10
@@ -40,7 +41,8 @@ class RedisLog(Owned, Groups):
         self._retention = retention or Retention()
         self._beat_ms = beat_ms
         self._groups = set()
-        self._waiting = Waiting(self._read_all)
+        self.turn = Turn()
+        self._waiting = Waiting(self._read_all, self.turn)
 
     # --- reads -----------------------------------------------------------------------------------------------------
 

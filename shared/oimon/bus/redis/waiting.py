@@ -14,12 +14,15 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from oimon.bus.log import stamp
 from oimon.bus.redis.entries import text
+from oimon.bus.turn import Turn
 
 Rows: TypeAlias = Sequence[tuple[Any, Mapping[Any, Any]]]
 Send: TypeAlias = Callable[[Mapping[str, str], int, int], Awaitable[Any]]
 
 GATHER_S = 0.00025
 """For each of its company, how long a read that served some of them waits for these to come back before it goes on with others."""
+QUEUE_S = 0.05
+"""While entries in hand queue up for answers, the next read is not sooner than so long after the last."""
 MOST = 1024
 """Entries that one read may bring, of all streams together."""
 
@@ -39,15 +42,18 @@ class Waiting:
     Args:
         send: reads up to so many entries of each of these streams, each after an id, and waits so many milliseconds for the first
             (0: not at all).
+        turn: while several wait for it, nothing more is read: what comes meanwhile comes together.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, turn: Turn) -> None:
         self._send = send
+        self._turn = turn
         self._pending: list[_Waiter] = []
         self._served: set[str] = set()  # and not back yet
         self._reads: set[asyncio.Task[None]] = set()
         self._next: asyncio.Handle | None = None
         self._company = 1  # of the newest read
+        self._go_by_s = 0.0  # whatever is left to answer
 
     async def read(self, key: str, after: str, count: int, block_ms: int) -> Rows:
         """Return up to ``count`` entries after an id, none when there was none for about ``block_ms``.
@@ -87,8 +93,12 @@ class Waiting:
         self._go()
 
     def _go(self) -> None:
-        """Read for all who are here."""
-        self._next = None
+        """Read for all who are here, once there is little left to answer, or after a while: leases are renewed between reads."""
+        loop = asyncio.get_running_loop()
+        if self._turn.has_queue and loop.time() < self._go_by_s:
+            self._next = loop.call_soon(self._go)
+            return
+        self._next, self._go_by_s = None, loop.time() + QUEUE_S
         company = [waiter for waiter in self._pending if not waiter.found.done()]
         self._pending = []
         if company:
