@@ -1,24 +1,31 @@
 """What waiting costs: from a beat, or from a tick, to its analysis at a consumer, and CPU against latency.
 
 Publisher, server, analytics and consumer are four processes. Beats: ten underlyings, one a second each; the times beside are the most
-that may be. Ticks: every batch a beat, flushed as soon as the one before is answered; beside them is one hop by way of a Redis
-stream, or the same at a fiftieth of the rate. Latency counts from when something was due, whether or not it could be sent; what has
-no answer in the end counts with the time it has been missing. Asserted first: what the consumer sees answers beat after beat.
-Source: performance paper, 5 and 9.
+that may be. Ticks: every batch a beat, flushed as soon as the one before is answered; beside them is the floor of the topology, two
+hops by way of a Redis stream and what analytics alone spends on one answer for each underlying that ticks; or one hop; or the same at
+a fiftieth of the rate. Latency counts from when something was due, whether or not it could be sent; what has no answer in the end
+counts with the time it has been missing. Asserted first: what the consumer sees answers beat after beat.
+Source: performance paper, 5 and 9; decision 0008.
 """
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
 import uvloop
 
 from tests.bench.harness import Result, main
+from tests.bench.turn import turn_ms
 
 UNDERLYINGS = 10
 BEAT_P50_MS, BEAT_P99_MS = 5.0, 25.0
-HOPS, SLOWDOWN = 5.0, 1.5  # the most that a tick may take: of hops, and of its time at the low rate
+FLOORS, SLOWDOWN = (
+    2.0,
+    1.5,
+)  # the most that a tick may take: of the floor, and of its time at the low rate
 FEW, LOW, HIGH = 20, 1_000, 50_000  # ticks a second
 FLUSH_MS, FLUSH_SHARE = 5.0, 0.45  # and the most CPU it may take, of that without waiting
 DRAIN_S = 4.0  # most of what is not answered by then is known to have waited too long
@@ -41,7 +48,7 @@ def run(quick: bool) -> list[Result]:
             rounds = []
             for _ in range(1 if quick else 3):
                 async with pipeline(fast=fast) as pipe:
-                    rounds.append(await _ticks(pipe, 1.5 if quick else 3.0))
+                    rounds.append(await _ticks(pipe, 1.5 if quick else 3.0, by_machine_code=fast))
             results += _compared(rounds, " fast" if fast else "")
         return results
 
@@ -93,32 +100,48 @@ async def _flushing(pipe, quick: bool) -> list[Result]:
     ]
 
 
-async def _ticks(pipe, seconds: float) -> dict[int, float]:
-    """Return the median latency in µs by rate, and of one hop (0)."""
-    medians_us = {0: pipe.hop_ms(500) * 1e3}
+@dataclass(frozen=True, kw_only=True)
+class _Ticked:
+    """Medians in µs of one round: of a hop, and by rate of a tick's latency and of the floor under it."""
+
+    hop_us: float
+    ticks_us: Mapping[int, float]
+    floors_us: Mapping[int, float]
+
+
+async def _ticks(pipe, seconds: float, *, by_machine_code: bool) -> _Ticked:
+    hop_us = pipe.hop_ms(500) * 1e3
+    ticks_us, floors_us = {}, {}
     for rate in (FEW, LOW, HIGH):
         feed = await pipe.measure(
             partitions=UNDERLYINGS, drain_s=DRAIN_S, seconds=seconds, ticks_per_s=rate, beat_ms=0
         )
         if not feed.is_answered:
             print(f"at {rate} ticks/s {feed.analyses} of {feed.beats} beats were answered", file=sys.stderr)  # fmt: skip
-        medians_us[rate] = float(np.median(feed.waited_ms)) * 1e3
-    return medians_us
+        ticks_us[rate] = float(np.median(feed.waited_ms)) * 1e3
+        a_batch = max(1, round(rate * seconds / feed.beats))
+        busy_ms = turn_ms(UNDERLYINGS, a_batch, by_machine_code=by_machine_code)
+        floors_us[rate] = 2 * hop_us + busy_ms * 1e3
+    return _Ticked(hop_us=hop_us, ticks_us=ticks_us, floors_us=floors_us)
 
 
-def _compared(rounds: list[dict[int, float]], how: str) -> list[Result]:
-    """Return the ratios of medians; that of lone ticks is shown, to tell work from waiting."""
-
-    def against(rate: int, other: int, goal: float) -> Result:
-        return Result.of(
-            f"tick{how}, hops" if other == 0 else f"tick{how}, rates",
-            rate,
-            ours_us=[each[rate] for each in rounds],
-            theirs_us=[each[other] for each in rounds],
-            goal=goal,
+def _compared(rounds: Sequence[_Ticked], how: str) -> list[Result]:
+    """Return the ratios of medians; those to a hop, and that of lone ticks, are shown: they tell work from waiting."""
+    found = []
+    for rate in (FEW, LOW, HIGH):
+        ours_us = [each.ticks_us[rate] for each in rounds]
+        hops_us, floors_us = [each.hop_us for each in rounds], [each.floors_us[rate] for each in rounds]  # fmt: skip
+        found.append(
+            Result.of(f"tick{how}, hops", rate, ours_us=ours_us, theirs_us=hops_us, goal=0)
         )
-
-    return [against(FEW, 0, 0.0), against(LOW, 0, 1 / HOPS), against(HIGH, LOW, 1 / SLOWDOWN)]
+        if rate != FEW:  # where nobody waits for the others, the floor is not a turn
+            found.append(
+                Result.of(f"tick{how}, floors", rate, ours_us=ours_us, theirs_us=floors_us, goal=1 / FLOORS)
+            )  # fmt: skip
+    slow_us = [each.ticks_us[LOW] for each in rounds]
+    fast_us = [each.ticks_us[HIGH] for each in rounds]
+    rates = Result.of(f"tick{how}, rates", HIGH, ours_us=fast_us, theirs_us=slow_us, goal=1 / SLOWDOWN)  # fmt: skip
+    return [*found, rates]
 
 
 if __name__ == "__main__":
