@@ -190,13 +190,15 @@ def _bracketed(scaled: FloatArray, x: FloatArray, root: FloatArray) -> FloatArra
     """Return s by steps that never leave a bracket; a root outside it ends at its bound, beyond the limits."""
     low, high = root * (0.5 * SIGMA_MIN), root * (2.0 * SIGMA_MAX)
     s: FloatArray = np.sqrt(low * high)
+    is_open = np.ones(s.shape, np.bool_)
     for _ in range(_MAX_STEPS):
         new, error = _halley(scaled, x, s)
         high, low = np.where(error > 0, s, high), np.where(error > 0, low, s)
         new = np.where((new >= low) & (new <= high), new, np.sqrt(low * high))
         is_close = np.abs(new - s) <= _CLOSE * s
-        s = new
-        if is_close.all():
+        s = np.where(is_open, new, s)  # what is found stays, so that no option depends on another
+        is_open &= ~is_close
+        if not is_open.any():
             break
     return s
 

@@ -115,3 +115,20 @@ def test_put_and_call_keep_parity():
 def test_time_to_expiry_is_in_years_of_365_days():
     assert years_to_expiry(448_800) == pytest.approx(0.0142313546)
     assert years_to_expiry(-5) == 0
+
+
+def test_no_volatility_depends_on_the_options_beside_it():
+    """Also where the steps are led astray and a bracket closes around each root."""
+    years, dice = 5.0, np.random.default_rng(5)
+    strike = 26_000 * np.exp(dice.uniform(-0.9, 0.9, 40))
+    made = black76(26_000.0, strike, years, dice.uniform(3.5, 4.99, 40), 0.055)
+    is_call = strike >= 26_000
+    price = np.where(is_call, made.price[0], made.price[1])
+    market = {"forward": 26_000.0, "years": years, "rate": 0.055, "tick": 1e-9}
+
+    together = implied_vol(price, is_call, strike, **market).sigma
+
+    ones = [slice(at, at + 1) for at in range(len(strike))]
+    alone = [implied_vol(price[at], is_call[at], strike[at], **market).sigma for at in ones]
+    assert np.isfinite(together).all()
+    assert np.concatenate(alone).tolist() == together.tolist()
