@@ -24,8 +24,9 @@ from ingest.header import Last
 from ingest.packets import EXCHANGE_TYPES, LEVEL, PACKETS, SNAP_QUOTE
 from ingest.pump import Pump
 from ingest.smartapi.day import LiveDay
+from ingest.smartapi.line import Line
 from ingest.smartapi.registry import Registry
-from ingest.smartapi.stream import Line, Stream
+from ingest.smartapi.stream import Stream
 from ingest.smartapi.wire import Subscription
 from oimon import metrics
 from oimon.bus import Pulse

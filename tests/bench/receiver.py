@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass
 
 from ingest.feed import FrameBuffer
 from ingest.frames import decode
+from ingest.smartapi.line import Line
 from ingest.smartapi.registry import Change
-from ingest.smartapi.stream import Line, Stream
+from ingest.smartapi.stream import Stream
 from ingest.smartapi.wire import Subscription
 from ingest.tokens import TokenTable
 from oimon.clock import SystemClock

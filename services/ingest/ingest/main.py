@@ -20,7 +20,7 @@ from ingest.simulator.truth import TruthFile
 from ingest.smartapi.account import Account
 from ingest.smartapi.credentials import credentials
 from ingest.smartapi.feed import LiveFeed
-from ingest.smartapi.stream import Line
+from ingest.smartapi.line import Line
 from oimon.bus import Place
 from oimon.config import load
 from oimon.errors import ConfigError, InputError

@@ -17,8 +17,8 @@ from ingest.smartapi.credentials import credentials
 from ingest.smartapi.day import Key
 from ingest.smartapi.feed import LiveFeed
 from ingest.smartapi.limits import Endpoint, Limit, Limits
+from ingest.smartapi.line import Line
 from ingest.smartapi.note import Notes
-from ingest.smartapi.stream import Line
 from ingest.smartapi.watchdog import Patience
 from oimon import calendar
 from oimon.bus import Entry

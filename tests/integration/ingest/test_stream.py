@@ -10,8 +10,9 @@ import pytest
 
 from ingest.feed import FrameBuffer
 from ingest.packets import SNAP_QUOTE, packet
+from ingest.smartapi.line import Line, NoTokens
 from ingest.smartapi.registry import Change
-from ingest.smartapi.stream import Line, NoTokens, Stream
+from ingest.smartapi.stream import Stream
 from ingest.smartapi.watchdog import Patience
 from ingest.smartapi.wire import Subscription
 from oimon.clock import SystemClock

@@ -14,11 +14,11 @@ from ingest.instruments import Instrument
 from ingest.smartapi.before import Before
 from ingest.smartapi.checking import Checking
 from ingest.smartapi.filling import Filling
+from ingest.smartapi.line import Line, Tokens
 from ingest.smartapi.note import Notes
 from ingest.smartapi.partition import Partition
 from ingest.smartapi.quoting import Quoting
 from ingest.smartapi.rest import Rest
-from ingest.smartapi.stream import Line, Tokens
 from ingest.smartapi.upkeep import keep_on
 from oimon.bus import Bus
 from oimon.clock import Clock

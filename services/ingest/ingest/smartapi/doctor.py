@@ -13,9 +13,9 @@ from ingest.smartapi.account import Account
 from ingest.smartapi.credentials import credentials
 from ingest.smartapi.errors import BrokerError
 from ingest.smartapi.limits import KEPT
+from ingest.smartapi.line import NoTokens
 from ingest.smartapi.probing import Reached, first_tick, reach
 from ingest.smartapi.rest import Key, Rest
-from ingest.smartapi.stream import NoTokens
 from ingest.smartapi.stream_tokens import StreamTokens
 from oimon.calendar import day_of, market_state, warning
 from oimon.clock import SystemClock

@@ -19,10 +19,10 @@ from ingest.smartapi.backing import Tools
 from ingest.smartapi.day import SOURCE, Key
 from ingest.smartapi.envelope import Quote
 from ingest.smartapi.errors import BrokerError
+from ingest.smartapi.line import Line
 from ingest.smartapi.live import LiveRun
 from ingest.smartapi.partition import key_of
 from ingest.smartapi.rest import Rest
-from ingest.smartapi.stream import Line
 from ingest.smartapi.stream_tokens import StreamTokens
 from oimon import calendar
 from oimon.bus import Bus

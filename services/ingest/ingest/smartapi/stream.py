@@ -7,26 +7,17 @@ Source: smartapi, 4 and 9; bus contract, rows 22 to 24.
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from ssl import SSLContext
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
-from picows import (
-    WSError,
-    WSFrame,
-    WSHandshakeError,
-    WSListener,
-    WSMsgType,
-    WSTransport,
-    ws_connect,
-)
-from typing_extensions import override
+from picows import WSError, WSHandshakeError, WSMsgType, WSTransport, ws_connect
 
 from ingest.feed import FrameBuffer
+from ingest.smartapi.line import Line, NoTokens, Tokens
+from ingest.smartapi.listener import Listener
 from ingest.smartapi.registry import Change, in_order
-from ingest.smartapi.watchdog import Patience, Watchdog
+from ingest.smartapi.watchdog import Watchdog
 from ingest.smartapi.wire import (
     ANSWER,
     HEARTBEAT,
@@ -48,54 +39,6 @@ _LOOK_S = 0.5  # how often the watchdog looks
 _UNAUTHORIZED, _TOO_MANY = 401, 429
 
 logger = logging.getLogger(__name__)
-
-
-class Tokens(Protocol):
-    """Who has what the broker wants to see, and gets it anew; see ``session``."""
-
-    async def headers(self) -> Mapping[str, str]:
-        """Return the headers of a connection, logging in if need be.
-
-        Raises:
-            NoTokens: there are none now.
-        """
-        ...
-
-    def refuse(self, why: str, *, renew: bool) -> None:
-        """Note that the broker did not take the tokens: the next headers are of new ones.
-
-        Args:
-            why: in words.
-            renew: whether a renewal may help; else it is a login.
-        """
-        ...
-
-
-class NoTokens(Exception):  # noqa: N818 - a state of the feed
-    """There are no tokens now."""
-
-    def __init__(self, why: str, *, wait_s: float) -> None:
-        """Say why.
-
-        Args:
-            why: in words, with the remedy.
-            wait_s: how long it makes no sense to ask again.
-        """
-        super().__init__(why)
-        self.wait_s = wait_s
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """How the broker is called."""
-
-    url: str
-    """``wss://…``; ``ws://…`` for a broker on this machine."""
-    tls: SSLContext | None = None
-    """By which certificates are checked; the system's where none is given."""
-    patience: Patience = field(default_factory=Patience)
-    dice: random.Random = field(default_factory=random.Random)
-    """Spreads attempts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +89,7 @@ class Stream:
         self._watchdog = Watchdog(line.patience)
         self._wanted: dict[Subscription, None] = {}
         self._held: set[Subscription] = set()
-        self._open: _Listener | None = None
+        self._open: Listener | None = None
         self._requests = 0
         self._said: set[str] = set()
         self._down = down  # since when and why, until a packet comes
@@ -196,7 +139,7 @@ class Stream:
     async def _one_life(self) -> None:
         """Connect, ask for everything, and stay until the connection is of no use."""
         headers = await self._tokens.headers()
-        listener = _Listener(self._take, self._told)
+        listener = Listener(self._take, self._told)
         transport, _ = await ws_connect(
             lambda: listener,
             self._line.url,
@@ -318,38 +261,3 @@ class Stream:
         if (self.state, self.why) != (state, why):
             logger.warning("connection is down", extra={"connection": self.number, "why": why})
         self.state, self.why = state, why
-
-
-class _Listener(WSListener):
-    """Hands packets over a read at a time; whatever they hold, nothing here fails on it."""
-
-    def __init__(
-        self, take: Callable[[Sequence[bytes]], None], told: Callable[[str | None], None]
-    ) -> None:
-        self._take, self._told = take, told
-        self._packets: list[bytes] = []
-        self._transport: WSTransport | None = None
-
-    @override
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self._transport = transport
-
-    @override
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        kind = frame.msg_type
-        if kind == WSMsgType.BINARY:
-            self._packets.append(frame.get_payload_as_bytes())
-        elif kind == WSMsgType.TEXT:
-            self._told(frame.get_payload_as_bytes().decode(errors="replace"))
-        elif kind == WSMsgType.PONG:
-            self._told(None)
-        elif kind == WSMsgType.CLOSE:
-            transport.disconnect()
-        if frame.last_in_buffer and self._packets:
-            packets, self._packets = self._packets, []
-            self._take(packets)
-
-    def say(self, text: str) -> None:
-        """Send a text."""
-        if self._transport is not None:
-            self._transport.send(WSMsgType.TEXT, text.encode())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ingest.smartapi.account import Account
 from ingest.smartapi.envelope import Tokens
 from ingest.smartapi.errors import LoginStopped, LoginWaits
-from ingest.smartapi.stream import NoTokens
+from ingest.smartapi.line import NoTokens
 
 STOPPED_S = 60.0
 """From one look at a login that was stopped to the next."""
