@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from notifier.console import Lines, Picture, Surface, Table, watch
+from notifier.console import watch
+from notifier.surfaces import Lines, Picture, Surface, Table
 from oimon.bus.redis import RedisBus
 from oimon.clock import SystemClock
 from oimon.config import Settings, bus_address, load

@@ -1,27 +1,20 @@
 import asyncio
-import io
 
 import pytest
-from rich.console import Console
 
-from notifier.console import Lines, Newest, Picture, Table, watch
-from notifier.screen import View
+from notifier.console import watch
 from oimon.bus import Output, Role
 from oimon.bus.memory import MemoryBus
-from oimon.clock import ManualClock, SystemClock
-from oimon.errors import BusDown, ConfigError, InputError
+from oimon.clock import SystemClock
+from oimon.errors import BusDown, ConfigError
 from oimon.messages import ANALYSIS, TICKS
 from tests.eventually import eventually
 from tests.unit.notifier.samples import (
-    NOW_US,
     PULSE,
-    make_advice,
     make_analysis,
     make_board,
-    make_entry,
     make_gap,
     make_quote,
-    make_rich_advice,
     role,
 )
 
@@ -97,23 +90,6 @@ async def test_a_bus_that_is_away_is_shown_and_tried_again():
     assert away.trouble == "The bus is away, trying again: Redis at 127.0.0.1:1: refused"
 
 
-def test_the_newest_of_each_stream_is_what_is_drawn():
-    newest = Newest("NIFTY")
-
-    for message in (
-        make_analysis(pcr=0.9),
-        make_advice(),
-        make_rich_advice(),
-        make_analysis(pcr=1.1),
-    ):
-        newest.take(make_entry(message))
-    view = newest.view(NOW_US + 2_000_000)
-
-    assert view.analysis.pcr == 1.1
-    assert (view.minimal.coach, view.rich.coach) == ("minimal", "rich")
-    assert view.written_age_s == pytest.approx(2.0)
-
-
 @pytest.mark.parametrize(
     ("asked", "shown"),
     [(None, ["ITC-EQ", "SBIN-EQ", "TCS-EQ"]), ("SBIN", ["SBIN-EQ"])],
@@ -149,78 +125,3 @@ async def test_quotes_of_all_underlyings_are_one_table_unless_one_is_asked_for(a
     assert [row.symbol for row in view.analysis.rows] == shown
     assert view.analysis.off == make_board().off, "each reason once"
     assert view.others == ([] if asked is None else ["ITC", "TCS"])
-
-
-def test_an_entry_that_cannot_be_read_is_told_and_does_not_end_the_watch():
-    newest = Newest("NIFTY")
-    newest.take(make_entry(make_analysis(), data=b"{"))
-
-    view = newest.view(NOW_US)
-
-    assert view.analysis is None
-    assert newest.trouble.startswith(f"{ANALYSIS}:NIFTY/{NOW_US // 1000}-0 cannot be read")
-
-
-def test_lines_are_printed_only_when_they_say_something_new():
-    out = io.StringIO()
-    lines = Lines(Console(file=out))
-
-    for pcr in (1.0, 1.0, 1.2):
-        lines.show(View(underlying="NIFTY", analysis=make_analysis(pcr=pcr)))
-
-    printed = out.getvalue().splitlines()
-    assert [line.split(" | ")[1] for line in printed] == ["PCR 1.00", "PCR 1.20"]
-
-
-def test_the_table_is_redrawn_in_place_and_shows_fewer_strikes_in_a_short_window():
-    out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=120, height=24, no_color=True)
-    table = Table(console, width=None, whole_chain=False, contracts=False)
-
-    for _ in range(2):
-        table.show(View(underlying="NIFTY", analysis=make_analysis()))
-    table.close()
-
-    assert "\x1b[1A" in out.getvalue()  # the cursor goes up before the second drawing
-    assert "24800" in out.getvalue()
-    assert "24900" not in out.getvalue()
-    assert "\x1b[3" not in out.getvalue()  # NO_COLOR: not one colour
-
-
-def test_the_picture_waits_for_the_fast_coach_and_asks_no_other_server(tmp_path):
-    path = tmp_path / "table.svg"
-    picture = Picture(path, width=120, whole_chain=False, contracts=False)
-
-    assert not picture.show(View(underlying="NIFTY"))
-    assert not picture.show(View(underlying="NIFTY", analysis=make_analysis()))
-    assert not path.exists()
-    assert picture.show(View(underlying="NIFTY", analysis=make_analysis(), minimal=make_advice()))
-
-    drawing = path.read_text(encoding="utf-8")
-    assert "BULLISH" in drawing
-    assert "REPLAY" in drawing
-    assert "url(http" not in drawing
-
-
-def test_a_picture_that_cannot_be_written_is_named_with_its_remedy(tmp_path):
-    path = tmp_path / "no such folder" / "table.svg"
-    picture = Picture(path, width=80, whole_chain=False, contracts=False)
-
-    with pytest.raises(InputError, match=r"table\.svg: the picture.*Name a file"):
-        picture.show(View(underlying="SILVERMIC", analysis=make_board()))
-
-
-@pytest.mark.parametrize("shown", [make_board(), make_analysis(off=["coaches: not made for it"])])
-def test_the_picture_of_a_mode_without_coaches_waits_for_none(tmp_path, shown):
-    path = tmp_path / "board.svg"
-    picture = Picture(path, width=80, whole_chain=False, contracts=False)
-
-    assert picture.show(View(underlying="SILVERMIC", analysis=shown))
-    assert path.exists()
-
-
-def test_now_is_an_argument_so_that_an_old_entry_reads_old():
-    newest = Newest("NIFTY")
-    newest.take(make_entry(make_analysis()))
-
-    assert newest.view(ManualClock(NOW_US + 60_000_000).now_us()).written_age_s == 60.0

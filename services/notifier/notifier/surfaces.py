@@ -1,0 +1,134 @@
+"""Where a view is shown: a table redrawn in a terminal, plain lines where there is none, or one picture in a file."""
+
+import io
+import os
+import re
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+
+from notifier.screen import View, screen, summary
+from oimon.errors import InputError
+from oimon.messages import ChainAnalysis
+
+_FONT_FROM_ELSEWHERE = re.compile(r"@font-face\s*{.*?}\s*", re.DOTALL)
+"""rich asks a public server for its font; whoever looks at our picture shall ask nobody."""
+_LINES_AROUND = 18  # of the screen, beside the strikes
+
+
+class Surface(Protocol):
+    """Where a view is shown."""
+
+    period_s: float
+
+    def show(self, view: View) -> bool:
+        """Show a view; say whether that was all there is to do."""
+        ...
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        ...
+
+
+class Table:
+    """The table, redrawn in place four times a second."""
+
+    period_s = 0.25
+
+    def __init__(
+        self, console: Console, *, width: int | None, whole_chain: bool, contracts: bool
+    ) -> None:
+        self._console, self._width = console, width
+        self._whole_chain, self._contracts = whole_chain, contracts
+        self._live = Live(console=console, auto_refresh=False, screen=False)
+
+    def show(self, view: View) -> bool:
+        """Draw the view over the one before."""
+        self._live.start()
+        fitting = (self._console.height - _LINES_AROUND) // 2  # a short window shows fewer strikes
+        self._live.update(
+            screen(
+                view,
+                width=self._width or self._console.width,
+                each_side=None if self._whole_chain else min(5, max(2, fitting)),
+                contracts=self._contracts,
+            ),
+            refresh=True,
+        )
+        return False
+
+    def close(self) -> None:
+        """Leave the last table standing and show the cursor again."""
+        self._live.stop()
+
+
+class Lines:
+    """One summary line every few seconds, when it says something new."""
+
+    period_s = 3.0
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._last = console, ""
+
+    def show(self, view: View) -> bool:
+        """Print the view's line; a reader that has gone ends the watch."""
+        line = summary(view)
+        if line != self._last:
+            self._last = line
+            try:
+                print(line, file=self._console.file, flush=True)
+            except (
+                BrokenPipeError
+            ):  # and the interpreter's own flush at the end shall find an open file
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._console.file.fileno())
+                return True
+        return False
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Picture:
+    """The table once, as an SVG file."""
+
+    period_s = 0.25
+
+    def __init__(self, path: Path, *, width: int, whole_chain: bool, contracts: bool) -> None:
+        self._path, self._width = path, width
+        self._whole_chain, self._contracts = whole_chain, contracts
+
+    def show(self, view: View) -> bool:
+        """Write the file once an analysis is there and, where coaches speak, the fast one's word on it.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        if view.analysis is None:
+            return False
+        if isinstance(view.analysis, ChainAnalysis) and not view.analysis.off and not view.minimal:
+            return False
+        console = Console(
+            record=True, width=self._width, file=io.StringIO(), force_terminal=True, no_color=False
+        )
+        console.print(
+            screen(
+                view,
+                width=self._width,
+                each_side=None if self._whole_chain else 5,
+                contracts=self._contracts,
+            )
+        )
+        title = f"OI Monitor · {view.underlying} · {view.analysis.mode}"
+        drawing = _FONT_FROM_ELSEWHERE.sub("", console.export_svg(title=title))
+        try:
+            self._path.write_text(drawing, encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                self._path, "the picture", str(error), "Name a file that can be written"
+            ) from error
+        return True
+
+    def close(self) -> None:
+        """Nothing to give back."""
