@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from notifier import store as store_module
 from notifier.rows import unpacked
-from notifier.store import SCHEMA, TABLES, Store, address
+from notifier.store import Store, address
+from notifier.tables import SCHEMA, TABLES, metadata
 from oimon import codec
 from oimon.bus.log import Draft
 from oimon.bus.memory import MemoryBus
@@ -72,7 +73,7 @@ async def url(request, tmp_path):
     made = address(request.getfixturevalue("postgres_url"), tmp_path)
     engine = create_async_engine(made)
     async with engine.begin() as connection:
-        await connection.run_sync(store_module.metadata.drop_all)
+        await connection.run_sync(metadata.drop_all)
     await engine.dispose()
     return made
 

@@ -1,8 +1,7 @@
 """Every message a row: SQLite in the data folder, or Postgres by ``DATABASE_URL``.
 
-The only module that knows SQLAlchemy (with the ledger, when there is one). Tables are made at the start; the ``schema`` table
-holds the number of their shape. The release that first changes a shape raises ``SCHEMA`` and brings the statements that
-lead there; until then any other number is refused, and nothing is written.
+The only module that knows SQLAlchemy, with ``tables`` (and the ledger, when there is one). Tables are made at the start; those
+of another shape than this program's are refused, and nothing is written.
 """
 
 import asyncio
@@ -19,111 +18,17 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from notifier.rows import Row, row_name, row_of, session_name
+from notifier.tables import OF_STREAM, SCHEMA, TABLES, metadata, naming_columns, schema, sessions
 from oimon import metrics
 from oimon.bus import Entry
 from oimon.errors import ConfigError, PoisonMessage, TransientError
-from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, TICKS, TRADES
 
-SCHEMA = 1
 BUSY_MS = 5_000
 WAL_AGAIN_S = 0.02
 POSTGRES_LIMITS_S = {"timeout": 5, "command_timeout": 20}
 _LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(65793)"}
 _BAD_ROW = ("22", "23")
 """Classes of SQLSTATE that blame the data. Source: PostgreSQL documentation, appendix A."""
-
-metadata = sa.MetaData()
-
-
-def _strings(*names: str, nullable: bool = False) -> list[sa.Column[Any]]:
-    return [sa.Column(name, sa.String, nullable=nullable) for name in names]
-
-
-def _floats(*names: str, nullable: bool = True) -> list[sa.Column[Any]]:
-    return [sa.Column(name, sa.Float, nullable=nullable) for name in names]
-
-
-def _about() -> list[sa.Column[Any]]:
-    return [
-        sa.Column("id", sa.String, primary_key=True),
-        sa.Column("ts_us", sa.BigInteger, nullable=False),
-        *_strings("ist", "underlying", "mode", "run"),
-    ]
-
-
-_analyses = sa.Table(
-    "analyses",
-    metadata,
-    *_about(),
-    *_strings("kind", "segment"),  # kind: analysis, quotes (which has none of the next)
-    *_strings("market", "feed", "expiry", "direction", "quality", nullable=True),
-    *_floats("spot", "pcr", "max_pain", "support", "resistance", "confidence_factor", "score"),
-    sa.Column("is_stale", sa.Boolean),
-    sa.Column("body", sa.LargeBinary, nullable=False),  # zlib of the message's JSON
-    sa.Index("analyses_by_time", "underlying", "ts_us"),
-)
-_advice = sa.Table(
-    "advice",
-    metadata,
-    *_about(),
-    *_strings("coach", "action", "decided_by", "rule_action"),
-    *_strings("side", "by_why", "day_net", nullable=True),  # day_net: decimal rupees
-    *_floats("confidence", nullable=False),
-    *_floats("x"),
-    sa.Column("forced", sa.Boolean, nullable=False),
-    sa.Column("reasons", sa.Text, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),  # the message's JSON
-    sa.Index("advice_by_time", "underlying", "ts_us"),
-)
-_trades = sa.Table(
-    "trades",
-    metadata,
-    *_about(),
-    *_strings("decided_by", "expiry", "side", "strikes", "reason", "position_id"),
-    *_strings("price", "day_net", "equity"),  # decimal rupees
-    sa.Column("is_buy", sa.Boolean, nullable=False),
-    sa.Column("qty", sa.BigInteger, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
-)
-_sessions = sa.Table(
-    "sessions",
-    metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    *_strings("underlying", "mode", "run", "segment", "date", "source", "table_hash"),
-    *_floats("cadence_s", nullable=False),
-    *_floats("quotes_assumed"),
-    sa.Column("instruments", sa.Integer, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
-    # A session is said again every 60 beats; one row until it changes.
-    sa.UniqueConstraint("run", "underlying", "table_hash"),
-)
-_gaps = sa.Table(
-    "gaps",
-    metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    *_strings("underlying", "ist", "why"),
-    sa.Column("from_us", sa.BigInteger, nullable=False),
-    sa.Column("to_us", sa.BigInteger, nullable=False),
-    sa.Column("filled", sa.Boolean, nullable=False),
-    sa.Column("instruments", sa.Integer),  # how many; null: all
-)
-_texts = sa.Table(
-    "texts",
-    metadata,
-    *_about(),  # id: that of the message that was told, and the recipient
-    *_strings("kind", "recipient", "outcome"),
-    *_strings("why", nullable=True),  # of an outcome that is not "sent"
-    sa.Column("text", sa.Text, nullable=False),
-)
-_OF_STREAM = {
-    ANALYSIS: [_analyses],
-    ADVICE_MINIMAL: [_advice],
-    ADVICE_RICH: [_advice],
-    TRADES: [_trades],
-    TICKS: [_sessions, _gaps],
-}
-TABLES = {t.name: t for t in (_analyses, _advice, _trades, _sessions, _gaps, _texts)}
-_schema = sa.Table("schema", metadata, sa.Column("version", sa.Integer, primary_key=True))
 
 
 def address(database_url: str | None, data_dir: Path) -> sa.URL:
@@ -230,17 +135,17 @@ class Store:
         if self._file is not None and not self._file.exists():  # opening it would make it
             raise TransientError(f"database {self.where}: there is no such file")
         prefix, found = f"{stream}:{partition}/", {}
-        for table in _OF_STREAM[stream]:
-            asked = sa.select(*_naming(table))
+        for table in OF_STREAM[stream]:
+            asked = sa.select(*naming_columns(table))
             asked = asked.where(table.c.id.startswith(prefix, autoescape=True))
-            if table is not _sessions:  # a session's one row may be of long before
+            if table is not sessions:  # a session's one row may be of long before
                 # Milliseconds have as many digits for centuries, so text orders as numbers do.
                 asked = asked.where(table.c.id >= prefix + oldest.partition("-")[0])
             with self._troubles():
                 async with self._engine.connect() as connection:
                     rows = (await connection.execute(asked)).all()
             for row_id, *naming in rows:
-                name = session_name(*naming) if table is _sessions else row_id
+                name = session_name(*naming) if table is sessions else row_id
                 found[name] = row_id.removeprefix(prefix)
         return found
 
@@ -249,9 +154,9 @@ class Store:
         await self._engine.dispose()
 
     async def _check_version(self, connection: AsyncConnection) -> None:
-        found = (await connection.execute(sa.select(_schema.c.version))).scalar_one_or_none()
+        found = (await connection.execute(sa.select(schema.c.version))).scalar_one_or_none()
         if found is None:
-            await connection.execute(sa.insert(_schema).values(version=SCHEMA))
+            await connection.execute(sa.insert(schema).values(version=SCHEMA))
         elif found != SCHEMA:
             raise ConfigError(
                 f"the database {self.where} has tables of version {found}, this program needs "
@@ -296,14 +201,6 @@ class Store:
             raise TransientError(f"database {self.where}: {error.orig}") from error
         except (SQLAlchemyError, OSError) as error:
             raise TransientError(f"database {self.where}: {error}") from error
-
-
-def _naming(table: sa.Table) -> Sequence[sa.Column[Any]]:
-    """Return the columns that say what a row is known by, its id first."""
-    return [
-        table.c.id,
-        *([table.c.run, table.c.underlying, table.c.table_hash] if table is _sessions else ()),
-    ]
 
 
 def _rows(entries: Sequence[Entry]) -> list[Row]:
