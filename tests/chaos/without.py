@@ -220,8 +220,8 @@ def _limits() -> None:
     def all_are(first: Any, *_: object, **__: object) -> Any:
         return np.ones(len(first), np.bool_)
 
-    _put("analytics.book", "is_sane", all_are)
-    _put("analytics.book", "believed", all_are)
+    _put("analytics.intake", "is_sane", all_are)
+    _put("analytics.intake", "believed", all_are)
 
 
 def _unknown() -> None:
@@ -246,7 +246,7 @@ _CODE_CHANGES: Mapping[str, Callable[[], None]] = {
     "long-lease": lambda: _lease(15_000),
     "market-hours": lambda: _put("ingest.smartapi.watchdog", "_TRADING", frozenset(MarketState)),
     "newest-only": lambda: _put(
-        "analytics.book", "_is_new", lambda rows, *_: np.ones(len(rows), np.bool_)
+        "analytics.intake", "_is_new", lambda rows, *_: np.ones(len(rows), np.bool_)
     ),
     "parking": lambda: _put("oimon.bus.redis:RedisLog", "attempt", _first_attempt),
     "patience": _patience,

@@ -1,6 +1,6 @@
 """Ticks into a book, and what follows from it, as machine code, by numba: what the extra ``fast`` brings beside the core's loops.
 
-Does what ``book``, ``cells`` and ``packing`` do with numpy, which say what it means and against which it is tested; one tick after the
+Does what ``intake``, ``cells`` and ``packing`` do with numpy, which say what it means and against which it is tested; one tick after the
 other, so they need no sorting. Which cell is where, and what is too much, is told at each call: a cached loop would not know when they change. Import it
 where ``oimon.core.fast`` says that it is used.
 """
