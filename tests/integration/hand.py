@@ -109,5 +109,5 @@ def shorten(monkeypatch, *, leases_ms: int | None = None, members_ms: int | None
     """Let leases and memberships run out sooner than they do, on every log."""
     for name, ms in (("LEASE_TTL_MS", leases_ms), ("MEMBER_TTL_MS", members_ms)):
         if ms is not None:
-            for log in ("memory.log", "redis.owned"):
+            for log in ("memory.owned", "redis.owned"):
                 monkeypatch.setattr(f"oimon.bus.{log}.{name}", ms)

@@ -56,7 +56,7 @@ async def test_what_a_dead_member_left_is_taken_over_with_the_count_of_its_death
 
 async def test_who_joins_a_group_forgets_the_dead_who_left_nothing(new_log, hand, monkeypatch):
     monkeypatch.setattr("oimon.bus.redis.groups.CLAIM_IDLE_MS", 20)
-    monkeypatch.setattr("oimon.bus.memory.log.CLAIM_IDLE_MS", 20)
+    monkeypatch.setattr("oimon.bus.memory.groups.CLAIM_IDLE_MS", 20)
     done, busy, newcomer = new_log(), new_log(), new_log()
     entries = await feed(done, 2)
     await done.group_done("db", await done.group_read("db", [TICKS], "NIFTY", 1, 0))

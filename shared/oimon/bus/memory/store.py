@@ -159,9 +159,17 @@ class MemoryStore:
         stream.append(entry)
         return True
 
-    def park(self, role: str, parked: Parked) -> None:
-        """Keep what was set aside, once."""
-        self.parked.setdefault((role, parked.entry.partition), {}).setdefault(parked.id, parked)
+    def park(self, role: str, entry: Entry, why: str, tries: int) -> None:
+        """Keep what a role (or a group) sets aside, once."""
+        parked = Parked(
+            id=f"{entry.stream}/{entry.id}",
+            role=role,
+            why=why,
+            at_ms=self.now_ms(),
+            tries=tries,
+            entry=entry,
+        )
+        self.parked.setdefault((role, entry.partition), {}).setdefault(parked.id, parked)
 
     def wake(self, stream: str) -> None:
         """Let the sleeping readers of a stream look again."""
