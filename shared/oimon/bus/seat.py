@@ -14,12 +14,12 @@ from oimon.bus.answers import UnusableEntry, drafted, handled
 from oimon.bus.log import LEASE_TTL_MS, NEVER, Draft, Grant, Log, Taken, stamp
 from oimon.bus.patience import BATCH, BLOCK_MS
 from oimon.bus.restore import Restoring, Snapshots
+from oimon.bus.standing import Standing
 from oimon.errors import LostOwnership
 
 S = TypeVar("S")
 logger = logging.getLogger(__name__)
 
-MAX_LAG_S = 5.0
 MOVE_S = LEASE_TTL_MS / 3000
 """Entries without an answer move the cursor this often, and extend the lease by that."""
 MAX_TRIES = 3  # at an entry that may have killed its owner; then it is parked
@@ -44,13 +44,8 @@ class Seat(Generic[S]):
         self._careful_until: tuple[int, int] | None = None
         self._snapshots = Snapshots(role)
         self._has_answered = False
-        self._lag = 0
-        self._lag_s = 0.0
-        self._parked = 0
-        self._is_restored = False
-        self._last_error: str | None = None
         self._consulted = NEVER
-        self._lag_gauge = metrics.LAG.labels(role.name, self._partition)
+        self._standing = Standing(log, grant.lease)
 
     # --- the life of a seat ----------------------------------------------------------------------------------------
 
@@ -68,7 +63,7 @@ class Seat(Generic[S]):
             self._role.reads, self._partition, self._lease.cursor, self._count, 0
         )
         await self._restore(entries[0] if entries else None)
-        self._is_restored = True
+        self._standing.is_restored = True
         if self._grant.taken not in _MINE:
             metrics.TAKEOVERS.labels(self._grant.taken.value).inc()
             metrics.TAKEOVER_SECONDS.observe(asyncio.get_running_loop().time() - started_s)
@@ -104,7 +99,7 @@ class Seat(Generic[S]):
                 self._waiting = None
             if entries:
                 return entries
-            self._lag, self._lag_s = 0, 0.0
+            self._standing.no_lag()
             if not await self._catch_up():
                 await self._renew()
         return ()
@@ -135,7 +130,7 @@ class Seat(Generic[S]):
         restoring = Restoring(self._log, self._role, self._lease, self._state)
         await restoring.run(first, self._goes_on)
         self._state = restoring.state
-        self._last_error = restoring.refused or self._last_error
+        self._standing.last_error = restoring.refused or self._standing.last_error
 
     async def _goes_on(self) -> bool:
         """Keep the lease while a long restore runs, unless it need not go on."""
@@ -170,7 +165,7 @@ class Seat(Generic[S]):
             done = entry
         if done is not None:
             await self._move(done, drafts)
-        await self._measure_lag(last, full=len(entries) == BATCH)
+        await self._standing.measure_lag(last, full=len(entries) == BATCH)
 
     def _handle(self, entry: Entry) -> Sequence[Output]:
         """Hand an entry to the role.
@@ -183,7 +178,7 @@ class Seat(Generic[S]):
 
     def _drafts(self, entry: Entry, outputs: Sequence[Output]) -> list[Draft]:
         drafts, problem = drafted(entry, outputs, is_in_process=self._log.is_in_process)
-        self._last_error = problem or self._last_error
+        self._standing.last_error = problem or self._standing.last_error
         return drafts
 
     async def _consult(self, stream: str, entry: Entry) -> None:
@@ -194,7 +189,7 @@ class Seat(Generic[S]):
         try:
             self._handle(newest)
         except UnusableEntry as problem:  # it is not of the input: whoever reads it there parks it
-            self._last_error = f"{newest.key} was passed over: {problem}"
+            self._standing.last_error = f"{newest.key} was passed over: {problem}"
             logger.warning("consulted entry passed over", extra={"entry": newest.key})
 
     @property
@@ -260,8 +255,8 @@ class Seat(Generic[S]):
         self._lease = await self._log.park(self._lease, entry, str(problem), tries)
         self._ahead = None
         metrics.PARKED.labels(problem.kind).inc()
-        self._parked += 1
-        self._last_error = f"{entry.key} was parked: {problem}"
+        self._standing.parked += 1
+        self._standing.last_error = f"{entry.key} was parked: {problem}"
         logger.error(
             "entry parked",
             extra={"entry": entry.key, "why": str(problem)},
@@ -288,54 +283,23 @@ class Seat(Generic[S]):
             return
         missing = first.n - known - 1
         metrics.HOLES.inc(missing)
-        self._last_error = f"{missing} entries of {first.stream}:{first.partition} were trimmed before they were read"
+        self._standing.last_error = f"{missing} entries of {first.stream}:{first.partition} were trimmed before they were read"
         logger.error("hole in the log", extra={"entries": missing, "stream": first.stream})
 
     # --- how it stands ---------------------------------------------------------------------------------------------
-
-    async def _measure_lag(self, last: Entry, *, full: bool) -> None:
-        newest = await self._log.newest(last.stream, last.partition) if full else last
-        behind = newest is not None and newest is not last
-        self._lag = max(0, newest.n - last.n) if newest is not None and behind else 0
-        self._lag_s = (
-            (stamp(newest.id)[0] - stamp(last.id)[0]) / 1e3
-            if newest is not None and behind
-            else 0.0
-        )
-        self._lag_gauge.set(self._lag)
 
     @property
     def cursor(self) -> str:
         """Id of the last entry whose effects are in the log, as far as this replica knows."""
         return self._lease.cursor
 
-    @property
-    def is_restored(self) -> bool:
-        """Whether the state is what the cursor says."""
-        return self._is_restored
-
     def held(self) -> Held:
         """Return what is known of it, for ``/status``."""
-        return Held(
-            role=self._role.name,
-            partition=self._partition,
-            epoch=int(self._lease.epoch),
-            cursor=self._position[0],
-            lag=self._lag,
-            lag_s=self._lag_s,
-            restored=self._is_restored,
-            parked=self._parked,
-            last_error=self._last_error,
-        )
+        return self._standing.held(self._lease, self._position[0])
 
     def problem(self) -> str | None:
         """Return why it is not worked as it should be, if so."""
-        name = f"{self._role.name} of {self._partition}"
-        if not self._is_restored:
-            return f"{name} is being restored from the log"
-        if self._lag_s > MAX_LAG_S:
-            return f"{name} is {self._lag} entries behind, {self._lag_s:.0f} s"
-        return None
+        return self._standing.problem()
 
 
 class StateDropped(LostOwnership):
