@@ -18,8 +18,9 @@ from oimon.clock import SystemClock
 from oimon.config import Settings, bus_address, load, times_real_time
 from oimon.errors import ConfigError, OimonError
 from oimon.health import ask
+from oimon.process import run_services
 from oimon.replicas import replicas as replica_counts
-from oimon.service import names, run_services
+from oimon.service import names
 from oimon.terms import SERVICES, Segment
 from oimon.up import Choice
 from oimon.up import up as bring_up

@@ -13,7 +13,8 @@ from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.clock import ManualClock
 from oimon.errors import ConfigError
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS
-from oimon.service import Recorded, Step, calm_garbage, find, names, new_loop
+from oimon.process import calm_garbage, new_loop
+from oimon.service import Recorded, Step, find, names
 
 OUTPUTS = (ANALYSIS, ADVICE_RICH, ADVICE_MINIMAL)
 EPOCH_US = 1_000_000_000_000_000  # ids are counted from here: the store's clock stands still, ids still grow

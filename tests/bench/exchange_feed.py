@@ -26,7 +26,7 @@ from oimon.clock import SystemClock
 from oimon.core.forward import RATE
 from oimon.core.greeks import black76
 from oimon.messages import Session
-from oimon.service import calm_garbage, new_loop
+from oimon.process import calm_garbage, new_loop
 from tests.builders import make_header, make_row
 
 OTHERS = 122

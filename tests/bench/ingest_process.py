@@ -33,7 +33,7 @@ from oimon.bus import Pulse
 from oimon.bus.redis import RedisBus
 from oimon.clock import SystemClock
 from oimon.messages import Message, TickBatch
-from oimon.service import calm_garbage, new_loop
+from oimon.process import calm_garbage, new_loop
 from oimon.terms import MarketState
 from tests.bench.receiver import EXCHANGE_TYPE, MODE, Known, sdk_ticks
 from tests.builders import make_header, make_row

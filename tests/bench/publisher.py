@@ -19,7 +19,7 @@ from oimon.bus import Pulse
 from oimon.bus.redis import RedisBus
 from oimon.codec import MAX_TICKS
 from oimon.messages import TickBatch
-from oimon.service import calm_garbage, new_loop
+from oimon.process import calm_garbage, new_loop
 from oimon.terms import FeedState, MarketState
 from tests.chaos.market import Market
 

@@ -21,7 +21,7 @@ from ingest.smartapi.stream import Stream
 from ingest.smartapi.wire import Subscription
 from ingest.tokens import TokenTable
 from oimon.clock import SystemClock
-from oimon.service import calm_garbage, new_loop
+from oimon.process import calm_garbage, new_loop
 from oimon.terms import Kind, MarketState
 from tests.fakes.smartapi import HERE
 from tests.fakes.smartapi.sdk import sdk

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from oimon.bus.log import Retention
 from oimon.bus.redis import RedisBus
 from oimon.errors import BusDown, LostOwnership
-from oimon.service import calm_garbage, new_loop
+from oimon.process import calm_garbage, new_loop
 from tests.chaos.market import Market
 
 

@@ -12,18 +12,18 @@ import httpx
 import pytest
 
 from oimon.bus.redis import RedisBus
-from oimon.service import STOP_WITHIN_S
+from oimon.process import STOP_WITHIN_S
 from oimon.watchdog import EXIT_CODE
 from tests.eventually import eventually
 from tests.integration.conftest import a_server, free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
-RUN = "import sys; from oimon.service import run_services; run_services(sys.argv[1:])"
+RUN = "import sys; from oimon.process import run_services; run_services(sys.argv[1:])"
 COMMAND = "import sys; from oimon import cli; sys.argv = ['oi', 'run', 'analytics']; cli.main()"
 ODD = """
 import asyncio, time
-from oimon import service
+from oimon import process, service
 from oimon.config import Settings
 
 async def hang(running):
@@ -40,8 +40,8 @@ def odd(run):
     return service.Service(name="analytics", settings=Settings, run=run)
 
 """
-HANGS = ODD + "service.find = lambda name: odd(hang)\nservice.run_services(['analytics'])"
-STAYS = ODD + "service.find = lambda name: odd(never_finish)\nservice.run_services(['analytics'])"
+HANGS = ODD + "process.find = lambda name: odd(hang)\nprocess.run_services(['analytics'])"
+STAYS = ODD + "process.find = lambda name: odd(never_finish)\nprocess.run_services(['analytics'])"
 
 
 class Process:

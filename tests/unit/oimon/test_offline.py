@@ -5,7 +5,7 @@ import weakref
 from ingest.packets import book
 from oimon import offline
 from oimon.messages import ADVICE_MINIMAL, ANALYSIS
-from oimon.service import calm_garbage
+from oimon.process import calm_garbage
 from tests.builders import make_frame, make_recording, make_row
 
 START_US = 1_795_578_301_000_000  # 25 November 2026, 09:15:01 in India
