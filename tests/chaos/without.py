@@ -148,11 +148,11 @@ def _drop() -> None:
 
 
 def _rollback() -> None:
-    async def renew(seat: Any) -> None:
-        await seat._log.acquire(seat._role.name, seat._partition)
+    async def renew(cursor: Any) -> None:
+        await cursor._log.acquire(cursor._role.name, cursor.lease.partition)
 
-    _put("oimon.bus.seat:Seat", "_renew", renew)
-    _put("oimon.bus.seat:Seat", "_check_numbers", lambda *_: None)
+    _put("oimon.bus.cursor:Cursor", "renew", renew)
+    _put("oimon.bus.cursor:Cursor", "check_numbers", lambda *_: None)
     _put("oimon.bus.owner:_Share", "_compare", lambda *_: None)
 
 
@@ -239,7 +239,7 @@ _CODE_CHANGES: Mapping[str, Callable[[], None]] = {
         "oimon.metrics", "CLOCK_OFFSET", Gauge("unseen", "", registry=None)
     ),
     "drop": _drop,
-    "holes": lambda: _put("oimon.bus.seat:Seat", "_check_numbers", lambda *_: None),
+    "holes": lambda: _put("oimon.bus.cursor:Cursor", "check_numbers", lambda *_: None),
     "lease": lambda: _lease(300),
     "limits": _limits,
     "login-pace": lambda: _put("ingest.smartapi.login", "PACE_S", 0.0),

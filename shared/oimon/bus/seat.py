@@ -11,20 +11,17 @@ from typing import Generic, TypeVar
 from oimon import metrics
 from oimon.bus import Entry, Held, Output, Role
 from oimon.bus.answers import UnusableEntry, drafted, handled
-from oimon.bus.log import LEASE_TTL_MS, NEVER, Draft, Grant, Log, Taken, stamp
+from oimon.bus.cursor import MINE, Cursor
+from oimon.bus.log import NEVER, Draft, Grant, Log, stamp
 from oimon.bus.patience import BATCH, BLOCK_MS
-from oimon.bus.restore import Restoring, Snapshots
+from oimon.bus.restore import Restoring
 from oimon.bus.standing import Standing
 from oimon.errors import LostOwnership
 
 S = TypeVar("S")
 logger = logging.getLogger(__name__)
 
-MOVE_S = LEASE_TTL_MS / 3000
-"""Entries without an answer move the cursor this often, and extend the lease by that."""
 MAX_TRIES = 3  # at an entry that may have killed its owner; then it is parked
-_MINE = (Taken.HELD, Taken.RENEWED)
-"""Nobody else has had it since."""
 
 
 class Seat(Generic[S]):
@@ -33,17 +30,13 @@ class Seat(Generic[S]):
     def __init__(self, log: Log, role: Role[S], grant: Grant) -> None:
         self._log = log
         self._role = role
-        self._lease = grant.lease
+        self._cursor = Cursor(log, role, grant.lease)
         self._partition = grant.lease.partition
         self._grant = grant
-        self._ahead: Entry | None = None  # the last one taken in, while the cursor stands before it
-        self._moved_s = float("-inf")
         self._state: S = role.start(self._partition)
         self._is_leaving = False
         self._waiting: asyncio.Timeout | None = None
         self._careful_until: tuple[int, int] | None = None
-        self._snapshots = Snapshots(role)
-        self._has_answered = False
         self._consulted = NEVER
         self._standing = Standing(log, grant.lease)
 
@@ -60,19 +53,18 @@ class Seat(Generic[S]):
         if self._grant.stuck:
             await self._be_careful()
         entries = await self._log.read(
-            self._role.reads, self._partition, self._lease.cursor, self._count, 0
+            self._role.reads, self._partition, self.cursor, self._count, 0
         )
         await self._restore(entries[0] if entries else None)
         self._standing.is_restored = True
-        if self._grant.taken not in _MINE:
+        if self._grant.taken not in MINE:
             metrics.TAKEOVERS.labels(self._grant.taken.value).inc()
             metrics.TAKEOVER_SECONDS.observe(asyncio.get_running_loop().time() - started_s)
         while not self._is_leaving:
             if entries:
                 await self._answer(entries)
             entries = await self._read()
-        await self._catch_up()
-        await self._log.release(self._lease, self._snapshots.last(self._lease, self._state))
+        await self._cursor.give_back(self._state)
 
     def leave(self) -> None:
         """Finish the batch in hand and give back; whoever waits for entries waits no longer."""
@@ -91,7 +83,11 @@ class Seat(Generic[S]):
             try:
                 async with asyncio.timeout(None) as self._waiting:
                     entries = await self._log.read(
-                        self._role.reads, self._partition, self._position[0], self._count, BLOCK_MS
+                        self._role.reads,
+                        self._partition,
+                        self._cursor.position[0],
+                        self._count,
+                        BLOCK_MS,
                     )
             except TimeoutError:
                 return ()
@@ -100,41 +96,20 @@ class Seat(Generic[S]):
             if entries:
                 return entries
             self._standing.no_lag()
-            if not await self._catch_up():
-                await self._renew()
+            if not await self._cursor.catch_up(self._state):
+                await self._cursor.renew()
         return ()
-
-    async def _renew(self) -> None:
-        """Extend the lease; also one that had run out and that nobody took, since the state is still that of the cursor.
-
-        Raises:
-            LostOwnership: another has had the partition since, or the log is older than what was worked here.
-        """
-        role, mine = self._role, self._lease
-        grant = await self._log.acquire(role.name, self._partition, role.reads)
-        if grant is None:
-            raise LostOwnership(f"{role.name} of {self._partition} went to another replica")
-        cursors = f"its cursor is {grant.lease.cursor}, mine {mine.cursor}"
-        if grant.is_rolled_back or stamp(grant.lease.cursor) < stamp(mine.cursor):
-            metrics.ROLLBACKS.inc()
-            raise LostOwnership(f"the log was rolled back: {cursors}")
-        if grant.taken not in _MINE or grant.lease.cursor != mine.cursor:
-            raise LostOwnership(f"another had {role.name} of {self._partition} since: {cursors}")
-        self._lease = grant.lease
-        if grant.lease.epoch != mine.epoch:
-            epoch = metrics.OWNER_EPOCH.labels(role.name, self._partition)
-            epoch.set(int(grant.lease.epoch))
 
     async def _restore(self, first: Entry | None) -> None:
         """Bring the state to where the cursor stands; ``first`` is the first unread entry, if there is one."""
-        restoring = Restoring(self._log, self._role, self._lease, self._state)
+        restoring = Restoring(self._log, self._role, self._cursor.lease, self._state)
         await restoring.run(first, self._goes_on)
         self._state = restoring.state
         self._standing.last_error = restoring.refused or self._standing.last_error
 
     async def _goes_on(self) -> bool:
         """Keep the lease while a long restore runs, unless it need not go on."""
-        await self._renew()
+        await self._cursor.renew()
         return not self._is_leaving
 
     # --- answering -------------------------------------------------------------------------------------------------
@@ -145,7 +120,8 @@ class Seat(Generic[S]):
         if role.newest_only and len(entries) > 1:
             metrics.ADVICE_SKIPPED.labels(role.name).inc(len(entries) - 1)
             entries = entries[-1:]
-        self._check_numbers(entries[0])
+        lost = self._cursor.check_numbers(entries[0])
+        self._standing.last_error = lost or self._standing.last_error
         drafts: list[Draft] = []
         done: Entry | None = None
         for entry in entries:
@@ -158,13 +134,17 @@ class Seat(Generic[S]):
                     drafts += self._drafts(entry, self._handle(entry))
             except UnusableEntry as problem:
                 if done is not None:
-                    await self._move(done, drafts)
+                    await self._cursor.move(
+                        done, drafts, self._state, at_once=self._careful_until is not None
+                    )
                 drafts, done = [], None
                 await self._park(entry, problem)
                 continue
             done = entry
         if done is not None:
-            await self._move(done, drafts)
+            await self._cursor.move(
+                done, drafts, self._state, at_once=self._careful_until is not None
+            )
         await self._standing.measure_lag(last, full=len(entries) == BATCH)
 
     def _handle(self, entry: Entry) -> Sequence[Output]:
@@ -192,39 +172,6 @@ class Seat(Generic[S]):
             self._standing.last_error = f"{newest.key} was passed over: {problem}"
             logger.warning("consulted entry passed over", extra={"entry": newest.key})
 
-    @property
-    def _position(self) -> tuple[str, int]:
-        """Id and number of the last entry that the state holds."""
-        last = self._ahead
-        return (self._lease.cursor, self._lease.in_n) if last is None else (last.id, last.n)
-
-    async def _catch_up(self) -> bool:
-        """Bring the cursor to where the state stands; return whether it was behind."""
-        last = self._ahead
-        if last is not None:
-            await self._commit(last, ())
-        return last is not None
-
-    async def _move(self, last: Entry, drafts: Sequence[Draft]) -> None:
-        """Note that the state holds ``last``; what nobody answers is taken in again by a successor, which changes nothing."""
-        is_due = asyncio.get_running_loop().time() - self._moved_s >= MOVE_S
-        if drafts or is_due or self._careful_until is not None:
-            await self._commit(last, drafts)
-        else:
-            self._ahead = last
-
-    async def _commit(self, last: Entry, drafts: Sequence[Draft]) -> None:
-        role = self._role
-        snapshot = self._snapshots.due(last.id, last.n, self._state, len(drafts))
-        with metrics.COMMIT_SECONDS.time():
-            self._lease, refused = await self._log.commit(
-                self._lease, role.reads, role.writes, last, drafts, snapshot
-            )
-        self._ahead, self._moved_s = None, asyncio.get_running_loop().time()
-        self._has_answered = True
-        if refused:
-            metrics.DUPLICATES.inc(refused)
-
     # --- what cannot be used ---------------------------------------------------------------------------------------
 
     async def _be_careful(self) -> None:
@@ -238,7 +185,7 @@ class Seat(Generic[S]):
         if self._careful_until is not None and stamp(entry.id) > self._careful_until:
             self._careful_until = None
             return False
-        tries = await self._log.attempt(self._lease, entry.id)
+        tries = await self._log.attempt(self._cursor.lease, entry.id)
         if tries < MAX_TRIES:
             return False
         await self._park(
@@ -252,8 +199,7 @@ class Seat(Generic[S]):
         Raises:
             StateDropped: the role failed on it midway, so what it made of the state until then must go.
         """
-        self._lease = await self._log.park(self._lease, entry, str(problem), tries)
-        self._ahead = None
+        await self._cursor.park(entry, str(problem), tries)
         metrics.PARKED.labels(problem.kind).inc()
         self._standing.parked += 1
         self._standing.last_error = f"{entry.key} was parked: {problem}"
@@ -265,37 +211,16 @@ class Seat(Generic[S]):
         if problem.kind == "failed":
             raise StateDropped(f"the state that {entry.key} left half changed is made anew")
 
-    def _check_numbers(self, first: Entry) -> None:
-        """Compare an entry's number with the last one's: more than the next is a loss, not more is an older log.
-
-        Raises:
-            LostOwnership: the log is an older one than what was worked here.
-        """
-        _, known = self._position
-        if not known or first.n == known + 1:
-            return
-        if first.n <= known:
-            if self._has_answered:
-                metrics.ROLLBACKS.inc()
-                raise LostOwnership(f"the log was rolled back: entry {first.n} after {known}")
-            return  # just restored: what the record says is of before
-        if self._role.newest_only:
-            return
-        missing = first.n - known - 1
-        metrics.HOLES.inc(missing)
-        self._standing.last_error = f"{missing} entries of {first.stream}:{first.partition} were trimmed before they were read"
-        logger.error("hole in the log", extra={"entries": missing, "stream": first.stream})
-
     # --- how it stands ---------------------------------------------------------------------------------------------
 
     @property
     def cursor(self) -> str:
         """Id of the last entry whose effects are in the log, as far as this replica knows."""
-        return self._lease.cursor
+        return self._cursor.lease.cursor
 
     def held(self) -> Held:
         """Return what is known of it, for ``/status``."""
-        return self._standing.held(self._lease, self._position[0])
+        return self._standing.held(self._cursor.lease, self._cursor.position[0])
 
     def problem(self) -> str | None:
         """Return why it is not worked as it should be, if so."""
