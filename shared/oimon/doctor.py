@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from oimon import embedded
+from oimon.broker_keys import BROKER_KEYS, has_broker_keys
 from oimon.bus.redis import RedisBus
 from oimon.config import Settings, bus_address, load
 from oimon.errors import BusDown, ConfigError
 from oimon.log import redact
 from oimon.service import find, names
-from oimon.up import BROKER_KEYS, REDIS_PORT, has_broker_keys
+from oimon.up import REDIS_PORT
 
 LIVE = "oimon.doctor"
 """Entry points of what services examine when asked for the live feed: functions that give findings as they are made."""

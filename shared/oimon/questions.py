@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import typer
 
+from oimon.broker_keys import has_broker_keys
 from oimon.errors import ConfigError
 from oimon.terms import Segment
-from oimon.up import has_broker_keys
 
 MENU = {"1": Segment.NFO, "2": Segment.MCX, "3": Segment.NSE, "4": Segment.BFO}
 FEEDS = ("replay", "sim", "live")

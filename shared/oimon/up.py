@@ -31,7 +31,6 @@ NOTES_WITHIN_S = 10.0
 _STOP = {"ingest": (0, 1.5), "notifier": (2, 4.0)}
 """Stage and seconds of stopping, of who differs: ingest first, so that what it published is answered; notifier last, since it
 takes what the others leave in the log. All of it, with Valkey, within ten seconds."""
-BROKER_KEYS = ("SMARTAPI_API_KEY", "SMARTAPI_CLIENT_CODE", "SMARTAPI_PIN", "SMARTAPI_TOTP_SECRET")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,21 +48,6 @@ class Choice:
     table: bool = True
     replicas: Mapping[str, int]
     """How many processes of each service."""
-
-
-def has_broker_keys() -> bool:
-    """Return whether the environment or a ``.env`` file holds all that a broker login needs."""
-    named = set()
-    with contextlib.suppress(OSError):
-        lines = Path(".env").read_text(encoding="utf-8", errors="replace").splitlines()
-        named = {
-            name.strip()
-            for name, equals, value in (line.partition("=") for line in lines)
-            if value.strip()
-        }
-    return all(
-        os.environ.get(key) or os.environ.get(f"{key}_FILE") or key in named for key in BROKER_KEYS
-    )
 
 
 def up(choice: Choice, say: Callable[[str], None]) -> None:

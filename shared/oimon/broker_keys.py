@@ -1,0 +1,22 @@
+"""What a login to the broker needs, and whether it is set wherever settings may stand."""
+
+import contextlib
+import os
+from pathlib import Path
+
+BROKER_KEYS = ("SMARTAPI_API_KEY", "SMARTAPI_CLIENT_CODE", "SMARTAPI_PIN", "SMARTAPI_TOTP_SECRET")
+
+
+def has_broker_keys() -> bool:
+    """Return whether the environment or a ``.env`` file holds all that a broker login needs."""
+    named = set()
+    with contextlib.suppress(OSError):
+        lines = Path(".env").read_text(encoding="utf-8", errors="replace").splitlines()
+        named = {
+            name.strip()
+            for name, equals, value in (line.partition("=") for line in lines)
+            if value.strip()
+        }
+    return all(
+        os.environ.get(key) or os.environ.get(f"{key}_FILE") or key in named for key in BROKER_KEYS
+    )
