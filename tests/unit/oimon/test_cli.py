@@ -8,7 +8,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from typer.testing import CliRunner
 
-from oimon import cli, questions
+from oimon import cli, questions, up_command
 from oimon.errors import ConfigError
 from oimon.terms import Segment
 
@@ -27,7 +27,7 @@ def chosen(monkeypatch, tmp_path):
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
     choices = []
-    monkeypatch.setattr(cli, "bring_up", lambda choice, say: choices.append(choice))
+    monkeypatch.setattr(up_command, "bring_up", lambda choice, say: choices.append(choice))
 
     def run(arguments=(), typed=None):
         monkeypatch.setattr(questions, "_asks", lambda: typed is not None)
