@@ -108,9 +108,9 @@ class Findings:
     beats: int
     analyses: int
     pending: int
-    """Beats that are newer than what analytics has worked."""
+    """Beats that are newer than what analytics has worked, and have no answer."""
     not_recomputed: int
-    """Analyses whose input the log does not keep far enough back."""
+    """Analyses up to the cursor whose input the log does not keep far enough back."""
     advice: Mapping[str, int]
     silence_ms: int | None
     """The longest time between a beat and its analysis, both as written; ``None``: there is no such pair."""
@@ -144,13 +144,13 @@ def judge(of: Evidence) -> Findings:
         for beat in beats
         if beat.id in answered and beat.at_ms and answered[beat.id].at_ms
     ]
-    covered = set(of.covered)
+    covered, end = set(of.covered), stamp(of.cursor)
     return Findings(
         underlying=of.underlying,
         beats=len(beats),
         analyses=len(of.analyses),
-        pending=sum(stamp(beat.id) > stamp(of.cursor) for beat in beats),
-        not_recomputed=sum(line.id not in covered for line in of.analyses),
+        pending=sum(stamp(b.id) > end and b.id not in answered for b in beats),
+        not_recomputed=sum(a.id not in covered and stamp(a.id) <= end for a in of.analyses),
         advice={stream: len(of.others[stream]) for stream in of.advice},
         silence_ms=max(waits, default=None),
         parked=of.parked,

@@ -99,13 +99,14 @@ class Audit:
     async def _ends(self, underlying: str) -> _Ends:
         """Return one moment's end of everything.
 
-        Answers first, what they answer after: what is seen of an answer was in the log before what it answers was looked up.
+        What must be there with something is looked up after it: with advice its analysis, with the cursor the analyses up to it,
+        with an analysis its beat. Between two look-ups a running system goes on.
         """
         log, role = self._log, self._role
         snapshot = await log.snapshot(role.name, underlying)
-        of = {stream: await self._end(stream, underlying) for stream in (*OTHERS, role.writes)}
+        of = {stream: await self._end(stream, underlying) for stream in OTHERS}
         record = (await log.records(role.name, [underlying]))[underlying]
-        of[role.reads] = await self._end(role.reads, underlying)
+        of |= {stream: await self._end(stream, underlying) for stream in (role.writes, role.reads)}
         return _Ends(of=of, cursor=record.cursor, snapshot=snapshot)
 
     async def _end(self, stream: str, underlying: str) -> str:
