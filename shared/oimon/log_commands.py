@@ -74,7 +74,8 @@ async def _audited(log: Log, wanted: Sequence[str], *, with_database: bool) -> l
     roles = owned_roles()
     if ANALYTICS not in roles:
         raise ConfigError(
-            "analytics is not installed, so nothing can be recomputed: install oimon-analytics"
+            "analytics is not installed here, so nothing can be recomputed: ask where it is, in compose its service analytics"
+            " (docs/operations.md, Who may do what in Redis), or install oimon-analytics"
         )
     archive = _archive() if with_database else None
     try:

@@ -152,7 +152,7 @@ class Client:
         if is_refused or text.startswith(_REFUSED_IN_SCRIPT):  # a cluster's client hides the cause
             return ConfigError(
                 f"{self._where} refused its user {self._user!r}: {text}. Set REDIS_URL to a user and password that it knows;"
-                " the users and what each may do are in deploy/redis/users.acl"
+                " the users and what each may do are in deploy/redis/users.acl; people ask as admin"
             )
         if isinstance(error, ResponseError):
             if text.startswith(("FENCED", "DIVERGED")):
