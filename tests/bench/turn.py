@@ -26,15 +26,15 @@ def turn_ms(underlyings: int, ticks: int, *, by_machine_code: bool) -> float:
     if by_machine_code and not fast.use():
         raise RuntimeError("machine code was asked for, and numba is not installed")
     try:
-        tables = [_Table.of(f"TURN-{number}") for number in range(underlyings)]
-        spent_ms = [_turn_ms(tables, turn, ticks) for turn in range(1, _FIRST + _TURNS + 1)]
+        all_ = [_Underlying.of(f"TURN-{number}") for number in range(underlyings)]
+        spent_ms = [_turn_ms(all_, turn, ticks) for turn in range(1, _FIRST + _TURNS + 1)]
     finally:
         fast.use(wanted=False)
     return float(np.median(spent_ms[_FIRST:]))
 
 
 @dataclass(kw_only=True, eq=False)
-class _Table:
+class _Underlying:
     """One underlying: what ticks, and who answers."""
 
     market: Market
@@ -43,11 +43,11 @@ class _Table:
     n: int = 0
 
     @classmethod
-    def of(cls, name: str) -> "_Table":
+    def of(cls, name: str) -> "_Underlying":
         market = Market(underlying=name, run="turn", seed=1)
-        table = cls(market=market, desk=Desk(partition=name), base=market.ticks(1).records)
-        handle(table.desk, table.entry(market.session))
-        return table
+        made = cls(market=market, desk=Desk(partition=name), base=market.ticks(1).records)
+        handle(made.desk, made.entry(market.session))
+        return made
 
     def entry(self, message: Message) -> Entry:
         """Return a message as it is read from the log."""
@@ -69,13 +69,13 @@ class _Table:
         yield self.entry(Beat(ts_us=now_us, market=MarketState.OPEN, feed=FeedState.OK, age_ms=0))
 
 
-def _turn_ms(tables: list[_Table], turn: int, ticks: int) -> float:
-    work = [(table, entry) for table in tables for entry in table.entries(turn, ticks)]
+def _turn_ms(all_: list[_Underlying], turn: int, ticks: int) -> float:
+    work = [(one, entry) for one in all_ for entry in one.entries(turn, ticks)]
     answers = []
     started_ns = time.process_time_ns()
-    for table, entry in work:
-        _, outputs = handle(table.desk, entry)
+    for one, entry in work:
+        _, outputs = handle(one.desk, entry)
         answers += [codec.encode(output.message) for output in outputs]
     spent_ns = time.process_time_ns() - started_ns
-    assert len(answers) == len(tables), f"{len(answers)} answers of {len(tables)} beats"
+    assert len(answers) == len(all_), f"{len(answers)} answers of {len(all_)} beats"
     return spent_ns / 1e6
