@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -78,7 +78,7 @@ class Client:
         )
         self._user = parts.username or "default"
         self._known: set[str] = set()  # scripts that the server has been sent
-        self._together = Together(self._execute_all)
+        self._together = Together(partial(_execute_all_on, self.redis))
 
     async def ask(self, call: Awaitable[Any]) -> Any:
         """Return the answer to a call of the client.
@@ -130,7 +130,7 @@ class Client:
         if self.is_cluster:
             routed: Any = self.redis.execute_command
             return await routed(*command)
-        return _unless_refused(await self._execute_all([command]))
+        return _unless_refused(await _execute_all_on(self.redis, [command]))
 
     async def block(self, *command: Any) -> Any:
         """Return the answer, as the server sent it, to a command that waits for something; not of a cluster.
@@ -140,10 +140,6 @@ class Client:
             OSError: there is no connection.
         """
         return _unless_refused(await _execute_all_on(self.blocking, [command]))
-
-    async def _execute_all(self, commands: Sequence[Command]) -> Sequence[Any]:
-        """Return the answers to commands."""
-        return await _execute_all_on(self.redis, commands)
 
     def _told(self, error: Exception) -> OimonError | None:
         """Return what an error of the client means to us; nothing when only its caller can know."""
