@@ -51,7 +51,15 @@ class Cursor(Generic[S]):
         last = self._ahead
         return (self.lease.cursor, self.lease.in_n) if last is None else (last.id, last.n)
 
-    async def move(self, last: Entry, drafts: Sequence[Draft], state: S, *, at_once: bool) -> None:
+    async def move(
+        self,
+        last: Entry,
+        drafts: Sequence[Draft],
+        state: S,
+        *,
+        at_once: bool,
+        is_whole: bool = True,
+    ) -> None:
         """Note that the state holds ``last``; what nobody answers is taken in again by a successor, which changes nothing.
 
         Args:
@@ -59,10 +67,11 @@ class Cursor(Generic[S]):
             drafts: what is answered.
             state: what the role made of all entries up to ``last``.
             at_once: write it even where nothing is answered.
+            is_whole: whether the state is that; one that a later entry has half changed is not kept.
         """
         is_due = asyncio.get_running_loop().time() - self._moved_s >= MOVE_S
         if drafts or is_due or at_once:
-            await self._commit(last, drafts, state)
+            await self._commit(last, drafts, state, is_whole=is_whole)
         else:
             self._ahead = last
 
@@ -73,9 +82,11 @@ class Cursor(Generic[S]):
             await self._commit(last, (), state)
         return last is not None
 
-    async def _commit(self, last: Entry, drafts: Sequence[Draft], state: S) -> None:
+    async def _commit(
+        self, last: Entry, drafts: Sequence[Draft], state: S, *, is_whole: bool = True
+    ) -> None:
         role = self._role
-        snapshot = self._snapshots.due(last.id, last.n, state, len(drafts))
+        snapshot = self._snapshots.due(last.id, last.n, state, len(drafts)) if is_whole else None
         with metrics.COMMIT_SECONDS.time():
             self.lease, refused = await self._log.commit(
                 self.lease, role.reads, role.writes, last, drafts, snapshot

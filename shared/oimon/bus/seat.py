@@ -135,7 +135,11 @@ class Seat(Generic[S]):
             except UnusableEntry as problem:
                 if done is not None:
                     await self._cursor.move(
-                        done, drafts, self._state, at_once=self._careful_until is not None
+                        done,
+                        drafts,
+                        self._state,
+                        at_once=self._careful_until is not None,
+                        is_whole=problem.kind != "failed",
                     )
                 drafts, done = [], None
                 await self._park(entry, problem)

@@ -1,8 +1,12 @@
+import json
+from dataclasses import replace
+
+from oimon.bus import Keeping, Output
 from oimon.bus.log import LEASE_TTL_MS, stamp
 from oimon.bus.memory import MemoryBus, MemoryStore
-from oimon.messages import TICKS
+from oimon.messages import ANALYSIS, TICKS, Gap
 from tests.eventually import eventually
-from tests.summing import SUMS, at_least, gap, pulse, running
+from tests.summing import SUMS, at_least, gap, pulse, running, text
 
 
 async def sums(bus: MemoryBus, count: int) -> list[str]:
@@ -60,3 +64,36 @@ async def test_a_successor_takes_in_again_what_the_cursor_was_not_moved_over():
         await dead.publish("NIFTY", [gap(3)], pulse(2))
 
         assert await sums(successor, 2) == ["1: 1", "2: 6"]
+
+
+def fails_half_way(state, entry):
+    """Take gaps into the state that was handed over, and say their sum at each beat; fail on one of them, which is in by then."""
+    if not isinstance(entry.message, Gap):
+        return state, [Output(ANALYSIS, text(f"{sum(state)}"))]
+    state.append(entry.message.from_us)
+    if entry.message.from_us == 13:
+        raise ZeroDivisionError("half way")
+    return state, []
+
+
+LISTING = replace(
+    SUMS,
+    start=lambda _: [],
+    handle=fails_half_way,
+    keeping=Keeping(
+        schema=1,
+        freeze=lambda state: json.dumps(state).encode(),
+        thaw=lambda _, data: json.loads(data),
+    ),
+)
+
+
+async def test_a_state_that_an_entry_has_left_half_changed_is_not_kept(monkeypatch):
+    monkeypatch.setattr("oimon.bus.restore.SNAPSHOT_BEATS", 1)
+    bus = MemoryBus()
+    await bus.declare(["NIFTY"])
+    await bus.publish("NIFTY", [gap(1)], pulse(1))
+    await bus.publish("NIFTY", [gap(13)], pulse(2))  # read together with what was answered
+
+    async with running(bus.own(LISTING)):
+        assert await sums(bus, 2) == ["1", "1"]
