@@ -40,8 +40,8 @@ SOCKET_TIMEOUT_S = 5.0
 _CLUSTER = "redis+cluster://", "rediss+cluster://"
 _UNWRITABLE = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError)
 """Answers of a server that cannot write now, of which the client makes classes of their own; their text lacks the code."""
-_UNWRITABLE_CODES = {"MISCONF", "BUSY", "NOREPLICAS"}
-"""The other ones."""
+_UNWRITABLE_CODES = {"MISCONF", "BUSY", "NOREPLICAS", "UNBLOCKED"}
+"""The other ones; the last is told to who waits for entries when the server becomes another's replica, or the stream is gone."""
 _REFUSED = (AuthenticationError, AuthorizationError, NoPermissionError)
 _REFUSED_IN_SCRIPT = ("ACL failure in script", "The user executing the script")
 """The words of Valkey and later Redis, and of Redis 7.0, for a command in a script that the user may not run."""

@@ -14,8 +14,8 @@ from oimon.bus.redis.keys import dead_key, key
 CLAIM_IDLE_MS = 30_000
 PAGE = 100  # parked entries a call: each may be large
 FIRST = "0-0"
-_NO_GROUP = ("NOGROUP", "UNBLOCKED")
-"""The log was emptied: the group has to be made anew. The second is Redis 7.0's word to who waited for an entry meanwhile."""
+_NO_GROUP = "NOGROUP"
+"""The log was emptied: the group has to be made anew."""
 
 
 class Groups:
@@ -109,7 +109,7 @@ class Groups:
 
     def _forget(self, group: str, error: ResponseError) -> None:
         """Make a group anew next time; raise what is not about its absence."""
-        if not any(word in str(error) for word in _NO_GROUP):
+        if _NO_GROUP not in str(error):
             raise error
         self._groups -= {known for known in self._groups if known[0] == group}
 
