@@ -188,7 +188,7 @@ class Log(Protocol):
         ...
 
     async def attempt(self, lease: Lease, entry_id: str) -> int:
-        """Count one more try at an entry that may have killed an owner; return how many there were with this one."""
+        """Count a try at an entry that may have killed an owner; return how many owners have tried, with this one."""
         ...
 
     async def park(self, lease: Lease, entry: Entry, why: str, tries: int = 1) -> Lease:

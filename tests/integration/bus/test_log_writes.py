@@ -137,18 +137,15 @@ async def test_a_state_of_before_a_rollback_is_not_left(new_log, hand):
     assert (await log.records(ROLE, ["NIFTY"]))["NIFTY"].owner == ""
 
 
-async def test_tries_are_counted_of_one_entry_at_a_time_whoever_makes_them(new_log, hand):
-    log, other = new_log(), new_log()
+async def test_tries_are_counted_of_one_entry_at_a_time_and_of_each_owner_once(new_log, hand):
+    log, other, third = new_log(), new_log(), new_log()
     entries = await feed(log)
-    lease = await take(log)
+    counts = []
+    for one, number in ((log, 0), (log, 0), (other, 0), (third, 0), (third, 1)):
+        hand.end_lease()
+        counts.append(await one.attempt(await take(one), entries[number].id))
 
-    counts = [await log.attempt(lease, entries[0].id) for _ in range(2)]
-    hand.end_lease()
-    lease = await take(other)
-    counts.append(await other.attempt(lease, entries[0].id))
-    counts.append(await other.attempt(lease, entries[1].id))
-
-    assert counts == [1, 2, 3, 1]
+    assert counts == [1, 1, 2, 3, 1]
 
 
 async def test_what_is_parked_is_kept_with_its_reason_and_passed_by(new_log):

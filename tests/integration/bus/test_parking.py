@@ -5,6 +5,7 @@ import contextlib
 from dataclasses import replace
 
 from oimon.bus import Output
+from oimon.errors import BusDown
 from oimon.messages import ANALYSIS, TICKS, Gap
 from tests.eventually import eventually
 from tests.integration.hand import shorten
@@ -63,6 +64,32 @@ async def test_an_entry_that_kills_is_parked_and_the_rest_goes_on(replicas, monk
     assert [e.message.text for e in await everything(feeder)] == ["1: 3"]
     assert [(p.entry.message.from_us, p.tries) for p in parked] == [(13, 3)]
     assert deaths <= 5
+
+
+async def test_an_entry_whose_answers_are_lost_again_and_again_has_killed_nobody(
+    replicas, monkeypatch
+):
+    bus, dead, feeder = replicas(), replicas(), replicas()
+    await feeder.declare(["NIFTY"])
+    await feeder.publish("NIFTY", [gap(1)], pulse(1))
+    [first, _] = await everything(feeder, TICKS)
+    lease = (await dead._log.acquire("analytics", "NIFTY", TICKS)).lease
+    await dead._log.attempt(lease, first.id)
+    await dead._log.release(lease)
+    commit, lost = bus._log.commit, []
+
+    async def often_cut(*args):
+        if len(lost) < 3:
+            lost.append(args)
+            raise BusDown("cut")
+        return await commit(*args)
+
+    monkeypatch.setattr(bus._log, "commit", often_cut)
+    async with running(bus.own(SUMS)):
+        outputs = await eventually(lambda: at_least(bus, 1))
+
+    assert [e.message.text for e in outputs] == ["1: 1"]
+    assert await bus._log.parked("analytics", "NIFTY") == []
 
 
 async def test_an_entry_on_which_the_role_fails_is_parked_and_its_half_change_undone(replicas):

@@ -206,8 +206,8 @@ class Owned:
     async def attempt(self, lease: Lease, entry_id: str) -> int:
         """Count one more try at an entry."""
         own = self._mine(lease)
-        own.tries = own.tries + 1 if own.trying == entry_id else 1
-        own.trying = entry_id
+        own.tries = own.tries + (own.tried_by != self._me) if own.trying == entry_id else 1
+        own.trying, own.tried_by = entry_id, self._me
         return own.tries
 
     async def park(self, lease: Lease, entry: Entry, why: str, tries: int = 1) -> Lease:

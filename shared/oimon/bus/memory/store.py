@@ -79,6 +79,7 @@ class Own:
     stuck_at: str = ""
     trying: str = ""
     tries: int = 0
+    tried_by: str = ""
 
 
 @dataclass
