@@ -341,6 +341,22 @@ async def test_of_an_entry_that_is_too_large_all_but_its_data_is_parked(new_log,
 # --- clocks and time ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("field", ["t", "v", "n", "at"])
+async def test_an_entry_with_a_field_that_is_none_of_ours_is_read_as_without_it(
+    new_log, server, field
+):
+    log, ours = new_log(), {"t": "gap", "v": 1, "n": 1, "at": 5, "d": "{}"}
+    server.xadd(f"{TICKS}:{{NIFTY}}", ours | {field: b"\xff"}, id="5-5")
+    read = {"t": "\ufffd", "v": 0, "n": 0, "at": 0}
+
+    (entry,) = await log.read(TICKS, "NIFTY", NEVER, 10, 0)
+    (given,) = await log.group_read("db", [TICKS], "NIFTY", 10, 0)
+
+    found = {"t": entry.kind, "v": entry.version, "n": entry.n, "at": entry.at_ms, "d": "{}"}
+    assert found == ours | {field: read[field]}
+    assert given == entry
+
+
 async def test_members_of_before_the_server_s_clock_was_set_back_are_forgotten(new_log, server):
     log = new_log()
     server.zadd("oi.members:{analytics}", {"ghost": server.time()[0] * 1000 + 3_600_000})

@@ -20,18 +20,22 @@ def unpaired(entry_id: Any, told: Sequence[Any]) -> tuple[Any, Mapping[Any, Any]
 
 
 def entry(stream: str, partition: str, entry_id: Any, fields: Mapping[Any, Any]) -> Entry:
-    """Return an entry; fields that are missing are empty, so that decoding it says what is wrong."""
-    get = {text(name): value for name, value in fields.items()}
+    """Return an entry; fields that are missing, or none of ours, are empty, so that decoding it says what is wrong."""
+    get = fields.get
     return Entry(
         stream=stream,
         partition=partition,
         id=text(entry_id),
-        kind=text(get.get("t", b"")),
-        version=int(get.get("v", 0)),
-        data=get.get("d", b""),
-        n=int(get.get("n", 0)),
-        at_ms=int(get.get("at", 0)),
+        kind=get(b"t", b"").decode(errors="replace"),
+        version=_number(get(b"v", b"")),
+        data=get(b"d", b""),
+        n=_number(get(b"n", b"")),
+        at_ms=_number(get(b"at", b"")),
     )
+
+
+def _number(value: bytes) -> int:
+    return int(value) if value.isdigit() else 0
 
 
 def entries(reply: Any, partition: str) -> list[Entry]:
