@@ -170,7 +170,14 @@ async def _reporting(running: Running[C]) -> AsyncIterator[None]:
     async def report() -> None:
         while True:
             due = running.clock.monotonic_s() + 1
-            await running.bus.put_status(running.name, running.replica, running.status())
+            try:
+                await running.bus.put_status(running.name, running.replica, running.status())
+            except (
+                Exception
+            ) as error:  # the next may be told; a service that says nothing passes for dead
+                if str(error) != running.last_error:
+                    logger.exception("status not told")
+                running.last_error = str(error)
             await asyncio.sleep(max(0.0, due - running.clock.monotonic_s()))
             metrics.LOOP_LAG.set(max(0.0, running.clock.monotonic_s() - due))
 

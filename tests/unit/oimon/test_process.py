@@ -1,0 +1,28 @@
+import asyncio
+from itertools import count
+
+from oimon.bus.memory import MemoryBus
+from oimon.clock import SystemClock
+from oimon.config import Settings
+from oimon.process import _reporting
+from oimon.service import Running
+from tests.eventually import eventually
+
+
+async def test_a_status_that_could_not_be_told_is_not_the_last(caplog):
+    calls, bus = count(), MemoryBus()
+    running = Running(
+        name="ingest",
+        replica="one",
+        settings=Settings(),
+        bus=bus,
+        clock=SystemClock(),
+        stop=asyncio.Event(),
+        facts={"share": lambda: 1 / next(calls)},
+    )
+
+    async with _reporting(running):
+        [told] = await eventually(bus.statuses)
+
+    assert told["last_error"] == "division by zero"
+    assert [record.message for record in caplog.records] == ["status not told"]
