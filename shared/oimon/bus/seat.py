@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from oimon import metrics
 from oimon.bus import Entry, Held, Output, Role
 from oimon.bus.answers import UnusableEntry, drafted, handled
-from oimon.bus.cursor import MINE, Cursor
+from oimon.bus.cursor import MINE, MOVE_S, Cursor
 from oimon.bus.log import NEVER, Draft, Grant, Log, stamp
 from oimon.bus.patience import BATCH, BLOCK_MS
 from oimon.bus.restore import Restoring
@@ -115,7 +115,7 @@ class Seat(Generic[S]):
     # --- answering -------------------------------------------------------------------------------------------------
 
     async def _answer(self, entries: Sequence[Entry]) -> None:
-        """Handle entries and commit what comes of them, in one write unless one of them has to be parked."""
+        """Handle entries and commit what comes of them, in one write unless one of them has to be parked or it takes long."""
         role, last = self._role, entries[-1]
         if role.newest_only and len(entries) > 1:
             metrics.ADVICE_SKIPPED.labels(role.name).inc(len(entries) - 1)
@@ -124,7 +124,12 @@ class Seat(Generic[S]):
         self._standing.last_error = lost or self._standing.last_error
         drafts: list[Draft] = []
         done: Entry | None = None
+        clock = asyncio.get_running_loop().time
+        since_s = clock()
         for entry in entries:
+            if done is not None and clock() - since_s >= MOVE_S:  # or the lease would run out
+                await self._cursor.move(done, drafts, self._state, at_once=True)
+                drafts, done, since_s = [], None, clock()
             if self._careful_until is not None and await self._was_tried(entry):
                 return
             if role.consults is not None:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from dataclasses import replace
 
@@ -6,7 +7,8 @@ from oimon.bus.log import LEASE_TTL_MS, stamp
 from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.messages import ANALYSIS, TICKS, Gap
 from tests.eventually import eventually
-from tests.summing import SUMS, at_least, gap, pulse, running, text
+from tests.simulation.time import ServerClock, VirtualLoop
+from tests.summing import SUMS, at_least, gap, pulse, running, summing, text
 
 
 async def sums(bus: MemoryBus, count: int) -> list[str]:
@@ -97,3 +99,27 @@ async def test_a_state_that_an_entry_has_left_half_changed_is_not_kept(monkeypat
 
     async with running(bus.own(LISTING)):
         assert await sums(bus, 2) == ["1", "1"]
+
+
+def test_a_lease_does_not_run_out_however_long_the_entries_in_hand_take():
+    loop, left_ms = VirtualLoop(), []
+    store = MemoryStore(ServerClock(loop))
+    bus = MemoryBus(store)
+
+    def slowly(total, entry):
+        left_ms.append(store.own("analytics", "NIFTY").until_ms - store.now_ms())
+        loop.jump(0.2)  # as where 200 underlyings take their turns
+        return summing(total, entry)
+
+    async def work_a_batch():
+        await bus.declare(["NIFTY"])
+        for second in range(1, 61):
+            await bus.publish("NIFTY", [], pulse(second))
+        async with running(bus.own(replace(SUMS, handle=slowly))):
+            await asyncio.sleep(20)  # of the loop's own time
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(work_a_batch())
+
+    assert len(left_ms) == 60
+    assert min(left_ms) > LEASE_TTL_MS / 2
