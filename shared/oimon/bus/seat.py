@@ -116,7 +116,7 @@ class Seat(Generic[S]):
 
     async def _answer(self, entries: Sequence[Entry]) -> None:
         """Handle entries and commit what comes of them, in one write unless one of them has to be parked or it takes long."""
-        role, last = self._role, entries[-1]
+        role, last, is_full = self._role, entries[-1], len(entries) >= self._count
         if role.newest_only and len(entries) > 1:
             metrics.ADVICE_SKIPPED.labels(role.name).inc(len(entries) - 1)
             entries = entries[-1:]
@@ -154,7 +154,7 @@ class Seat(Generic[S]):
             await self._cursor.move(
                 done, drafts, self._state, at_once=self._careful_until is not None
             )
-        await self._standing.measure_lag(last, full=len(entries) == BATCH)
+        await self._standing.measure_lag(last, full=is_full)
 
     def _handle(self, entry: Entry) -> Sequence[Output]:
         """Hand an entry to the role.

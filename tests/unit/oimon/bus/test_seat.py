@@ -68,6 +68,23 @@ async def test_a_successor_takes_in_again_what_the_cursor_was_not_moved_over():
         assert await sums(successor, 2) == ["1: 1", "2: 6"]
 
 
+async def test_who_works_entry_by_entry_tells_how_many_wait():
+    bus, lags = MemoryBus(), []
+    await bus.declare(["NIFTY"])
+    await bus.publish("NIFTY", [gap(n) for n in range(1, 10)], pulse(1))
+    grant = await bus._log.acquire("analytics", "NIFTY", TICKS)
+    await bus._log.attempt(grant.lease, bus.store.stream(TICKS, "NIFTY").entries[0].id)
+
+    def noting(total, entry):
+        lags.extend(held.lag for held in bus.held() if held.role == "analytics")
+        return summing(total, entry)
+
+    async with running(bus.own(replace(SUMS, handle=noting))):
+        await sums(bus, 1)
+
+    assert lags == [0, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+
+
 def fails_half_way(state, entry):
     """Take gaps into the state that was handed over, and say their sum at each beat; fail on one of them, which is in by then."""
     if not isinstance(entry.message, Gap):
