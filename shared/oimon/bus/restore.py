@@ -5,7 +5,7 @@ Source: bus contract, section 8.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Generic, TypeVar
 
 from oimon import metrics
@@ -28,7 +28,7 @@ class Restoring(Generic[S]):
         """Begin with the state that the role starts with."""
         self.state = state
         self.refused: str | None = None
-        """Why a snapshot was not used, if so."""
+        """Why a snapshot, the last output or an entry was not used, if so."""
         self._log = log
         self._role = role
         self._lease = lease
@@ -54,26 +54,42 @@ class Restoring(Generic[S]):
             await self._replay(goes_on)
         elif last is not None:
             answered = await self._log.entry(role.reads, partition, last.id)
-            self.state = role.resume(partition, last, answered)
+            try:
+                self.state = role.resume(partition, last, answered)
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - another version's, or a bug: no better next time
+                self._refuse(f"{last.key} was not gone on from", error)
 
     async def _replay(self, goes_on: Callable[[], Awaitable[bool]]) -> None:
         """Work the input up to the cursor again, output off, from the newest snapshot on."""
-        role, partition, cursor = self._role, self._lease.partition, stamp(self._lease.cursor)
+        role, partition = self._role, self._lease.partition
         parked = {each.entry.id for each in await self._log.parked(role.name, partition)}
+        while (failed := await self._work_up(parked, goes_on)) is not None:
+            parked.add(failed)
+            self.state = role.start(partition)  # what it left half changed is made anew
+
+    async def _work_up(
+        self, passed_over: Collection[str], goes_on: Callable[[], Awaitable[bool]]
+    ) -> str | None:
+        """Work up to the cursor without some entries; return the id of the one that the role failed on, if it did."""
+        role, partition, cursor = self._role, self._lease.partition, stamp(self._lease.cursor)
         after = await self._thaw()
         while stamp(after) < cursor:
             entries = await self._log.read(role.reads, partition, after, BATCH, 0)
             for entry in entries:
                 if stamp(entry.id) > cursor:
-                    return
-                if entry.id not in parked:
-                    self._work_again(entry)
+                    return None
+                if entry.id not in passed_over and not self._work_again(entry):
+                    return entry.id
                 after = entry.id
             if not entries or not await goes_on():
-                return
+                return None
             await asyncio.sleep(0)  # others of this loop have their turn
+        return None
 
-    def _work_again(self, entry: Entry) -> None:
+    def _work_again(self, entry: Entry) -> bool:
+        """Take an entry in; return whether the state is whole."""
         try:
             if self._role.replay is not None:
                 self.state = self._role.replay(self.state, entry)
@@ -81,6 +97,20 @@ class Restoring(Generic[S]):
                 self.state, _ = self._role.handle(self.state, entry)
         except PoisonMessage as error:  # parked long ago, and taken off that list since
             logger.warning("entry passed over", extra={"entry": entry.key, "error": str(error)})
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as when it is new, but nobody can park it any more
+            self._refuse(f"{entry.key} was passed over", error)
+            return False
+        return True
+
+    def _refuse(self, what: str, error: Exception) -> None:
+        self.refused = f"{what}: {type(error).__name__}: {error}"
+        logger.error(
+            "not restored as it was",
+            extra={"role": self._role.name, "what": what},
+            exc_info=error,
+        )
 
     async def _thaw(self) -> str:
         """Set the state from the newest snapshot, if there is one that fits; return the cursor it stands at."""

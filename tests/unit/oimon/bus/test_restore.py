@@ -1,0 +1,60 @@
+"""What a successor makes of a past on which the role fails."""
+
+from dataclasses import replace
+
+from oimon.bus import Output
+from oimon.bus.log import Draft, stamp
+from oimon.bus.memory import MemoryBus
+from oimon.messages import ANALYSIS, Gap
+from tests.eventually import eventually
+from tests.summing import SUMS, at_least, gap, pulse, running, text
+
+
+async def answered_by_another_version(count: int) -> MemoryBus:
+    """Return a bus on whose log somebody without our faults has answered a beat after so many gaps, and one is not answered."""
+    first = MemoryBus(me="first")
+    await first.declare(["NIFTY"])
+    async with running(first.own(SUMS)) as owning:
+        await first.publish("NIFTY", [gap(n) for n in range(1, count + 1)], pulse(1))
+        await eventually(lambda: at_least(first, 1))
+        await first.stop()
+        await owning
+    successor = MemoryBus(first.store, "second")
+    await successor.publish("NIFTY", [gap(100)], pulse(2))
+    return successor
+
+
+async def test_a_last_word_that_cannot_be_read_is_no_word():
+    bus = await answered_by_another_version(2)
+    ms, seq = stamp((await bus.latest(ANALYSIS, "NIFTY")).id)
+    last = Draft(f"{ms}-{seq + 1}", "of tomorrow", b"{}")
+    bus.store.append(ANALYSIS, "NIFTY", bus.store.own("analytics", "NIFTY"), last)
+
+    def resume(_partition, last, _answered):
+        return int(last.message.text.split(": ")[1])
+
+    async with running(bus.own(replace(SUMS, resume=resume))):
+        (*_, last) = await eventually(lambda: at_least(bus, 3))
+        [error] = [held.last_error for held in bus.held() if held.role == "analytics"]
+
+    assert last.message.text == "2: 100"
+    assert "unknown kind" in error
+
+
+async def test_an_entry_of_before_on_which_the_role_fails_now_is_passed_over_and_its_half_change_undone():
+    bus = await answered_by_another_version(3)
+
+    def failing(state, entry):
+        if not isinstance(entry.message, Gap):
+            return state, [Output(ANALYSIS, text(f"{sum(state)}"))]
+        state.append(entry.message.from_us)
+        if entry.message.from_us == 2:
+            raise ZeroDivisionError("half way")
+        return state, []
+
+    async with running(bus.own(replace(SUMS, start=lambda _: [], handle=failing))):
+        (_, last) = await eventually(lambda: at_least(bus, 2))
+        [error] = [held.last_error for held in bus.held() if held.role == "analytics"]
+
+    assert last.message.text == "104"
+    assert "was passed over: ZeroDivisionError: half way" in error
