@@ -6,11 +6,11 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from oimon import codec, metrics
 from oimon.bus import Held, Place, Pulse
-from oimon.bus.log import Lease, Log
+from oimon.bus.log import Lease, Log, Taken
 from oimon.bus.owner import LOOK_S, POLL_S, View
 from oimon.bus.patience import Patience
 from oimon.errors import BusDown, LostOwnership
@@ -32,6 +32,8 @@ class _Desk:
     lease: Lease
     place: Place
     pseq: int = 0
+    calling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One call at a time: of one that is repeated after a later one nobody could say whether it is in."""
 
 
 class Producer:
@@ -80,9 +82,9 @@ class Producer:
             logger.warning(
                 "another replica publishes now", extra={"error": str(lost.exceptions[0])}
             )
-        except* BusDown:
+        except* BusDown as away:
             if not self._patience.is_over:
-                raise
+                await self._patience.wait_out(BusDown(str(away.exceptions[0])))
         finally:
             await self._give_back()
 
@@ -136,11 +138,12 @@ class Producer:
         """
         drafts = [(codec.kind_of(message), codec.encode(message)) for message in messages]
         desk = await self._patience.until_done(lambda: self._desk(partition))
-        desk.pseq += 1
         try:
-            beat = await self._patience.until_done(
-                lambda: self._log.publish(desk.lease, TICKS, desk.pseq, drafts, pulse)
-            )
+            async with desk.calling:
+                desk.pseq += 1
+                beat = await self._patience.until_done(
+                    lambda: self._log.publish(desk.lease, TICKS, desk.pseq, drafts, pulse)
+                )
         except LostOwnership:
             self._desks.pop(partition, None)
             raise
@@ -154,11 +157,16 @@ class Producer:
         desk = self._desks.get(partition)
         while desk is None:
             grant = await self._log.acquire(ROLE, partition)
-            if grant is not None:
+            desk = self._desks.get(partition)  # another call may have been quicker
+            if desk is not None:
+                break
+            if grant is None:
+                await asyncio.sleep(POLL_S)
+            elif grant.taken is Taken.HELD:  # how many calls were numbered is forgotten: begin anew
+                await self._log.release(grant.lease)
+            else:
                 desk = _Desk(grant.lease, Place(run=grant.run, beat_us=grant.beat_us))
                 self._desks[partition] = desk
-            else:
-                await asyncio.sleep(POLL_S)
         return desk
 
     def held(self) -> list[Held]:

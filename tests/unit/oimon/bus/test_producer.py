@@ -1,0 +1,67 @@
+import asyncio
+
+from oimon.bus.memory import MemoryBus
+from oimon.errors import BusDown
+from oimon.messages import TICKS
+from tests.eventually import eventually
+from tests.summing import everything, gap, pulse, running
+
+
+def fail(monkeypatch, log, name, times):
+    """Have the first calls of a write not reach the log."""
+    write, failed = getattr(log, name), []
+
+    async def failing(*args):
+        if len(failed) < times:
+            failed.append(args)
+            raise BusDown("cut")
+        return await write(*args)
+
+    monkeypatch.setattr(log, name, failing)
+
+
+async def gaps(bus):
+    entries = await everything(bus, TICKS)
+    return [entry.message.from_us for entry in entries if entry.kind == "gap"]
+
+
+async def test_who_leads_again_before_its_lease_is_over_is_not_taken_for_one_who_repeats_itself(
+    monkeypatch,
+):
+    bus, begun = MemoryBus(), []
+    fail(monkeypatch, bus._log, "release", 2)
+
+    async def work():
+        begun.append(10 * len(begun))
+        for number in range(3):
+            await bus.publish("NIFTY", [gap(begun[-1] + number)], pulse(begun[-1] + number))
+        bus.store.own("ingest", "SENSEX").epoch += 1  # the log has lost its end
+        await bus.publish("SENSEX", [], pulse(1))
+
+    async with running(bus.lead(work)):
+        await bus.place("SENSEX")
+        await eventually(lambda: bus.store.stream(TICKS, "SENSEX").entries)
+
+    assert begun == [0, 10]
+    assert await gaps(bus) == [0, 1, 2, 10, 11, 12]
+
+
+async def test_of_two_calls_at_once_none_is_lost_though_one_is_repeated(monkeypatch):
+    bus = MemoryBus()
+    fail(monkeypatch, bus._log, "publish", 1)
+
+    await asyncio.gather(*(bus.publish("NIFTY", [gap(n)], pulse(n)) for n in (1, 2)))
+
+    assert await gaps(bus) == [1, 2]
+
+
+async def test_work_that_finds_the_log_away_is_begun_anew():
+    bus, begun = MemoryBus(), []
+
+    async def work():
+        begun.append(1)
+        if len(begun) == 1:
+            raise BusDown("it was only looked at")
+
+    async with running(bus.lead(work)):
+        await eventually(lambda: len(begun) == 2)
