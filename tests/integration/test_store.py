@@ -310,8 +310,9 @@ async def test_a_locked_database_is_a_passing_trouble_and_nothing_is_lost(tmp_pa
         blocker = sqlite3.connect(tmp_path / "oimon.db", isolation_level=None)
         blocker.execute("BEGIN EXCLUSIVE")
 
-        with pytest.raises(TransientError, match="database is locked"):
-            await store.write([entry])
+        for entries in ([entry], []):
+            with pytest.raises(TransientError, match="database is locked"):
+                await store.write(entries)
         blocker.execute("ROLLBACK")
         blocker.close()
         await store.write([entry])

@@ -97,13 +97,17 @@ class Store:
             self._is_ready = True
 
     async def write(self, entries: Sequence[Entry]) -> None:
-        """Write the entries' rows in one transaction; what is there already stays as it is.
+        """Write the entries' rows in one transaction; what is there already stays as it is. Given none, only ask whether it can.
 
         Raises:
             TransientError: the database is away; nothing was written.
             PoisonMessage: one of them can have no row; nothing was written.
         """
         await self.prepare()
+        if not entries:
+            with self._troubles():
+                async with self._engine.begin() as connection:
+                    await connection.exec_driver_sql(self._lock)
         try:
             rows = await asyncio.to_thread(_rows, entries)  # compressing would hold up the loop
             await self._insert(rows)

@@ -146,6 +146,7 @@ class Held:
 
 
 Sink = Callable[[Sequence[Entry]], Awaitable[None]]
+"""Writes entries, and raises ``TransientError`` while its way out is away; given none, it only looks."""
 
 
 class Bus(Protocol):

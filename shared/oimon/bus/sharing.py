@@ -91,6 +91,7 @@ class _Feeding:
         left = await self._log.group_claim(self._group, self._streams, partition, BATCH)
         for entry, tries in left:
             if tries > MAX_TRIES:
+                await self._deliver(())  # while its way out is away, nobody was killed by the entry
                 await self._park(entry, f"whoever was given it died, {tries} times", "kills", tries)
             else:
                 await self._deliver([entry])
@@ -115,7 +116,8 @@ class _Feeding:
                         await self._deliver([entry])
                 return
             else:
-                await self._log.group_done(self._group, entries)
+                if entries:
+                    await self._log.group_done(self._group, entries)
                 return
 
     async def _park(self, entry: Entry, why: str, kind: str, tries: int) -> None:

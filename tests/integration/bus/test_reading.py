@@ -3,6 +3,7 @@
 import asyncio
 
 from oimon.bus.log import Retention
+from oimon.bus.sharing import MAX_TRIES
 from oimon.errors import TransientError
 from oimon.messages import ANALYSIS, TICKS
 from tests.eventually import eventually
@@ -41,6 +42,32 @@ async def test_a_sink_that_is_away_gets_the_same_entries_again(replicas):
         await eventually(lambda: len(calls) >= 3)
 
     assert calls[0] == calls[1] == calls[2]
+
+
+async def test_what_was_handed_out_too_often_is_parked_but_not_while_the_sink_is_away(
+    replicas, hand
+):
+    bus, feeder = replicas(), replicas()
+    await feeder.declare(["NIFTY"])
+    await feeder.publish("NIFTY", [gap(1)], PULSE)
+    [entry] = await feeder._log.group_read("db", [TICKS], "NIFTY", 10, 0)
+    for _ in range(MAX_TRIES):
+        hand.leave_idle("db", entry)
+        await feeder._log.group_claim("db", [TICKS], "NIFTY", 10)
+    hand.leave_idle("db", entry)
+    parked = []
+
+    async def sink(entries):
+        assert not entries
+        parked.append(len(await feeder._log.parked("db", "NIFTY")))
+        if len(parked) < 3:
+            raise TransientError("the database is away")
+
+    async with running(bus.share("db", [TICKS], sink)):
+        [found] = await eventually(lambda: feeder._log.parked("db", "NIFTY"))
+
+    assert parked == [0, 0, 0]
+    assert found.why == "whoever was given it died, 5 times"
 
 
 async def test_a_stopping_sink_drains_what_is_left(replicas):
