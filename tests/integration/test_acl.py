@@ -204,6 +204,7 @@ async def take(log: RedisLog, partition: str) -> None:
     await log.read_any({ADVICE_MINIMAL: NEVER, ADVICE_RICH: NEVER}, partition, 10, 0)
     entries = await log.group_read("db", TO_DATABASE, partition, 100, 0)
     await log.group_claim("db", TO_DATABASE, partition, 10)
+    await log.group_uncount("db", entries)
     await log.group_park("db", entries[0], "test")
     await log.group_done("db", entries[1:])
     await log.put_status("notifier", "n", make_status("notifier"))

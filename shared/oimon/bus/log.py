@@ -245,6 +245,10 @@ class Log(Protocol):
         """Take over what a dead member was given and left for 30 s; each with how often it was handed out before."""
         ...
 
+    async def group_uncount(self, group: str, entries: Sequence[Entry]) -> None:
+        """Say that whoever dies with these, pending here, did not die of them: they count as never handed out."""
+        ...
+
     async def group_park(self, group: str, entry: Entry, why: str, tries: int = 1) -> None:
         """Set an entry aside and say that the group is done with it, in one step."""
         ...

@@ -104,6 +104,8 @@ class _Feeding:
                 await self._sink(entries)
             except TransientError as error:
                 logger.warning("sink is away", extra={"group": self._group, "error": str(error)})
+                if not attempt and entries:
+                    await self._log.group_uncount(self._group, entries)
                 if self._is_draining or self._patience.is_over:
                     raise
                 await self._patience.sleep(min(BACKOFF_S[1], BACKOFF_S[0] * 2**attempt))

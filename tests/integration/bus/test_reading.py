@@ -44,6 +44,36 @@ async def test_a_sink_that_is_away_gets_the_same_entries_again(replicas):
     assert calls[0] == calls[1] == calls[2]
 
 
+async def test_whoever_dies_waiting_for_what_is_away_does_not_count_against_the_entries(
+    replicas, hand
+):
+    feeder = replicas()
+    await feeder.declare(["NIFTY"])
+    await feeder.publish("NIFTY", [gap(1)], PULSE)
+    entries = await everything(feeder, TICKS)
+    asked = []
+
+    async def away(entries):
+        asked.append(len(entries))
+        raise TransientError("the database is away")
+
+    for _ in range(MAX_TRIES + 2):
+        asked.clear()
+        async with running(replicas().share("db", [TICKS], away)):
+            await eventually(lambda: len(asked) > 1)
+        hand.leave_idle("db", entries[0])
+    written = []
+
+    async def sink(entries):
+        written.extend(entries)
+
+    async with running(replicas().share("db", [TICKS], sink)):
+        await eventually(lambda: written)
+
+    assert written == entries
+    assert await feeder._log.parked("db", "NIFTY") == []
+
+
 async def test_what_was_handed_out_too_often_is_parked_but_not_while_the_sink_is_away(
     replicas, hand
 ):

@@ -66,6 +66,13 @@ class Groups:
         for entry in entries:
             self._group(group, entry.stream, entry.partition).pending.pop(entry.id, None)
 
+    async def group_uncount(self, group: str, entries: Sequence[Entry]) -> None:
+        """Count the entries as never handed out."""
+        for entry in entries:
+            known = self._group(group, entry.stream, entry.partition)
+            if entry.id in known.pending:
+                known.pending[entry.id] = (self._me, self._store.now_ms(), 0)
+
     async def group_park(self, group: str, entry: Entry, why: str, tries: int = 1) -> None:
         """Set an entry aside and be done with it."""
         self._store.park(group, entry, why, tries)

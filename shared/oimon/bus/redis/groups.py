@@ -1,6 +1,6 @@
 """What sinks ask of Redis: consumer groups, and what was set aside. Source: bus contract, sections 5 and 10."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -16,6 +16,14 @@ PAGE = 100  # parked entries a call: each may be large
 FIRST = "0-0"
 _NO_GROUP = "NOGROUP"
 """The log was emptied: the group has to be made anew."""
+
+
+def _by_key(entries: Sequence[Entry]) -> Mapping[str, list[Any]]:
+    """Return the entries' ids by the key of their stream."""
+    found: dict[str, list[Any]] = {}
+    for each in entries:
+        found.setdefault(key(each.stream, each.partition), []).append(each.id)
+    return found
 
 
 class Groups:
@@ -85,11 +93,20 @@ class Groups:
 
     async def group_done(self, group: str, entries: Sequence[Entry]) -> None:
         """Say that the entries' effects are safe."""
-        by_key: dict[str, list[str]] = {}
-        for each in entries:
-            by_key.setdefault(key(each.stream, each.partition), []).append(each.id)
-        for stream_key, ids in by_key.items():
+        for stream_key, ids in _by_key(entries).items():
             await self._client.ask(self._client.redis.xack(stream_key, group, *ids))
+
+    async def group_uncount(self, group: str, entries: Sequence[Entry]) -> None:
+        """Count the entries as never handed out; what is not pending stays so."""
+        client = self._client
+        try:
+            for stream_key, ids in _by_key(entries).items():
+                claim = client.redis.xclaim(
+                    stream_key, group, self._me, 0, ids, retrycount=0, justid=True
+                )
+                await client.ask(claim)
+        except ResponseError as error:
+            self._forget(group, error)
 
     async def group_park(self, group: str, entry: Entry, why: str, tries: int = 1) -> None:
         """Set an entry aside and be done with it."""
