@@ -149,7 +149,8 @@ class Producer:
             raise
         if beat:
             metrics.BEATS.labels(partition).inc()
-        metrics.BEAT_DUE.labels(partition).set(_next_beat_s(pulse))
+        if beat or desk.pseq == 1:  # none has come here before
+            metrics.BEAT_DUE.labels(partition).set(_next_beat_s(pulse))
         return beat
 
     async def _desk(self, partition: str) -> _Desk:

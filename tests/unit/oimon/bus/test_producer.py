@@ -1,5 +1,7 @@
 import asyncio
 
+from prometheus_client import REGISTRY
+
 from oimon.bus.memory import MemoryBus
 from oimon.errors import BusDown
 from oimon.messages import TICKS
@@ -65,3 +67,12 @@ async def test_work_that_finds_the_log_away_is_begun_anew():
 
     async with running(bus.lead(work)):
         await eventually(lambda: len(begun) == 2)
+
+
+async def test_a_beat_that_does_not_come_is_late_however_often_the_log_is_called():
+    bus, due = MemoryBus(), []
+    for second in (1, 1, 2, 2):  # of the feed: a beat is added with the first and the third
+        await bus.publish("LATE", [], pulse(second))
+        due.append(REGISTRY.get_sample_value("oi_beat_due_seconds", {"partition": "LATE"}))
+
+    assert due[0] == due[1] < due[2] == due[3]
