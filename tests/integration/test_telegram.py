@@ -7,7 +7,7 @@ import pytest
 from notifier import telegram as telegram_module
 from notifier.news import News
 from notifier.telegram import Telegram
-from oimon.errors import TransientError
+from oimon.errors import PoisonMessage, TransientError
 from tests.eventually import eventually
 from tests.fakes.telegram import SLOW, TOKEN, fake_telegram
 from tests.unit.notifier.samples import NOW_US
@@ -38,6 +38,8 @@ class Book:
     async def write(self, columns):
         if self.is_away:
             raise TransientError("database: away")
+        if "\0" in columns["text"]:
+            raise PoisonMessage("the database refuses its row")
         self.rows.append(columns)
 
     def outcomes(self):
@@ -224,6 +226,16 @@ async def test_rows_wait_while_the_database_is_away(api):
         await eventually(lambda: len(book.rows) == 2)
 
     assert [row["id"] for row in book.rows] == ["one/42", "two/42"]
+
+
+async def test_a_text_that_can_have_no_row_does_not_end_the_others(api):
+    async with sending(api.url) as (sender, book):
+        sender.offer(make_news(text="a\0b"))
+        sender.offer(make_news(key="next"))
+        await eventually(lambda: book.rows)
+
+        assert sender.last_error == "the database refuses its row"
+    assert [row["id"] for row in book.rows] == ["next/42"]
 
 
 async def test_texts_to_one_chat_keep_their_distance(api):

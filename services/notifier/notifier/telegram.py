@@ -27,7 +27,7 @@ from telegram.request import HTTPXRequest
 
 from notifier.news import News
 from oimon import figures, metrics
-from oimon.errors import TransientError
+from oimon.errors import PoisonMessage, TransientError
 
 WAITING_MAX = 200
 """Texts that wait at most; beyond that the oldest is given up and recorded as ``dropped``."""
@@ -239,4 +239,8 @@ class Telegram:
             except TransientError as error:  # the database is away: with the next text again
                 self.last_error = str(error)
                 return
+            except PoisonMessage as error:  # it was sent or not all the same: the next text goes on
+                self.last_error = str(error)
+                facts = {"id": self._unrecorded[0]["id"], "why": str(error)}
+                log.error("a text has no row", extra=facts)  # noqa: TRY400 - a known cause needs no traceback
             self._unrecorded.popleft()
