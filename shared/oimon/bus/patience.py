@@ -19,6 +19,12 @@ BLOCK_MS = 1000
 WATCH_S = 1.0  # how often the partitions are looked up
 
 
+def backoff_s(attempt: int) -> float:
+    """Return the longest wait after so many attempts in vain; an outage may last for thousands of them."""
+    low, high = BACKOFF_S
+    return min(high, low * 2.0 ** min(attempt, 10))
+
+
 class Patience:
     """Knows whether the log is away and whether the replica is to stop."""
 
@@ -42,7 +48,7 @@ class Patience:
             logger.warning("the log is away", extra={"error": str(error)})
         self.away = str(error)
         low, high = BACKOFF_S
-        await asyncio.sleep(random.uniform(low, min(high, low * 2**attempt + low)))  # noqa: S311 - jitter
+        await asyncio.sleep(random.uniform(low, min(high, backoff_s(attempt) + low)))  # noqa: S311 - jitter
 
     async def until_done(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return the call's result, however long the log is away.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from oimon import metrics
 from oimon.bus import Entry, Sink
 from oimon.bus.log import Log
-from oimon.bus.patience import BACKOFF_S, BATCH, BLOCK_MS, WATCH_S, Patience
+from oimon.bus.patience import BATCH, BLOCK_MS, WATCH_S, Patience, backoff_s
 from oimon.errors import BusDown, TransientError
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class _Feeding:
                     await self._log.group_uncount(self._group, entries)
                 if self._is_draining or self._patience.is_over:
                     raise
-                await self._patience.sleep(min(BACKOFF_S[1], BACKOFF_S[0] * 2**attempt))
+                await self._patience.sleep(backoff_s(attempt))
                 attempt += 1
             except Exception as error:  # noqa: BLE001 - what one entry brings out must not stop the others
                 if len(entries) == 1:
