@@ -70,7 +70,7 @@ def watch_break(
     if run.broken_s is not None:
         is_over = at_s - run.broken_s >= IN_FORCE_S - SLACK or beyond < 0
         return BreakRun() if is_over else run
-    if beyond <= break_buffer(level, tick):
+    if beyond <= break_buffer(level, tick) + SLACK:
         return BreakRun() if run.samples else run
     since_s = at_s if run.since_s is None else run.since_s
     samples = run.samples + 1

@@ -31,6 +31,13 @@ def test_one_sample_is_no_break_however_far():
     assert watch([(0, 20_000)]) == [None]
 
 
+def test_a_price_on_the_edge_of_the_buffer_is_not_beyond_it():
+    on_the_edge = [(0, 24_887.55), (60, 24_887.55)]  # 12.45 below, a float's last bit more
+
+    assert watch(on_the_edge, level=24_900.0) == [None, None]
+    assert watch([(0, 24_887.5), (60, 24_887.5)], level=24_900.0) == [None, 60]
+
+
 def test_a_break_ends_after_its_time_or_beyond_the_level():
     broken = [(0, 25_980), (60, 25_980)]
 
