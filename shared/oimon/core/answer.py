@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from oimon.core.compare import SLACK
 from oimon.terms import Action, OptionKind
 
 MOST_REASONS, REASON_LENGTH = 5, 160
@@ -140,7 +141,7 @@ def _invalidation(
     if value is None:
         return None, []
     level = _number(value)
-    if level is None or x is None or abs(level - x) > FARTHEST * x:
+    if level is None or x is None or abs(level - x) > FARTHEST * x + SLACK:
         return None, ["invalidation_dropped"]
     is_right_side = level < x if side is OptionKind.CE else level > x
     if action in (Action.ENTER, Action.HOLD) and not is_right_side:

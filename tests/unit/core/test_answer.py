@@ -87,6 +87,13 @@ def test_a_level_that_cannot_be_meant_is_dropped(level, warning):
     assert found.warnings == (warning,)
 
 
+def test_a_level_is_kept_up_to_five_per_cent_away():
+    at_the_limit = 24_749.78  # 0.95 of X; a float's last bit farther
+
+    assert answer(invalidation=at_the_limit).decision.invalidation == at_the_limit
+    assert answer(invalidation=24_749.77).decision.invalidation is None
+
+
 @pytest.mark.parametrize("horizon", [1, 5, 15, 30, 60])
 def test_each_horizon_of_the_schema_stands(horizon):
     found = answer(horizon_min=horizon)
