@@ -1,6 +1,7 @@
 """What all of it adds up to: components, direction, signal (pure)."""
 
 from analytics.findings import Flow, Judgement, Reference, Volatility
+from analytics.levels import newest_break
 from analytics.situation import Before, ChainNow, MarketNow
 from oimon.core.coi import coi_score
 from oimon.core.direction import (
@@ -11,6 +12,7 @@ from oimon.core.direction import (
 )
 from oimon.core.direction_filter import direction_filter
 from oimon.core.futures import futures_score
+from oimon.core.level_break import LevelKind
 from oimon.core.max_pain import max_pain_applies, max_pain_score
 from oimon.core.open_interest import Reading
 from oimon.core.pcr import pcr_level_score, pcr_slope
@@ -103,9 +105,9 @@ def _parts(
 
 def _position(level: float | None, found: SupportResistance, before: Before) -> float | None:
     """Score a broken level, the newest if both are, else the place between the primaries."""
-    support_s, resistance_s = before.support.broken_s, before.resistance.broken_s
-    if support_s is not None or resistance_s is not None:
-        return 1.0 if (resistance_s or 0.0) > (support_s or 0.0) else -1.0
+    broken = newest_break(before.support, before.resistance)
+    if broken is not None:
+        return 1.0 if broken is LevelKind.RESISTANCE else -1.0
     if level is None:
         return None
     support, resistance = found.support.strongest, found.resistance.strongest

@@ -59,6 +59,17 @@ def watch(
     return LevelWatch(reference=reference, run=run, watched=watched)
 
 
+def newest_break(support: LevelWatch, resistance: LevelWatch) -> LevelKind | None:
+    """Return which side's level is broken, of two broken ones the one that broke last; None where neither is.
+
+    Both are where a level shifted past the other side's, which broke before. Source: analytics specification, 4.3.
+    """
+    if support.broken_s is None and resistance.broken_s is None:
+        return None
+    is_up = (resistance.broken_s or 0.0) > (support.broken_s or 0.0)
+    return LevelKind.RESISTANCE if is_up else LevelKind.SUPPORT
+
+
 def events(
     before: LevelWatch, after: LevelWatch, ts_us: int, *, kind: LevelKind, oi_change: float | None
 ) -> list[Event]:

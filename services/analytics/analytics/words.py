@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from analytics.findings import Findings
+from analytics.levels import newest_break
 from oimon.core.direction import WEIGHTS, Component
+from oimon.core.level_break import LevelKind
 from oimon.core.oi import WINDOW_S
 from oimon.core.pcr import pcr_band
 from oimon.terms import BuildUp
@@ -66,9 +68,13 @@ def _pcr_level(found: Findings) -> str:
 
 
 def _sr_position(found: Findings) -> str:
-    for side, watch in (("support", found.after.support), ("resistance", found.after.resistance)):
-        if watch.broken_s is not None:
-            return f"{side} {watch.watched:,.0f} is broken"
+    watches = {
+        LevelKind.SUPPORT: found.after.support,
+        LevelKind.RESISTANCE: found.after.resistance,
+    }
+    broken = newest_break(*watches.values())
+    if broken is not None:
+        return f"{broken} {watches[broken].watched:,.0f} is broken"
     sides = (found.interest.levels.support, found.interest.levels.resistance)
     below, above = (
         f"{side.strongest[0][0]:,.0f} ({side.strongest[0][1]:.0f})" if side.strongest else "none"

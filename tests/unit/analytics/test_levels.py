@@ -1,5 +1,5 @@
-from analytics.levels import LevelWatch, events, watch
-from oimon.core.level_break import LevelKind
+from analytics.levels import LevelWatch, events, newest_break, watch
+from oimon.core.level_break import BreakRun, LevelKind
 
 SUPPORT = {"kind": LevelKind.SUPPORT, "tick": 0.05}
 
@@ -38,3 +38,13 @@ def test_a_side_without_levels_is_quiet():
     now, happened = walk([(s, 26_000.0, None) for s in range(300)])
 
     assert (now.watched, happened) == (None, [])
+
+
+def test_of_two_broken_levels_the_newest_counts():
+    whole, earlier, later = (
+        LevelWatch(run=BreakRun(broken_s=at_s), watched=26_000.0) for at_s in (None, 60.0, 90.0)
+    )
+
+    assert newest_break(whole, whole) is None
+    assert newest_break(earlier, whole) is newest_break(later, earlier) is LevelKind.SUPPORT
+    assert newest_break(whole, earlier) is newest_break(earlier, later) is LevelKind.RESISTANCE

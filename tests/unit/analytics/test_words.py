@@ -1,7 +1,20 @@
 import re
+from dataclasses import replace
 
+import pytest
+
+from analytics.levels import LevelWatch
+from analytics.words import line
 from oimon.core.direction import Component
+from oimon.core.level_break import BreakRun, LevelReference
 from tests.unit.analytics.days import make_session, play
+from tests.unit.analytics.test_properties import NOW_S, make_given
+
+
+def broken(strike, ago_s):
+    """Return the watch of a level that was broken so long ago."""
+    run = BreakRun(since_s=NOW_S - ago_s - 60, samples=5, broken_s=NOW_S - ago_s)
+    return LevelWatch(reference=LevelReference(strike=strike), run=run, watched=strike)
 
 
 def test_each_contribution_says_its_score_share_and_raw_value():
@@ -25,3 +38,22 @@ def test_what_contradicts_the_score_is_listed_strongest_first():
     assert all(share * answer.score < 0 for _, share, _ in answer.against)
     sizes = [abs(share) for _, share, _ in answer.against]
     assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("support_ago_s", "says"),
+    [
+        (100, "+1.00 → +0.100: resistance 24,400 is broken"),
+        (5, "-1.00 → -0.100: support 24,600 is broken"),
+    ],
+)
+def test_of_two_broken_levels_the_words_name_the_one_that_is_scored(support_ago_s, says):
+    market = make_given(1)
+    before = replace(
+        market.before, support=broken(24_600.0, support_ago_s), resistance=broken(24_400.0, 30)
+    )
+
+    found = replace(market, before=before).found()
+
+    score = found.judgement.parts[Component.SR_POSITION].score
+    assert line(Component.SR_POSITION, 0.1 * score, found) == f"sr_position {says}"
