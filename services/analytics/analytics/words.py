@@ -74,10 +74,10 @@ def _sr_position(found: Findings) -> str:
     }
     broken = newest_break(*watches.values())
     if broken is not None:
-        return f"{broken} {watches[broken].watched:,.0f} is broken"
+        return f"{broken} {watches[broken].watched:,g} is broken"
     sides = (found.interest.levels.support, found.interest.levels.resistance)
     below, above = (
-        f"{side.strongest[0][0]:,.0f} ({side.strongest[0][1]:.0f})" if side.strongest else "none"
+        f"{side.strongest[0][0]:,g} ({side.strongest[0][1]:.0f})" if side.strongest else "none"
         for side in sides
     )
     return f"support {below}, resistance {above}"
@@ -87,7 +87,7 @@ def _max_pain(found: Findings) -> str:
     pain, forward = found.interest.pain, found.reference.forward
     if pain is None or forward is None:
         return "unknown"
-    return f"max pain {pain.strike:,.0f}, forward {forward.price:,.2f}"
+    return f"max pain {pain.strike:,g}, forward {forward.price:,.2f}"
 
 
 def _iv_skew(found: Findings) -> str:

@@ -57,3 +57,18 @@ def test_of_two_broken_levels_the_words_name_the_one_that_is_scored(support_ago_
 
     score = found.judgement.parts[Component.SR_POSITION].score
     assert line(Component.SR_POSITION, 0.1 * score, found) == f"sr_position {says}"
+
+
+def test_a_strike_between_two_rupees_is_named_as_it_is():
+    market = make_given(1)
+    found = market.with_rows(market.chain.strike + 0.5, market.chain.cells).found()
+
+    levels, pain = found.interest.levels, found.interest.pain
+    for name, strikes in (
+        (
+            Component.SR_POSITION,
+            [levels.support.strongest[0][0], levels.resistance.strongest[0][0]],
+        ),
+        (Component.MAX_PAIN, [pain.strike]),
+    ):
+        assert all(f" {strike:,.1f}" in line(name, 0.0, found) for strike in strikes)
