@@ -110,10 +110,10 @@ def _chosen(path: Path, underlying: str | None, found: list[str]) -> str:
         raise InputError(path, "the file", "it holds no rows", "Give a CSV with at least one")
     if underlying is None and len(found) > 1:
         raise InputError(path, "the file", f"it holds {some}", "Choose one with --underlying")
-    name = underlying or found[0]
+    name = found[0] if underlying is None else underlying
     if name not in found:
         raise InputError(
-            path, "the file", f"no row is of {name}, it holds {some}", "Choose one of those with --underlying"
+            path, "the file", f"no row is of {name or 'an underlying without a name'}, it holds {some}", "Choose one of those with --underlying"
         )  # fmt: skip
     return name
 

@@ -65,6 +65,7 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Im
     Raises:
         InputError: the CSV cannot be used so, or the recording not written; names file, place and remedy. Nothing is left behind.
     """
+    _check(source, target)
     underlying, rows = _chain(source, plan.underlying)
     day = _only_day(source, rows)
     expiries = _expiries(source, rows, plan.expiries)
@@ -94,6 +95,16 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Im
     _write(target, header, rows, Snapshots(source, master, keys, factors, plan.spread), progress)
     warning = unit_warning(rows, lots, plan.oi_unit)
     return Imported(recording=open_recording(target), warning=warning)
+
+
+def _check(source: Path, target: Path) -> None:
+    """Refuse a target that could only be told after all has been read, or that would take the source's place."""
+    if target.is_dir():
+        raise InputError(target, "the recording", "is a folder", "Name a file in it, as DAY.oirec")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise InputError(
+            target, "the recording", "is the CSV itself, which it would replace", "Choose another name"
+        )  # fmt: skip
 
 
 def _chain(source: Path, wanted: str | None) -> tuple[str, Chain]:

@@ -1,5 +1,6 @@
 import gzip
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -322,3 +323,27 @@ def test_a_missing_csv_and_a_missing_folder_are_named(tmp_path):
         import_csv(tmp_path / "none.csv", tmp_path / "day.oirec", Plan(), silent)
     with pytest.raises(InputError, match="cannot be written"):
         import_csv(write(tmp_path, ROW), tmp_path / "none" / "day.oirec", Plan(), silent)
+
+
+def test_the_csv_itself_is_never_replaced(tmp_path):
+    path = write(tmp_path, ROW)
+    before = path.read_bytes()
+
+    with pytest.raises(InputError, match="is the CSV itself"):
+        import_csv(path, path, Plan(), silent)
+
+    assert path.read_bytes() == before
+
+
+def test_a_folder_is_no_name_for_a_recording(tmp_path, monkeypatch):
+    path = write(tmp_path, ROW)
+    monkeypatch.chdir(tmp_path)
+
+    for target in ("", tmp_path):
+        with pytest.raises(InputError, match="is a folder"):
+            import_csv(path, Path(target), Plan(), silent)
+
+
+def test_an_empty_name_is_no_underlying(tmp_path):
+    with pytest.raises(InputError, match="an underlying without a name, it holds NIFTY"):
+        imported(tmp_path, ROW, underlying="")
