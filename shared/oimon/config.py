@@ -9,8 +9,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
@@ -18,6 +19,7 @@ from typing_extensions import override
 from oimon.errors import ConfigError
 
 T = TypeVar("T", bound="Settings")
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster")
 
 
 def falls_back(default: object, description: str) -> Any:
@@ -93,6 +95,16 @@ class Settings(BaseSettings):
     )
 
     _notes: tuple[str, ...] = PrivateAttr(())
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_an_address(cls, value: SecretStr) -> SecretStr:
+        if not _names_a_server(value.get_secret_value()):  # what was found may hold a password
+            raise ValueError(
+                "must be an address as redis://127.0.0.1:6379/0 (or rediss://, unix://, redis+cluster://); "
+                "characters of a password other than letters and digits are written as %40 is for @"
+            )
+        return value
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -174,6 +186,16 @@ def bus_address(settings: Settings) -> str:
         except (OSError, ValueError, KeyError, TypeError):
             pass  # none runs there
     return settings.redis_url.get_secret_value()
+
+
+def _names_a_server(url: str) -> bool:
+    """Say whether the client of Redis can read an address."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is none
+    except ValueError:
+        return False
+    return parts.scheme in _REDIS_SCHEMES
 
 
 def _is_fallback(info: FieldInfo) -> bool:

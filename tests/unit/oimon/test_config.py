@@ -131,3 +131,22 @@ def test_a_broken_run_file_is_as_good_as_none(text):
     (settings.data_dir / "run.json").write_text(text, encoding="utf-8")
 
     assert bus_address(settings) == "redis://127.0.0.1:6379/0"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["localhost", "", "http://127.0.0.1:6379", "redis://127.0.0.1:x", "redis://:se/cret@h"],
+)
+def test_what_is_no_address_of_redis_is_one_error_that_does_not_show_it(address):
+    with pytest.raises(ConfigError, match="REDIS_URL: must be an address as redis://") as error:
+        load(Settings, {"redis_url": address})
+
+    assert "cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["redis://127.0.0.1:6379/0", "rediss://:a@h", "unix:///tmp/r", "redis+cluster://h:7000"],
+)
+def test_an_address_of_redis_is_kept_as_it_is(address):
+    assert load(Settings, {"redis_url": address}).redis_url.get_secret_value() == address
