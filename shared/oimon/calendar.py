@@ -21,6 +21,8 @@ from oimon.terms import MarketState, Segment
 IST = timezone(timedelta(hours=5, minutes=30), "IST")  # India has no daylight saving time
 YEAR_S = 365 * 86_400
 """Seconds of the year that times to expiry are fractions of."""
+LARGEST_LOT = 1_000_000
+"""Units; no contract has so many (the largest of NSE's shares has 71,475), so more is a slip of who typed it."""
 
 _NEW_YORK = "America/New_York"
 _EPOCH = date(1970, 1, 1).toordinal()

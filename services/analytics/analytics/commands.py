@@ -37,7 +37,12 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--json", help="Print one JSON object a line, one an underlying.")
         ] = False,
         lot: Annotated[
-            int | None, typer.Option(help="Quantity of a contract, where the table has none.")
+            int | None,
+            typer.Option(
+                min=1,
+                max=calendar.LARGEST_LOT,
+                help="Quantity of a contract, where the table has none.",
+            ),
         ] = None,
         underlying: Annotated[
             str | None, typer.Option(help="Only this one, when the file holds several.")
@@ -57,8 +62,6 @@ def register(app: typer.Typer) -> None:
 
         Example: oi analyse NIFTY_2025-08-05.json.gz --lot 75
         """
-        if lot is not None and lot < 1:
-            raise ConfigError(f"--lot must be at least 1, was {lot}")
         pages = read_pages(file, underlying, None if expiry is None else expiry.date(), oi_unit)
         if lot is not None and len(pages) > 1:
             raise ConfigError(f"--lot is of one underlying, the file holds {len(pages)}: choose one with --underlying")  # fmt: skip

@@ -51,7 +51,12 @@ def register_why(app: typer.Typer) -> None:
             typer.Option(help="With a recording: IST time of day, as 12:41 or 12:41:07."),
         ] = None,
         lot: Annotated[
-            int | None, typer.Option(min=1, help="With a file of chains: quantity of a contract.")
+            int | None,
+            typer.Option(
+                min=1,
+                max=calendar.LARGEST_LOT,
+                help="With a file of chains: quantity of a contract.",
+            ),
         ] = None,
         redis_url: Annotated[
             str | None, typer.Option(help="Address of the bus; left out, that of `oi up`.")

@@ -15,6 +15,7 @@ from ingest.importing import Plan, import_csv
 from ingest.master import commands as master
 from ingest.recording import Recording
 from ingest.simulator.commands import app as simulator
+from oimon.calendar import LARGEST_LOT
 from oimon.errors import ConfigError
 from oimon.terms import OiUnit
 
@@ -35,7 +36,10 @@ EachSide = Annotated[
     ),
 ]
 Unit = Annotated[OiUnit, typer.Option(help="What the CSV counts open interest and volume in.")]
-Lot = Annotated[int | None, typer.Option(min=1, help="Units of a contract, where it is not known.")]
+Lot = Annotated[
+    int | None,
+    typer.Option(min=1, max=LARGEST_LOT, help="Units of a contract, where it is not known."),
+]
 Spread = Annotated[
     float | None,
     typer.Option(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from analytics.commands import register
 from analytics.nse import read_page
 from analytics.page import page_analysis
-from oimon.errors import ConfigError, InputError
+from oimon.errors import InputError
 
 FILES = {  # NSE's own totals of the nearest expiry: calls' and puts' open interest and volume
     "NIFTY_2025-08-05_135923.json.gz": (2_635_468, 19_430_034, 1_734_647, 19_306_252),
@@ -204,8 +204,12 @@ def test_the_dated_table_wins_over_the_lot_given(tmp_path, oi):
     assert printed["chain"]["ce"]["oi"] == [6_500]
 
 
-def test_a_lot_below_one_is_refused(tmp_path, oi):
-    assert isinstance(oi(write(tmp_path, make_page()), "--lot", 0).exception, ConfigError)
+@pytest.mark.parametrize("lot", [0, -75, 10**20])
+def test_a_lot_that_no_contract_has_is_refused(tmp_path, oi, lot):
+    done = oi(write(tmp_path, make_page()), "--lot", lot)
+
+    assert done.exit_code == 2
+    assert "equal to" in done.output
 
 
 @pytest.mark.needs_shared
