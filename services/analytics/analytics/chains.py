@@ -31,6 +31,16 @@ def is_chain_csv(path: Path) -> bool:
     return {"underlying", "strike", "right"} <= set(names)
 
 
+def is_table(path: Path) -> bool:
+    """Say whether a file begins like a CSV of anything, with names in its first line; one that cannot be read does not."""
+    try:
+        with opened(path) as file:
+            first = file.readline().strip()
+    except (OSError, EOFError, ValueError):
+        return False
+    return not first.startswith(("{", "[", "<")) and any(mark in first for mark in ",;\t")
+
+
 def read_last_chains(
     path: Path, underlying: str | None, expiry: date | None, unit: OiUnit
 ) -> dict[str, Page | InputError]:

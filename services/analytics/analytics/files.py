@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from analytics.bhavcopy import is_bhavcopy, read_bhavcopies, read_bhavcopy
-from analytics.chains import is_chain_csv, read_last_chains
+from analytics.chains import is_chain_csv, is_table, read_last_chains
 from analytics.nse import read_page
 from analytics.page import Page
 from oimon.errors import ConfigError, InputError
@@ -29,7 +29,7 @@ def read_pages(
         InputError: the file, or the one underlying that was asked for, cannot be used.
         ConfigError: what was asked for does not go with the file.
     """
-    if is_chain_csv(path):
+    if is_chain_csv(path) or (is_table(path) and not is_bhavcopy(path)):
         return read_last_chains(path, underlying, expiry, unit or OiUnit.QTY)
     if unit is not None:
         raise ConfigError(

@@ -161,3 +161,14 @@ def test_a_compressed_file_is_the_same_file(write, tmp_path):
     page = read_pages(packed, unit=OiUnit.QTY)["RELIANCE"]
 
     assert np.array_equal(page.cells, read_pages(path)["RELIANCE"].cells, equal_nan=True)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_table_of_something_else_is_told_what_it_lacks(tmp_path, mark):
+    path = tmp_path / "gold.csv"
+    path.write_text(mark.join(["Date", "Symbol", "Close"]) + "\n" + mark.join("123") + "\n")
+
+    with pytest.raises(
+        InputError, match=r"line 1: no column is called ts, underlying, .* found Date"
+    ):
+        read_pages(path)
