@@ -35,8 +35,8 @@ for _point in sorted(entry_points(group=COMMANDS), key=lambda point: point.name)
     _point.load()(app)
 log_commands.register(app)
 up_command.register(app)
-out = Console()
-err = Console(stderr=True)
+out = Console(emoji=False)
+err = Console(stderr=True, emoji=False)
 
 
 # --- run, status ---------------------------------------------------------------------------------------------------
@@ -83,7 +83,8 @@ def status(
 def health(
     service: Annotated[str, typer.Argument(help=", ".join(SERVICES))],
     port: Annotated[
-        int | None, typer.Option(help="its HTTP_PORT, where it is not the default")
+        int | None,
+        typer.Option(min=1, max=65_535, help="its HTTP_PORT, where it is not the default"),
     ] = None,
 ) -> None:
     """Ask a service on this machine whether it is ready, or why not; exit code 0 if it is.

@@ -33,8 +33,8 @@ dead_app = typer.Typer(
     help="Entries that a service could not use and has set aside.\n\nExample: `oi dead list`, then `oi dead show NIFTY db 1795578301000-4`",
     no_args_is_help=True,
 )
-out = Console()
-err = Console(stderr=True)
+out = Console(emoji=False)
+err = Console(stderr=True, emoji=False)
 
 Underlying = Annotated[str, typer.Argument(help="as NIFTY")]
 Setter = Annotated[str, typer.Argument(metavar="ROLE", help="who has set it aside")]

@@ -14,7 +14,7 @@ from oimon.terms import Segment
 from oimon.up import Choice
 from oimon.up import up as bring_up
 
-err = Console(stderr=True)
+err = Console(stderr=True, emoji=False)
 
 
 def register(app: typer.Typer) -> None:

@@ -79,7 +79,7 @@ def _analyses(pages: Mapping[str, Page | InputError], lot: int | None) -> Iterat
     errors = [page for page in pages.values() if isinstance(page, InputError)]
     if len(errors) == len(pages):
         raise errors[0]
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     for name, page in track(
         pages.items(), "analyse", console=console, transient=True, disable=not console.is_terminal
     ):
@@ -96,4 +96,4 @@ def _print(analyses: list[ChainAnalysis], *, as_json: bool) -> None:
         for analysis in analyses:
             typer.echo(codec.encode(analysis).decode())
         return
-    Console().print(sheet(analyses[0]) if len(analyses) == 1 else roll(analyses))
+    Console(emoji=False).print(sheet(analyses[0]) if len(analyses) == 1 else roll(analyses))

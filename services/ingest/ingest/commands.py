@@ -94,7 +94,9 @@ def import_command(  # noqa: PLR0913 - typer makes each parameter an option
         made = import_csv(
             source, target, plan, lambda done, of: bar.update(task, completed=done, total=of)
         )
-    Console().print(_summary(made.recording), highlight=False, markup=False, soft_wrap=True)
+    Console(emoji=False).print(
+        _summary(made.recording), highlight=False, markup=False, soft_wrap=True
+    )
     if made.warning:
         typer.echo(f"Note: {made.warning}", err=True)
 
@@ -131,7 +133,7 @@ def _command(source: Path, target: Path, plan: Plan) -> str:
 
 def _bar() -> Progress:
     """Return a bar for a terminal's standard error; elsewhere it shows nothing."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
         """
         if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe on Windows may not know ▲ and ₹
             sys.stdout.reconfigure(errors="replace")
-        console = Console()
+        console = Console(emoji=False)
         surface: Surface
         if svg is not None:
             surface = Picture(

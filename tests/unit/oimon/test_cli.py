@@ -213,3 +213,20 @@ def test_live_without_a_terminal_asks_nothing(chosen):
     choice, _ = chosen(["--feed", "live"])
 
     assert (choice.segment, choice.commodity) == (Segment.NFO, None)
+
+
+def test_what_is_said_is_printed_as_it_stands(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["oi", "replay", "day:100:.oirec"])
+
+    with pytest.raises(SystemExit):
+        cli.main()
+
+    assert "day:100:.oirec: the file: cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "65536"])
+def test_what_is_no_port_has_no_health(port):
+    done = CliRunner().invoke(cli.app, ["health", "ingest", "--port", port])
+
+    assert done.exit_code == 2
+    assert "--port" in done.output

@@ -82,7 +82,7 @@ def instruments_command(
         told = {"master": dated.facts(), **plain(found, moved)}
         sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
         return
-    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     out.print("\n".join([*lines, _source(dated, now_us)]))
     for note in [*settings.notes, *found.notes, *moved.notes, *dated.warnings]:
         typer.echo(f"Note: {note}", err=True)

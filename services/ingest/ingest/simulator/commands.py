@@ -96,7 +96,7 @@ def score(
     if as_json:
         sys.stdout.buffer.write(_json(found, table) + b"\n")
     else:
-        out = Console()
+        out = Console(emoji=False)
         out.print(_title(plans), highlight=False)
         out.print(_figures(table))
         out.print(_delays(found))
@@ -112,7 +112,9 @@ def _all_marks(plans: Sequence[Plan], jobs: int) -> list[Marks]:
         found.extend(_trials(plans, jobs))
     except KeyboardInterrupt:
         days = f"{len(found)} of {len(plans)} days"
-        Console(stderr=True).print(f"Stopped after {days}; nothing of it is left running")
+        Console(stderr=True, emoji=False).print(
+            f"Stopped after {days}; nothing of it is left running"
+        )
         raise typer.Exit(130) from None
     return sorted(found, key=lambda each: each.seed)
 
@@ -143,7 +145,7 @@ def _leave_signals() -> None:
 
 def _bar() -> Progress:
     """Return a bar for a terminal's standard error; elsewhere it shows nothing."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
         console=console, transient=True, disable=not console.is_terminal,
