@@ -40,6 +40,12 @@ class Hand:
     def end_lease(self, role: str = ROLE) -> None:
         self.set_deadline(1, role)
 
+    def set_epoch(self, epoch: int, role: str = ROLE) -> None:
+        if self._store is not None:
+            self._store.own(role, "NIFTY").epoch = epoch
+        else:
+            self._client.hset(f"oi.own:{{NIFTY}}:{role}", "epoch", epoch)
+
     def set_cursor(self, cursor: str, n: int, role: str = ROLE) -> None:
         if self._store is not None:
             own = self._store.own(role, "NIFTY")

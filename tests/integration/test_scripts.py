@@ -9,7 +9,7 @@ import redis as redis_py
 
 from oimon import codec
 from oimon.bus import Entry, Pulse
-from oimon.bus.log import NEVER, TWO_DAYS_MS, Draft, Lease, Retention, Taken
+from oimon.bus.log import NEVER, TWO_DAYS_MS, Draft, Kept, Lease, Retention, Taken
 from oimon.bus.redis import RedisLog
 from oimon.errors import BusDown, ConfigError
 from oimon.messages import ANALYSIS, OUTBOX, TICKS
@@ -294,6 +294,23 @@ async def test_what_is_too_old_is_dropped_with_the_next_writes(new_log, server):
 
     for stream in (TICKS, ANALYSIS):  # the server drops whole blocks of a hundred
         assert server.xlen(f"{stream}:{{NIFTY}}") <= 250 + 16 - 200
+
+
+class Few(Retention):
+    """A belt that is soon too short."""
+
+    def of(self, stream: str) -> Kept:
+        return Kept(entries=100)
+
+
+async def test_ticks_have_a_belt_however_young_they_are(new_log, server):
+    log = new_log(retention=Few())
+    lease = await take(log, "ingest")
+
+    for pseq in range(1, 31):
+        await log.publish(lease, TICKS, pseq, [("gap", b"x")] * 16, PULSE)
+
+    assert server.xlen(f"{TICKS}:{{NIFTY}}") <= 100 + 16 + 100  # whole blocks of a hundred
 
 
 async def test_where_few_large_answers_are_kept_there_are_hardly_more(new_log, server):

@@ -7,6 +7,7 @@ from oimon.messages import ANALYSIS, TICKS
 from tests.eventually import eventually
 from tests.integration.bus.log_work import answer, assert_cannot_write, feed, take
 from tests.integration.hand import ROLE, shorten
+from tests.summing import PULSE
 
 
 async def test_a_free_partition_is_taken_and_then_held(new_log):
@@ -92,6 +93,32 @@ async def test_a_lease_that_ran_out_but_that_nobody_took_still_writes(new_log, h
 
     assert (await log.acquire(ROLE, "NIFTY", TICKS)).taken is Taken.HELD
     assert (await log.newest(ANALYSIS, "NIFTY")).id == entries[0].id
+
+
+async def test_whatever_an_owner_writes_extends_its_lease(new_log, hand):
+    log, other = new_log(), new_log()
+    entries = await feed(other)
+    producer, lease = await take(log, "ingest", None), await take(log)
+
+    for role, write in (
+        ("ingest", lambda: log.publish(producer, TICKS, 1, [], PULSE)),
+        (ROLE, lambda: log.park(lease, entries[0], "why")),
+    ):
+        hand.end_lease(role)
+        await write()
+        assert await other.acquire(role, "NIFTY") is None
+
+
+async def test_an_epoch_grows_also_when_the_clock_was_set_back(new_log, hand):
+    log, other = new_log(), new_log()
+    await take(log)
+    before = hand.now_ms() + 3_600_000
+    hand.set_epoch(before)
+    hand.end_lease()
+
+    grant = await other.acquire(ROLE, "NIFTY", TICKS)
+
+    assert int(grant.lease.epoch) == before + 1
 
 
 async def test_one_s_own_lease_that_ran_out_begins_a_new_epoch(new_log, hand):
