@@ -101,7 +101,9 @@ def tables(status: Status) -> Group:
     system = status.system
     disputes = [Text(words, style="bold red") for words in system.contested]
     feeds = [Text(line) for item in _sorted(system) for line in feed_lines(item)]
-    return Group(_services(system), *_errors(system), *disputes, *feeds, _underlyings(status.ages))
+    units = [Text(f"Note: {note}") for item in _sorted(system) for note in item.get("oi_unit", ())]
+    told = (*_errors(system), *disputes, *feeds, *units)
+    return Group(_services(system), *told, _underlyings(status.ages))
 
 
 def _services(system: System) -> Table:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from analytics.config import AnalyticsSettings
 from analytics.desk import Desk, handle, replay
 from analytics.keeping import KEEPING
+from analytics.units import UnitWatch
 from analytics.warming import warm_up
 from oimon import metrics
 from oimon.bus import Entry, Output, Role
@@ -64,7 +65,17 @@ async def run(running: Running[AnalyticsSettings]) -> None:
     running.facts["loops"] = lambda: "machine code" if is_fast else "numpy"
     if is_fast:
         await asyncio.to_thread(warm_up)
-    await running.bus.own(replace(role(), handle=_measured))
+    units = UnitWatch()
+    running.facts["oi_unit"] = lambda: units.notes({each.partition for each in running.bus.held()})
+
+    def handle_and_see(desk: Desk, entry: Entry) -> tuple[Desk, Sequence[Output]]:
+        desk, outputs = _measured(desk, entry)
+        for output in outputs:
+            if isinstance(output.message, ChainAnalysis):
+                units.see(desk.partition, output.message)
+        return desk, outputs
+
+    await running.bus.own(replace(role(), handle=handle_and_see))
 
 
 def offline_role() -> Role[Desk]:

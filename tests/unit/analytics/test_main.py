@@ -1,10 +1,13 @@
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 from prometheus_client import REGISTRY
 
 from analytics import main
 from analytics.desk import Desk
 from oimon import codec
-from oimon.bus import Entry
+from oimon.bus import Entry, Held
 from oimon.messages import ANALYSIS, TICKS, ChainAnalysis
 from tests.unit.analytics.days import START_US, make_batch, make_beat, make_session, market_ticks
 
@@ -67,3 +70,28 @@ def test_analyses_and_dropped_ticks_are_counted():
     assert value("oi_analyses_total", partition="NIFTY") == before[0] + 1
     assert value("oi_ticks_dropped_total", why="old") == before[1] + len(session.instruments.token)
     assert value("oi_tick_age_seconds_sum", stage="analytics") - aged == pytest.approx(0.2)
+
+
+def test_what_open_interest_looks_like_is_told_in_the_status():
+    class Bus:
+        role = None
+
+        async def own(self, role):
+            self.role = role
+
+        def held(self):
+            return [Held(role="analytics", partition="NIFTY", cursor="0-0", epoch=1)]
+
+    running = SimpleNamespace(settings=SimpleNamespace(fast=False), facts={}, bus=Bus())
+    session = make_session()
+    ticks = market_ticks(session, 0)
+    ticks["oi"] //= 65
+
+    asyncio.run(main.run(running))
+    desk = running.bus.role.start("NIFTY")
+    beats = (make_beat(START_US + second * 1_000_000) for second in (1, 301))
+    for n, message in enumerate((session, make_batch(session, ticks, START_US), *beats), 1):
+        desk, _ = running.bus.role.handle(desk, entry(message, n))
+
+    (note,) = running.facts["oi_unit"]()
+    assert "looks like lots" in note

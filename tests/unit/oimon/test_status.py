@@ -68,6 +68,14 @@ def test_of_many_partitions_a_person_is_shown_some():
     assert "and 3 more" in text_of(owner)
 
 
+def test_a_doubt_of_the_unit_of_open_interest_is_told():
+    owner = an_owner("analytics-a", 5_000, said_ms=9_500)
+
+    assert "Note: NIFTY: looks like lots" in text_of(
+        {**owner, "oi_unit": ["NIFTY: looks like lots"]}
+    )
+
+
 def test_a_service_that_is_being_stopped_counts_as_gone_but_is_shown():
     services = [make_status(name) for name in SERVICES]
     leaving = make_status(
