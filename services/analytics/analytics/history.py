@@ -217,7 +217,9 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
         """
         first, end = bisect_right(self._times, from_s), bisect_right(self._times, to_s)
         rows = list(self._interest.rows())
-        before = rows[first - 1] if first else self._unseen
+        # of a long gap all samples before are dropped: the oldest holds what was known, but of what was first seen in the gap
+        held = rows[max(first - 1, 0)] if rows else self._unseen
+        before = np.where(self._oldest.at_s <= from_s, held, np.nan)
         for place in range(first, end):
             oi = rows[place].copy()
             for row, points in known.items():

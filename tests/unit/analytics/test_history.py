@@ -87,3 +87,25 @@ def test_a_gap_is_filled_where_nothing_newer_was_known():
     assert rolling.anchors(915.0, [900.0]) != asked, (
         "what was worked out from the past holds no more"
     )
+
+
+def test_a_gap_longer_than_the_history_is_filled_too():
+    rolling = RollingTicks(["A"])
+    for at_s in range(0, 2_415, 15):  # the gap began before the oldest sample that is left
+        rolling.append(sample(float(at_s)))
+
+    rolling.fill({0: [(10.0, 260.0), (1_400.0, 325.0)]}, from_s=5.0, to_s=2_390.0)
+
+    assert rolling.at_window(2_400.0, 1_800.0).oi[0] == 260
+    assert rolling.at_window(2_400.0, 900.0).oi[0] == 325
+    assert rolling["A"][-1]["oi"] == 65, "2400 is after it"
+
+
+def test_what_was_first_seen_in_a_gap_stays():
+    rolling = RollingTicks(["A"])
+    rolling.append(sample(0.0))
+    rolling.append(sample(15.0))
+
+    rolling.fill({0: [(-5.0, 260.0)]}, from_s=-10.0, to_s=15.0)
+
+    assert [point["oi"] for point in rolling["A"]] == [65, 65]
