@@ -28,7 +28,7 @@ STREAMS = {
     "oi.analysis.v1:{U}": (
         "analytics",
         "analysis (quote modes: quotes)",
-        "7,200 entries (`ANALYSIS_KEEP`)",
+        "7,200 entries, of more than two underlyings 14,400 together (`ANALYSIS_KEEP`)",
     ),
     "oi.advice-minimal.v1:{U}": ("coach-minimal", "advice", "2 days"),
     "oi.advice-rich.v1:{U}": ("coach-rich", "advice", "2 days"),

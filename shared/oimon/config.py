@@ -90,8 +90,10 @@ class Settings(BaseSettings):
         description="milliseconds from beat to beat, live; 0 makes every batch a beat, once the beat before is answered",
     )
     ticks_keep_s: int = Field(2700, ge=90, description="seconds of ticks kept in the log")
-    analysis_keep: int = Field(
-        7200, ge=5, description="analyses kept in the log, of each underlying"
+    analysis_keep: int | None = Field(
+        None,
+        ge=5,
+        description="analyses kept in the log, of each underlying; empty: 7200, of more than two underlyings 14400 together",
     )
 
     _notes: tuple[str, ...] = PrivateAttr(())

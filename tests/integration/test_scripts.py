@@ -327,6 +327,21 @@ async def test_where_few_large_answers_are_kept_there_are_hardly_more(new_log, s
     assert server.xlen(f"{ANALYSIS}:{{NIFTY}}") == 10
 
 
+async def test_many_underlyings_share_the_room_that_analyses_have(new_log, server, monkeypatch):
+    monkeypatch.setattr("oimon.bus.log.ANALYSES_TOGETHER", 40)
+    log = new_log()
+    await log.declare(["BANKNIFTY", "FINNIFTY", "NIFTY", "SENSEX"])
+    await log.partitions()
+    await log.publish(await take(log, "ingest"), TICKS, 1, [("gap", b"x")] * 15, PULSE)
+    lease = await take(log)
+
+    for entry in await log.read(TICKS, "NIFTY", NEVER, 15, 0):
+        answer = Draft(entry.id, "text", bytes(20_000))
+        lease, _ = await log.commit(lease, TICKS, ANALYSIS, entry, [answer])
+
+    assert server.xlen(f"{ANALYSIS}:{{NIFTY}}") == 10
+
+
 async def test_the_names_of_what_was_enqueued_are_kept_as_long_as_the_messages(new_log, server):
     log = new_log()
     now_ms = server.time()[0] * 1000

@@ -18,6 +18,10 @@ MEMBER_TTL_MS = 1500
 TWO_DAYS_MS = 2 * 24 * 3600 * 1000
 BELT = 200_000
 """No stream is ever longer."""
+ANALYSES_KEPT = 7200
+"""Of an underlying, two hours of them, where nobody says another number: so many while there are one or two underlyings …"""
+ANALYSES_TOGETHER = 14_400
+"""… and of more underlyings so many together: an analysis has 31 KB, and the server 1 GB, which ticks need too."""
 PARKED_KEPT = 10_000
 """Parked entries kept of each role and partition."""
 ANSWERS = "analytics"
@@ -41,14 +45,16 @@ class Retention:
     """What is kept of each stream (bus contract, section 2)."""
 
     ticks_s: int = 2700
-    analyses: int = 7200
+    analyses: int | None = None
+    """Of each partition; ``None``: as many as there is room for."""
 
-    def of(self, stream: str) -> Kept:
-        """Return how long the stream's entries are kept."""
+    def of(self, stream: str, partitions: int = 1) -> Kept:
+        """Return how long the stream's entries are kept, of so many partitions."""
         if stream == TICKS:
             return Kept(ms=self.ticks_s * 1000)
         if stream == ANALYSIS:
-            return Kept(entries=self.analyses)
+            room = min(ANALYSES_KEPT, ANALYSES_TOGETHER // max(partitions, 1))
+            return Kept(entries=room if self.analyses is None else self.analyses)
         return Kept()
 
 

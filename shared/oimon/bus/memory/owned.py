@@ -153,7 +153,9 @@ class Owned:
             )
             store.append(stream, partition, own, Draft("", "beat", codec.encode(beat)), beat)
             last, own.beat_n = due, own.out_n
-        store.stream(stream, partition).trim(self._retention.of(stream), now_us // 1000)
+        store.stream(stream, partition).trim(
+            self._retention.of(stream, len(store.partitions)), now_us // 1000
+        )
         own.pseq, own.run, own.beat_us = pseq, pulse.run, last
         own.pbeat = due if is_beat else 0
         own.until_ms = now_us // 1000 + LEASE_TTL_MS
@@ -194,7 +196,9 @@ class Owned:
         if snapshot is not None:
             store.snapshots[lease.role, partition] = snapshot
         if drafts:
-            store.stream(writes, partition).trim(self._retention.of(writes), store.now_ms())
+            store.stream(writes, partition).trim(
+                self._retention.of(writes, len(store.partitions)), store.now_ms()
+            )
             store.wake(writes)
         return lease, refused
 

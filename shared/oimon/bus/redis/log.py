@@ -39,6 +39,7 @@ class RedisLog(Owned, Groups):
         self._client = Client(url)
         self._me = me
         self._retention = retention or Retention()
+        self._declared = 1
         self._beat_ms = beat_ms
         self._groups = set()
         self.turn = Turn()
@@ -105,6 +106,7 @@ class RedisLog(Owned, Groups):
         """Return the declared partitions, sorted."""
         client = self._client
         members = await client.ask(client.redis.smembers(key("oi.partitions", "all")))
+        self._declared = len(members)  # owners look every round
         return sorted(text(member) for member in members)
 
     async def put_status(self, service: str, replica: str, status: Mapping[str, Any]) -> None:

@@ -35,6 +35,7 @@ class Owned:
     _client: Client
     _me: str
     _retention: Retention
+    _declared: int
     _beat_ms: int
 
     async def acquire(self, role: str, partition: str, reads: str | None = None) -> Grant | None:
@@ -99,7 +100,7 @@ class Owned:
         pulse: Pulse,
     ) -> int:
         """Append messages and the beat that is due."""
-        kept = self._retention.of(stream)
+        kept = self._retention.of(stream, self._declared)
         args: list[Any] = [
             self._me,
             lease.epoch,
@@ -134,7 +135,11 @@ class Owned:
         snapshot: bytes | None = None,
     ) -> tuple[Lease, int]:
         """Append outputs and move the cursor."""
-        role, partition, kept = lease.role, lease.partition, self._retention.of(writes)
+        role, partition, kept = (
+            lease.role,
+            lease.partition,
+            self._retention.of(writes, self._declared),
+        )
         args: list[Any] = [
             self._me,
             lease.epoch,
@@ -184,7 +189,7 @@ class Owned:
 
     async def enqueue(self, partition: str, stream: str, name: str, kind: str, data: bytes) -> bool:
         """Append a message unless one of that name was."""
-        kept = self._retention.of(stream)
+        kept = self._retention.of(stream, self._declared)
         args = [self._me, name, kept.ms, kept.entries, codec.SCHEMA, kind, data]
         keys = [key("oi.seen", partition, stream), key(stream, partition)]
         return bool(await self._client.run("enqueue", keys, args))
