@@ -14,7 +14,7 @@ from oimon.clock import Clock
 from oimon.errors import BusDown, ConfigError, PoisonMessage
 from oimon.feed_words import feed_lines
 from oimon.messages import ANALYSIS, ChainAnalysis, QuoteBoard
-from oimon.system import System
+from oimon.system import SILENT, System
 
 SHOWN = 12
 """Partitions of one replica that a person is shown; machines are given all."""
@@ -114,12 +114,15 @@ def _services(system: System) -> Table:
     for item in _sorted(system):
         shown.add_row(item["replica"], item["state"], _owned(item), _facts(item))
     for name in system.missing:
-        shown.add_row(name, "not running", "--", "no status in the last 10 s")
+        state = "not running" if system.services else "not heard of"
+        shown.add_row(name, state, "--", "no status in the last 10 s")
     return shown
 
 
 def _errors(system: System) -> Iterator[Text]:
-    """Give a line for each replica that has something to say of its troubles."""
+    """Give a line for each replica that has something to say of its troubles, or for all where none says anything."""
+    if not system.services:
+        yield Text(SILENT, style="red")
     for item in _sorted(system):
         errors = [
             *item["problems"],

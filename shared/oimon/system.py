@@ -8,6 +8,11 @@ from typing import Any, NamedTuple
 
 from oimon.terms import SERVICES
 
+SILENT = (
+    "no service has said anything for 10 s: none runs, or Redis takes no writes, as its memory (maxmemory) or its disk is full; "
+    "the services' logs say which"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class System:
@@ -60,6 +65,8 @@ class System:
     def troubles(self) -> list[str]:
         """What keeps it from being ready, in plain words."""
         gone = [f"not running: {', '.join(self.missing)}"] if self.missing else []
+        if not self.services:
+            gone = [SILENT]
         return [*gone, *self.unready, *self.contested]
 
     @property

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from oimon import status
-from oimon.system import System
+from oimon.system import SILENT, System
 from oimon.terms import SERVICES
 from tests.builders import make_status
 
@@ -103,3 +103,10 @@ def test_who_starts_everything_is_told_what_it_still_waits_for():
         "ingest-1: no session yet; no lead",
     ]
     assert System(services=services[1:]).waits_for({"analytics": 1}) == []
+
+
+def test_where_nobody_says_anything_it_is_not_said_that_nothing_runs():
+    assert System(services=()).troubles == [SILENT]
+    told = " ".join(text_of().split())
+    assert "Redis takes no writes" in told
+    assert "not running" not in told
