@@ -299,7 +299,7 @@ async def test_what_is_too_old_is_dropped_with_the_next_writes(new_log, server):
 class Few(Retention):
     """A belt that is soon too short."""
 
-    def of(self, stream: str) -> Kept:
+    def of(self, stream: str, partitions: int = 1) -> Kept:
         return Kept(entries=100)
 
 
