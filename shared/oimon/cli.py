@@ -15,7 +15,7 @@ from oimon import doctor as examination
 from oimon import status as statuses
 from oimon.bus import Entry
 from oimon.clock import SystemClock
-from oimon.config import Settings, bus_address, load, times_real_time
+from oimon.config import Settings, bus_address, load
 from oimon.errors import ConfigError, OimonError
 from oimon.health import ask
 from oimon.process import run_services
@@ -124,7 +124,7 @@ def replay(
 
     Example: `oi replay services/ingest/ingest/recordings/NIFTY-2026-08-18.oirec --json > day.ndjson`
     """
-    rate = _speed(speed)
+    rate = up_command.given_speed(speed)
     recorded = offline.open_recording(file)
     for warning in recorded.warnings:
         err.print(f"Note: {warning}", markup=False, highlight=False, soft_wrap=True)
@@ -142,13 +142,6 @@ def replay(
         )
     if not as_json:
         out.print(summary.table(file))
-
-
-def _speed(text: str) -> float | None:
-    try:
-        return times_real_time(text)
-    except ValueError as error:
-        raise ConfigError(f"--speed {error}") from None
 
 
 def _print_analysis(entry: Entry) -> None:

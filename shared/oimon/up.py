@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from oimon import embedded
 from oimon.bus.redis import RedisBus
-from oimon.config import Settings, load, run_file
+from oimon.config import Settings, load, run_file, times_real_time
 from oimon.errors import BusDown, ConfigError
 from oimon.feed_words import notes
 from oimon.http import bound_socket
@@ -28,6 +29,7 @@ from oimon.terms import Mode, Segment
 REDIS_PORT = 6390
 READY_WITHIN_S = 45.0
 NOTES_WITHIN_S = 10.0
+_LAG_S = 300
 _STOP = {"ingest": (0, 1.5), "notifier": (2, 4.0)}
 """Stage and seconds of stopping, of who differs: ingest first, so that what it published is answered; notifier last, since it
 takes what the others leave in the log. All of it, with Valkey, within ten seconds."""
@@ -200,6 +202,8 @@ def _environment(
         common["RECORDING"] = str(choice.recording)
     if choice.speed:
         common["SPEED"] = choice.speed
+        if choice.feed == "sim" and "ticks_keep_s" not in settings.model_fields_set:
+            common["TICKS_KEEP_S"] = str(ticks_kept_s(choice.speed, settings.ticks_keep_s))
     common |= choice.simulator
     found: dict[str, Mapping[str, str]] = {}
     taken = []
@@ -221,6 +225,16 @@ def _environment(
     for listener in taken:
         listener.close()
     return found
+
+
+def ticks_kept_s(speed: str, live_s: int) -> int:
+    """Return how many seconds of the server's time ticks of a day at that speed are kept.
+
+    As much of the day as is kept live, so that five indices at ten times real time stay within the server's memory; but five
+    minutes, so that a reader may lag.
+    """
+    times = times_real_time(speed)
+    return live_s if times is None else min(live_s, max(_LAG_S, ceil(live_s / times)))
 
 
 def _service(name: str, child: str, settings: Settings, environment: Mapping[str, str]) -> Child:

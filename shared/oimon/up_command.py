@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from oimon import questions
+from oimon.config import times_real_time
 from oimon.errors import ConfigError
 from oimon.replicas import replicas as replica_counts
 from oimon.service import names
@@ -87,6 +88,8 @@ def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
     Example: `oi up --recorded --speed 60 --for 120`, or `oi up --feed sim --seed 7 --speed 10`
     """
     counts = replica_counts(replicas, names())
+    if speed is not None:
+        given_speed(speed)
     if recording is not None:
         if live or (feed_name or "replay").strip().lower() != "replay":
             raise ConfigError(
@@ -120,3 +123,15 @@ def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
         replicas=counts,
     )
     bring_up(choice, say)
+
+
+def given_speed(text: str) -> float | None:
+    """Return what ``--speed`` says, ``None`` for ``max``.
+
+    Raises:
+        ConfigError: it is no number above 0.
+    """
+    try:
+        return times_real_time(text)
+    except ValueError as error:
+        raise ConfigError(f"--speed {error}") from None

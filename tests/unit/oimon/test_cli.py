@@ -8,7 +8,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from typer.testing import CliRunner
 
-from oimon import cli, questions, up_command
+from oimon import cli, questions, up, up_command
 from oimon.errors import ConfigError
 from oimon.terms import Segment
 
@@ -161,9 +161,11 @@ def test_a_flag_that_does_not_fit_the_feed_is_one_message(monkeypatch, tmp_path,
     assert what in str(done.exception)
 
 
+@pytest.mark.parametrize("words", [["replay", "day.oirec"], ["up"], ["up", "--feed", "sim"]])
 @pytest.mark.parametrize("text", ["fast", "0", "-1", "nan", "inf", ""])
-def test_a_speed_that_is_none_is_one_message(text):
-    done = CliRunner().invoke(cli.app, ["replay", "day.oirec", "--speed", text])
+def test_a_speed_that_is_none_is_one_message(words, text, monkeypatch):
+    monkeypatch.setattr(up_command, "bring_up", lambda choice, say: None)
+    done = CliRunner().invoke(cli.app, [*words, "--speed", text])
 
     assert done.exit_code != 0
     assert "--speed takes a number above 0, or max" in str(done.exception)
@@ -230,3 +232,10 @@ def test_what_is_no_port_has_no_health(port):
 
     assert done.exit_code == 2
     assert "--port" in done.output
+
+
+@pytest.mark.parametrize(
+    ("speed", "kept_s"), [("1", 2700), ("0.5", 2700), ("2", 1350), ("10", 300), ("max", 2700)]
+)
+def test_of_a_faster_day_as_much_is_kept_as_of_a_live_one(speed, kept_s):
+    assert up.ticks_kept_s(speed, 2700) == kept_s
