@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from oimon import questions
+from oimon import offline, questions
 from oimon.config import times_real_time
 from oimon.errors import ConfigError
 from oimon.replicas import replicas as replica_counts
@@ -95,6 +95,9 @@ def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
             raise ConfigError(
                 f"--recording plays {recording}, and another feed was asked for too; leave out one of the two"
             )
+        offline.open_recording(
+            recording
+        )  # what cannot be played is told before anything is started
         live = False
     is_live = questions.wants_live(live, feed_name)
     chosen = questions.segment(segment, say, is_live=is_live)

@@ -1,15 +1,14 @@
 """What ``oi up`` makes of questions, flags and environment, before anything is started."""
 
-from pathlib import Path
-
 import pytest
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from typer.testing import CliRunner
 
+from ingest.recordings import BUNDLED
 from oimon import cli, questions, up, up_command
-from oimon.errors import ConfigError
+from oimon.errors import ConfigError, InputError
 from oimon.terms import Segment
 
 NAMES = (
@@ -94,9 +93,9 @@ def test_the_environment_replaces_the_questions(chosen, monkeypatch):
 def test_a_recording_is_played_whatever_else_there_would_be(chosen, monkeypatch):
     monkeypatch.setenv("FEED", "live")
 
-    choice, _ = chosen(["--recording", "day.oirec"])
+    choice, _ = chosen(["--recording", str(BUNDLED)])
 
-    assert (choice.feed, choice.recording) == ("replay", Path("day.oirec"))
+    assert (choice.feed, choice.recording) == ("replay", BUNDLED)
 
 
 @pytest.mark.parametrize("other", [["--live"], ["--feed", "sim"]])
@@ -239,3 +238,12 @@ def test_what_is_no_port_has_no_health(port):
 )
 def test_of_a_faster_day_as_much_is_kept_as_of_a_live_one(speed, kept_s):
     assert up.ticks_kept_s(speed, 2700) == kept_s
+
+
+def test_what_is_no_recording_is_told_before_anything_is_started(tmp_path):
+    table = tmp_path / "day.csv"
+    table.write_text("ts,underlying\n")
+
+    for path in (table, tmp_path / "none.oirec"):
+        done = CliRunner().invoke(cli.app, ["up", "--no-table", "--recording", str(path)])
+        assert isinstance(done.exception, InputError)
