@@ -46,6 +46,14 @@ class Hand:
         else:
             self._client.hset(f"oi.own:{{NIFTY}}:{role}", "epoch", epoch)
 
+    def age_beat(self, by_s: int) -> None:
+        """Let the producer's last beat have been so much earlier."""
+        by_us = by_s * 1_000_000
+        if self._store is not None:
+            self._store.own("ingest", "NIFTY").beat_us -= by_us
+        else:
+            self._client.hincrby("oi.own:{NIFTY}:ingest", "beat", -by_us)
+
     def set_cursor(self, cursor: str, n: int, role: str = ROLE) -> None:
         if self._store is not None:
             own = self._store.own(role, "NIFTY")

@@ -43,7 +43,7 @@ class Cursor(Generic[S]):
         self._ahead: Entry | None = None  # the last one taken in, while the cursor stands before it
         self._moved_s = float("-inf")
         self._has_answered = False
-        self._snapshots = Snapshots(role)
+        self._snapshots = Snapshots(role, asyncio.get_running_loop().time())
 
     @property
     def position(self) -> tuple[str, int]:
@@ -85,8 +85,10 @@ class Cursor(Generic[S]):
     async def _commit(
         self, last: Entry, drafts: Sequence[Draft], state: S, *, is_whole: bool = True
     ) -> None:
-        role = self._role
-        snapshot = self._snapshots.due(last.id, last.n, state, len(drafts)) if is_whole else None
+        role, now_s = self._role, asyncio.get_running_loop().time()
+        snapshot = None
+        if is_whole:
+            snapshot = self._snapshots.due(last.id, last.n, state, len(drafts), now_s)
         with metrics.COMMIT_SECONDS.time():
             self.lease, refused = await self._log.commit(
                 self.lease, role.reads, role.writes, last, drafts, snapshot

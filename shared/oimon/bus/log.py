@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from oimon.bus import Entry, Pulse
 from oimon.bus.turn import Turn
 from oimon.messages import ANALYSIS, TICKS, Message
+from oimon.terms import MarketState
 
 LEASE_TTL_MS = 3000
 MEMBER_TTL_MS = 1500
@@ -28,6 +29,8 @@ ANSWERS = "analytics"
 """The role whose reading paces beats where each batch is one."""
 HELD_BACK_US = 1_000_000
 """Such a beat waits no longer than this, whether or not the one before is answered."""
+QUIET_S = 60
+"""From beat to beat while the market is closed and nothing comes."""
 NEVER = "0-0"
 """The cursor of one who has read nothing."""
 
@@ -67,6 +70,15 @@ class Lease:
     epoch: str
     cursor: str
     in_n: int
+
+
+def least_us(pulse: Pulse) -> int:
+    """Return how long after the beat before the server's clock may bring the next: a minute while the market is closed and nothing comes.
+
+    Where packets come all the same, as in a session that the calendar does not know, nothing is held back. Source: bus contract, section 7.
+    """
+    is_silent = pulse.age_ms is None or pulse.age_ms > QUIET_S * 1000
+    return QUIET_S * 1_000_000 if pulse.market is MarketState.CLOSED and is_silent else 0
 
 
 def stamp(entry_id: str) -> tuple[int, int]:

@@ -19,6 +19,8 @@ S = TypeVar("S")
 logger = logging.getLogger(__name__)
 
 SNAPSHOT_BEATS = 60
+SNAPSHOT_S = 59.0
+"""After so long one answer is enough: where beats come once a minute, ticks are gone before sixty of them."""
 
 
 class Restoring(Generic[S]):
@@ -145,14 +147,27 @@ def _begins(
 class Snapshots(Generic[S]):
     """When the state of one partition is kept: after each minute of beats, and when it is given back."""
 
-    def __init__(self, role: Role[S]) -> None:
+    def __init__(self, role: Role[S], now_s: float) -> None:
         self._keeping = role.keeping
         self._answers = 0  # since the last one
+        self._kept_s = now_s
 
-    def due(self, cursor: str, n: int, state: S, answers: int) -> bytes | None:
-        """Return the state after ``answers`` more when another minute of beats has been answered."""
+    def due(self, cursor: str, n: int, state: S, answers: int, now_s: float) -> bytes | None:
+        """Return the state after ``answers`` more when another minute of beats has been answered.
+
+        Args:
+            cursor: of the state.
+            n: number of the entry there.
+            state: what is kept.
+            answers: how many were made since this was asked last.
+            now_s: time of the loop.
+        """
         self._answers += answers
-        return self._packed(cursor, n, state) if self._answers >= SNAPSHOT_BEATS else None
+        is_old = self._answers > 0 and now_s - self._kept_s >= SNAPSHOT_S
+        if self._answers < SNAPSHOT_BEATS and not is_old:
+            return None
+        self._kept_s = now_s
+        return self._packed(cursor, n, state)
 
     def last(self, lease: Lease, state: S) -> bytes | None:
         """Return the state at the cursor, when the newest snapshot is not of just that."""

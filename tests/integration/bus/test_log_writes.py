@@ -1,5 +1,6 @@
 """What a write leaves, asked of every log and of every server."""
 
+import asyncio
 import itertools
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from oimon.bus import Entry
 from oimon.bus.log import HELD_BACK_US, NEVER, stamp
 from oimon.errors import LostOwnership
 from oimon.messages import ANALYSIS, OUTBOX, TICKS
+from oimon.terms import MarketState
 from tests.eventually import eventually
 from tests.integration.bus.log_work import answer, draft, feed, take
 from tests.integration.hand import ROLE, in_spite_of_hanging_up
@@ -268,3 +270,43 @@ async def test_a_beat_is_held_back_for_a_second_at_most(new_log):
 
     first, second = (e.message.ts_us for e in await log.read(TICKS, "NIFTY", NEVER, 9, 0))
     assert second - first >= HELD_BACK_US
+
+
+CLOSED = replace(LIVE, market=MarketState.CLOSED, age_ms=None)
+
+
+async def test_a_market_that_is_closed_and_silent_has_a_beat_a_minute(new_log, hand):
+    log = new_log(beat_ms=1)
+    producer = await take(log, "ingest", None)
+    pseqs = itertools.count(1)
+
+    def publish(pulse):
+        return log.publish(producer, TICKS, next(pseqs), [], pulse)
+
+    async def open_again():
+        return await publish(LIVE)
+
+    first = await publish(CLOSED)
+    await asyncio.sleep(0.002)  # the next millisecond, in which an open market has a beat
+    silent = [await publish(replace(CLOSED, age_ms=age_ms)) for age_ms in (None, 60_001)]
+    trading = await eventually(open_again)
+    hand.age_beat(59)
+    too_soon = await publish(CLOSED)
+    hand.age_beat(1)
+
+    assert first
+    assert silent == [0, 0]
+    assert trading > first
+    assert too_soon == 0
+    assert await publish(CLOSED)
+
+
+async def test_a_market_that_is_closed_by_the_calendar_but_trades_is_not_held_back(new_log):
+    log = new_log(beat_ms=1)
+    producer = await take(log, "ingest", None)
+    pseqs = itertools.count(1)
+
+    async def publish():
+        return await log.publish(producer, TICKS, next(pseqs), [], replace(CLOSED, age_ms=60_000))
+
+    assert await publish() < await eventually(publish) < await eventually(publish)

@@ -16,6 +16,7 @@ from oimon.bus.log import (
     Record,
     Retention,
     Taken,
+    least_us,
     stamp,
 )
 from oimon.bus.memory.store import MemoryStore, Own
@@ -163,8 +164,12 @@ class Owned:
         return own.pbeat
 
     def _is_held_back(self, own: Own, pulse: Pulse, since_us: int, partition: str) -> bool:
-        """Say whether a beat waits until the one before is answered, where each batch is a beat."""
-        if pulse.event_us is not None or self._beat_ms or since_us >= HELD_BACK_US:
+        """Say whether a beat waits: a minute where nothing happens, until the one before is answered where each batch is a beat."""
+        if pulse.event_us is not None:
+            return False
+        if since_us < least_us(pulse):
+            return True
+        if self._beat_ms or since_us >= HELD_BACK_US:
             return False
         answering = self._store.owns.get((ANSWERS, partition))
         return answering is not None and answering.in_n < own.beat_n

@@ -19,6 +19,7 @@ from oimon.bus.log import (
     Record,
     Retention,
     Taken,
+    least_us,
 )
 from oimon.bus.redis.client import Client
 from oimon.bus.redis.entries import aside, text
@@ -113,6 +114,7 @@ class Owned:
             self._beat_ms,
             _beat_head(pulse.market, pulse.feed, pulse.age_ms, pulse.conflated),
             codec.SCHEMA,
+            least_us(pulse),
         ]
         for draft in drafts:
             args += draft

@@ -6,6 +6,7 @@ from oimon.bus import Keeping, Output
 from oimon.bus.log import LEASE_TTL_MS, stamp
 from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.messages import ANALYSIS, TICKS, Gap
+from oimon.terms import MarketState
 from tests.eventually import eventually
 from tests.simulation.time import ServerClock, VirtualLoop
 from tests.summing import SUMS, at_least, gap, pulse, running, summing, text
@@ -140,3 +141,30 @@ def test_a_lease_does_not_run_out_however_long_the_entries_in_hand_take():
 
     assert len(left_ms) == 60
     assert min(left_ms) > LEASE_TTL_MS / 2
+
+
+def test_where_a_beat_comes_once_a_minute_the_state_is_kept_with_each():
+    loop, kept = VirtualLoop(), []
+    store = MemoryStore(ServerClock(loop))
+    bus = MemoryBus(store)
+    summed = replace(
+        SUMS, keeping=Keeping(schema=1, freeze=lambda total: b"%d" % total, thaw=lambda _, data: int(data))
+    )  # fmt: skip
+    closed = replace(pulse(1), market=MarketState.CLOSED, age_ms=None, event_us=None)
+
+    async def work_a_night():
+        await bus.declare(["NIFTY"])
+        async with running(bus.own(summed)):
+            for _ in range(4 * 300):  # a call every quarter of a second for five minutes
+                await bus.publish("NIFTY", [], closed)
+                await asyncio.sleep(0.25)
+                found = store.snapshots.get(("analytics", "NIFTY"))
+                if found is not None and found not in kept:
+                    kept.append(found)
+            return await at_least(bus, 1)
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        answers = runner.run(work_a_night())
+
+    assert len(answers) == 5
+    assert len(kept) == 4, "all but the first, after which nothing was old yet"
