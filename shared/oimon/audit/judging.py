@@ -111,6 +111,8 @@ class Findings:
     """Beats that are newer than what analytics has worked, and have no answer."""
     not_recomputed: int
     """Analyses up to the cursor whose input the log does not keep far enough back."""
+    trimmed: int
+    """Beats that are older than the oldest analysis, of those that the log does not keep: they are not judged."""
     advice: Mapping[str, int]
     silence_ms: int | None
     """The longest time between a beat and its analysis, both as written; ``None``: there is no such pair."""
@@ -144,13 +146,14 @@ def judge(of: Evidence) -> Findings:
         for beat in beats
         if beat.id in answered and beat.at_ms and answered[beat.id].at_ms
     ]
-    covered, end = set(of.covered), stamp(of.cursor)
+    covered, first, end = set(of.covered), _oldest(of.analyses), stamp(of.cursor)
     return Findings(
         underlying=of.underlying,
         beats=len(beats),
         analyses=len(of.analyses),
         pending=sum(stamp(b.id) > end and b.id not in answered for b in beats),
         not_recomputed=sum(a.id not in covered and stamp(a.id) <= end for a in of.analyses),
+        trimmed=sum(stamp(b.id) < first for b in beats),
         advice={stream: len(of.others[stream]) for stream in of.advice},
         silence_ms=max(waits, default=None),
         parked=of.parked,

@@ -43,6 +43,7 @@ def _plain(found: Findings) -> dict[str, Any]:
         "analyses": found.analyses,
         "pending": found.pending,
         "not_recomputed": found.not_recomputed,
+        "trimmed": found.trimmed,
         **{what.name.lower(): _count(found, what) for what in Wrong},
         "advice": dict(found.advice),
         "longest_silence_ms": found.silence_ms,
@@ -101,6 +102,10 @@ def _sentences(found: Findings) -> Iterator[str]:
     if found.not_recomputed:
         yield (
             f"{found.underlying}: not recomputed: {found.not_recomputed} analyses, since the log does not keep what they were made of"
+        )
+    if found.trimmed:
+        yield (
+            f"{found.underlying}: not judged: {found.trimmed} beats, older than the oldest analysis that the log keeps (ANALYSIS_KEEP)"
         )
     for role, count in found.parked.items():
         if count:

@@ -1,9 +1,12 @@
 """What an audit makes of lists of entries: each kind of difference, and what is none."""
 
 import dataclasses
+import io
 
 import pytest
+from rich.console import Console
 
+from oimon.audit import report
 from oimon.audit.judging import Evidence, Findings, Line, Rows, Wrong, judge
 
 ANALYSIS, ADVICE = "oi.analysis.v1", "oi.advice-minimal.v1"
@@ -40,6 +43,12 @@ def wrong(found: Findings) -> dict[str, int]:
     return {each.what.value: each.count for each in found.differences}
 
 
+def text_of(found: Findings) -> str:
+    out = io.StringIO()
+    Console(file=out, width=200).print(report.tables([found]))
+    return out.getvalue()
+
+
 CLEAN = make_evidence()
 
 
@@ -70,6 +79,8 @@ def test_answers_that_were_trimmed_are_not_missing():
     found = judge(make_evidence(analyses=CLEAN.analyses[2:], others={ADVICE: []}))
 
     assert wrong(found) == {}
+    assert (found.trimmed, judge(CLEAN).trimmed) == (2, 0)
+    assert "2 beats, older than the oldest analysis" in text_of(found)
 
 
 def test_a_beat_that_analytics_has_set_aside_is_passed_over_and_not_missing():
