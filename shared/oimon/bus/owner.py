@@ -198,7 +198,11 @@ class View:
         if self._has_left:
             return set()
         now_s = asyncio.get_running_loop().time()
-        members = await self._log.members(self._role)
+        try:
+            members = await self._log.members(self._role)
+        except BusDown:
+            self._orphaned.clear()  # meanwhile nobody can take what nobody has
+            raise
         if members != self._members or now_s - self._looked_s >= RECORDS_S:
             if self._fixed is None:
                 self._partitions = await self._log.partitions()
@@ -217,6 +221,10 @@ class View:
         for partition, record in self._records.items():
             if record.overdue_ms < 0:
                 self._orphaned.pop(partition, None)
+                if record.owner != self._me:
+                    self._rescued.pop(
+                        partition, None
+                    )  # another was quicker, and will not give it back
                 continue
             since_s = self._orphaned.setdefault(partition, now_s)
             if now_s - since_s > ORPHANED_S and partition not in self._mine:

@@ -1,9 +1,11 @@
 import asyncio
+import contextlib
 
 from prometheus_client import REGISTRY
 
 from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
-from oimon.bus.owner import ORPHANED_S
+from oimon.bus.owner import ORPHANED_S, View
+from oimon.errors import BusDown
 from oimon.messages import TICKS
 from tests.eventually import eventually
 from tests.simulation.time import ServerClock, VirtualLoop
@@ -51,6 +53,59 @@ def test_what_nobody_has_is_taken_by_anyone_after_a_while():
     first_s = had.index(2) * 0.25
     assert had[3] == 1
     assert ORPHANED_S <= first_s <= ORPHANED_S + 2
+
+
+def looked(life):
+    """Run the looks of a replica that is one of two members, of whom the other takes nothing by itself."""
+    loop = VirtualLoop()
+
+    async def live():
+        store = MemoryStore(ServerClock(loop))
+        one, two = MemoryLog(store, "one"), MemoryLog(store, "two")
+        await one.declare(["A", "B"])
+        view = View(one, "one", "analytics")
+
+        async def look():
+            await two.members("analytics")
+            await asyncio.sleep(0.25)
+            return await view.wanted()
+
+        return await life(look, one, two)
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(live())
+
+
+def test_what_another_took_in_the_meantime_is_left_to_it():
+    async def life(look, _, two):
+        mine = await look()
+        while len(wanted := await look()) < 2:
+            pass
+        await two.acquire("analytics", *(wanted - mine), TICKS)
+        later = [await look() for _ in range(6)]
+        return mine, later[-1]
+
+    mine, later = looked(life)
+
+    assert later == mine
+
+
+def test_an_outage_is_no_time_in_which_anybody_could_have_taken_it(monkeypatch):
+    async def life(look, one, _):
+        for _ in range(12):
+            await look()
+        with monkeypatch.context() as outage:
+            outage.setattr(one, "members", away)
+            with contextlib.suppress(BusDown):
+                await look()
+            await asyncio.sleep(ORPHANED_S)
+        looks = [len(await look()) for _ in range(40)]
+        return looks.index(2) * 0.25
+
+    async def away(_role):
+        raise BusDown("away")
+
+    assert looked(life) >= ORPHANED_S
 
 
 async def test_who_stops_is_no_member_before_it_has_given_anything_back():
