@@ -15,7 +15,7 @@ from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
 from oimon.codec import MAX_TICKS
 from oimon.messages import TICKS, Beat, Gap, Session, TickBatch, TickFlag
-from oimon.terms import FeedState
+from oimon.terms import FeedState, MarketState
 from tests.builders import make_frame, make_header, make_row
 from tests.eventually import eventually
 
@@ -35,6 +35,12 @@ def make_day(underlying="NIFTY", index="99926000", legs=("40637",), **header):
 
 DAY = make_day()
 SESSION = DAY.session(RUN)
+
+
+@pytest.fixture(autouse=True)
+def market_is_open(monkeypatch):
+    """Whatever the hour is at which the tests run: while it is closed and nothing comes, there is a beat a minute."""
+    monkeypatch.setattr("ingest.pump.market_state", lambda *_: MarketState.OPEN)
 
 
 @pytest.fixture
