@@ -172,9 +172,8 @@ async def _reporting(running: Running[C]) -> AsyncIterator[None]:
             due = running.clock.monotonic_s() + 1
             try:
                 await running.bus.put_status(running.name, running.replica, running.status())
-            except (
-                Exception
-            ) as error:  # the next may be told; a service that says nothing passes for dead
+            except Exception as error:
+                # the next may be told; a service that says nothing passes for dead
                 if str(error) != running.last_error:
                     logger.exception("status not told")
                 running.last_error = str(error)

@@ -29,7 +29,7 @@ from oimon.terms import Mode, Segment
 REDIS_PORT = 6390
 READY_WITHIN_S = 45.0
 NOTES_WITHIN_S = 10.0
-_LAG_S = 300
+LEAST_TICKS_S = 300  # of ticks, at whatever speed: a reader may lag
 _STOP = {"ingest": (0, 1.5), "notifier": (2, 4.0)}
 """Stage and seconds of stopping, of who differs: ingest first, so that what it published is answered; notifier last, since it
 takes what the others leave in the log. All of it, with Valkey, within ten seconds."""
@@ -234,7 +234,7 @@ def ticks_kept_s(speed: str, live_s: int) -> int:
     minutes, so that a reader may lag.
     """
     times = times_real_time(speed)
-    return live_s if times is None else min(live_s, max(_LAG_S, ceil(live_s / times)))
+    return live_s if times is None else min(live_s, max(LEAST_TICKS_S, ceil(live_s / times)))
 
 
 def _service(name: str, child: str, settings: Settings, environment: Mapping[str, str]) -> Child:

@@ -95,9 +95,8 @@ def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
             raise ConfigError(
                 f"--recording plays {recording}, and another feed was asked for too; leave out one of the two"
             )
-        offline.open_recording(
-            recording
-        )  # what cannot be played is told before anything is started
+        # what cannot be played is told before anything is started
+        offline.open_recording(recording)
         live = False
     is_live = questions.wants_live(live, feed_name)
     chosen = questions.segment(segment, say, is_live=is_live)

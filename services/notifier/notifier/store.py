@@ -108,6 +108,7 @@ class Store:
             with self._troubles():
                 async with self._engine.begin() as connection:
                     await connection.exec_driver_sql(self._lock)
+            return
         try:
             rows = await asyncio.to_thread(_rows, entries)  # compressing would hold up the loop
             await self._insert(rows)
