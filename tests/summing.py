@@ -38,6 +38,20 @@ def summing(total: int, entry: Entry) -> tuple[int, list[Output]]:
 SUMS = Role(name="analytics", reads=TICKS, writes=ANALYSIS, start=lambda _: 0, handle=summing)
 
 
+def failing_half_way(*, on: int):
+    """Return what takes gaps into the list that it is handed, says their sum on each beat, and fails on one gap, which is in by then."""
+
+    def handle(state: list[int], entry: Entry) -> tuple[list[int], list[Output]]:
+        if not isinstance(entry.message, Gap):
+            return state, [Output(ANALYSIS, text(f"{sum(state)}"))]
+        state.append(entry.message.from_us)
+        if entry.message.from_us == on:
+            raise ZeroDivisionError("half way")
+        return state, []
+
+    return handle
+
+
 async def everything(bus, stream: str = ANALYSIS, partition: str = "NIFTY") -> list[Entry]:
     return list(await bus._log.read(stream, partition, "0-0", 10_000, 0))
 

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-from oimon.bus import Output
 from oimon.bus.log import Draft, stamp
 from oimon.bus.memory import MemoryBus
-from oimon.messages import ANALYSIS, Gap
+from oimon.messages import ANALYSIS
 from tests.eventually import eventually
-from tests.summing import SUMS, at_least, gap, pulse, running, text
+from tests.summing import SUMS, at_least, failing_half_way, gap, pulse, running
 
 
 async def answered_by_another_version(count: int) -> MemoryBus:
@@ -44,14 +43,7 @@ async def test_a_last_word_that_cannot_be_read_is_no_word():
 async def test_an_entry_of_before_on_which_the_role_fails_now_is_passed_over_and_its_half_change_undone():
     bus = await answered_by_another_version(3)
 
-    def failing(state, entry):
-        if not isinstance(entry.message, Gap):
-            return state, [Output(ANALYSIS, text(f"{sum(state)}"))]
-        state.append(entry.message.from_us)
-        if entry.message.from_us == 2:
-            raise ZeroDivisionError("half way")
-        return state, []
-
+    failing = failing_half_way(on=2)
     async with running(bus.own(replace(SUMS, start=lambda _: [], handle=failing))):
         (_, last) = await eventually(lambda: at_least(bus, 2))
         [error] = [held.last_error for held in bus.held() if held.role == "analytics"]

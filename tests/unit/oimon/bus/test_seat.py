@@ -2,14 +2,14 @@ import asyncio
 import json
 from dataclasses import replace
 
-from oimon.bus import Keeping, Output
+from oimon.bus import Keeping
 from oimon.bus.log import LEASE_TTL_MS, stamp
 from oimon.bus.memory import MemoryBus, MemoryStore
-from oimon.messages import ANALYSIS, TICKS, Gap
+from oimon.messages import TICKS
 from oimon.terms import MarketState
 from tests.eventually import eventually
 from tests.simulation.time import ServerClock, VirtualLoop
-from tests.summing import SUMS, at_least, gap, pulse, running, summing, text
+from tests.summing import SUMS, at_least, failing_half_way, gap, pulse, running, summing
 
 
 async def sums(bus: MemoryBus, count: int) -> list[str]:
@@ -86,20 +86,10 @@ async def test_who_works_entry_by_entry_tells_how_many_wait():
     assert lags == [0, 9, 8, 7, 6, 5, 4, 3, 2, 1]
 
 
-def fails_half_way(state, entry):
-    """Take gaps into the state that was handed over, and say their sum at each beat; fail on one of them, which is in by then."""
-    if not isinstance(entry.message, Gap):
-        return state, [Output(ANALYSIS, text(f"{sum(state)}"))]
-    state.append(entry.message.from_us)
-    if entry.message.from_us == 13:
-        raise ZeroDivisionError("half way")
-    return state, []
-
-
 LISTING = replace(
     SUMS,
     start=lambda _: [],
-    handle=fails_half_way,
+    handle=failing_half_way(on=13),
     keeping=Keeping(
         schema=1,
         freeze=lambda state: json.dumps(state).encode(),
