@@ -33,7 +33,7 @@ STREAMS = {
     "oi.advice-minimal.v1:{U}": ("coach-minimal", "advice", "2 days"),
     "oi.advice-rich.v1:{U}": ("coach-rich", "advice", "2 days"),
     "oi.trades.v1:{U}": ("the ledger (not built yet)", "trade", "2 days"),
-    "oi.outbox.v1:{telegram}": ("the outbox (not built yet)", "text", "2 days"),
+    "oi.outbox.v1:{telegram}": ("notifier", "text", "2 days"),
 }
 
 

@@ -585,6 +585,10 @@ class Text:
     tag: str
     made_ts_us: int
     picture: Mapping[str, str] | None = field(default=None)
+    of: str = ""  # message id of the entry that it tells
+    underlying: str = ""
+    mode: Mode | None = None
+    run: str = ""
 
 
 Message = Session | TickBatch | Beat | Gap | ChainAnalysis | QuoteBoard | Advice | Trade | Text

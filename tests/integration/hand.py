@@ -121,7 +121,8 @@ async def in_spite_of_hanging_up(call):
 
 def shorten(monkeypatch, *, leases_ms: int | None = None, members_ms: int | None = None) -> None:
     """Let leases and memberships run out sooner than they do, on every log."""
-    for name, ms in (("LEASE_TTL_MS", leases_ms), ("MEMBER_TTL_MS", members_ms)):
-        if ms is not None:
-            for log in ("memory.owned", "redis.owned"):
-                monkeypatch.setattr(f"oimon.bus.{log}.{name}", ms)
+    if leases_ms is not None:
+        monkeypatch.setattr("oimon.bus.log.LEASE_TTL_MS", leases_ms)
+    if members_ms is not None:
+        for log in ("memory.owned", "redis.owned"):
+            monkeypatch.setattr(f"oimon.bus.{log}.MEMBER_TTL_MS", members_ms)

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from oimon.bus import Entry, Pulse
+from oimon.bus import Entry, Pulse, Use
 from oimon.bus.log import NEVER, Draft, Grant, Lease, Log
 from oimon.bus.memory import MemoryLog, MemoryStore
 from oimon.bus.redis import RedisLog
@@ -294,6 +294,21 @@ class Calls(RuleBasedStateMachine):
             lambda side: side.logs["one"].enqueue("telegram", "oi.outbox.v1", name, "gap", GAP)
         )
 
+    @rule(me=NAMES, number=st.integers(0, 2), what=st.sampled_from(["sending", "sent"]))
+    def mark(self, me: str, number: int, what: str) -> None:
+        async def call(side: Side):
+            if me in side.owner:
+                return await side.logs[me].mark(side.owner[me], f"9999999999999-{number}", what)
+            return None
+
+        self.both(call)
+
+    @rule(who=st.sampled_from(["minimal", "rich"]), calls=st.integers(0, 2), quarters=st.integers(-2, 3), is_limited=st.booleans())  # fmt: skip
+    def spend(self, who: str, calls: int, quarters: int, is_limited: bool) -> None:
+        use = Use(calls=calls, tokens=calls * 7, usd=quarters / 4)
+        limit = Use(calls=4, usd=1.0) if is_limited else None
+        self.both(lambda side: side.logs["one"].spend("llm", "20261126", who, use, limit))
+
     # --- what is left ----------------------------------------------------------------------------------------------
 
     @invariant()
@@ -308,6 +323,7 @@ class Calls(RuleBasedStateMachine):
                 [(one.why, one.tries, one.entry.n, one.entry.data) for one in await log.parked(ROLE, PARTITION)],
                 [(one.why, one.tries, one.entry.n) for one in await log.parked(GROUP, PARTITION)],
                 await log.snapshot(ROLE, PARTITION),
+                sorted((await log.marks(PARTITION)).items()),
                 (record.owner, record.in_n, await self._number(side, record.cursor)),
             ]  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 import redis as redis_py
 
 from oimon import codec
-from oimon.bus import Entry, Pulse
+from oimon.bus import Entry, Pulse, Use
 from oimon.bus.log import NEVER, TWO_DAYS_MS, Draft, Kept, Lease, Retention, Taken
 from oimon.bus.redis import RedisLog
 from oimon.errors import BusDown, ConfigError
@@ -219,6 +219,8 @@ async def test_a_server_that_cannot_write_is_waited_for_and_writes_nothing_by_ha
         lambda: log.attempt(lease, entries[0].id),
         lambda: log.acquire(ROLE, "NIFTY", TICKS),
         lambda: log.enqueue("telegram", OUTBOX, "name", "text", b"x"),
+        lambda: log.mark(lease, entries[0].id, "sending"),
+        lambda: log.spend("llm", "20261126", "minimal", Use(calls=1)),
         lambda: log.group_park("db", entries[0], "why", 4),
         lambda: log.put_status("ingest", "one", {}),
         lambda: log.declare(["NIFTY"]),

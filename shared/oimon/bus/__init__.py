@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
 from oimon import codec
-from oimon.messages import Message
+from oimon.messages import Message, Text
 from oimon.terms import FeedState, MarketState
 
 S = TypeVar("S")
@@ -99,8 +99,15 @@ class Role(Generic[S]):
     keeping: Keeping[S] | None = None
     consults: str | None = None
     """Another stream, whose newest entry older than the one in hand is handed to the handler first, once."""
+    consults_answered: bool = False
+    """… not that one but the entry of the other stream that the one in hand answers, which has its id."""
     newest_only: bool = False
     """Skip what is older than the newest entry read; what is skipped is counted."""
+    compares: bool = False
+    """An entry is only compared with the one before it: the state is made from that one, and a role that never had the partition
+    begins with the newest entry there."""
+    to: str | None = None
+    """Another partition, in whose queue ``writes`` each output is put once, by its id as a name, before the cursor moves on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +150,76 @@ class Held:
     parked: int = 0
     """Entries set aside since this replica has held it."""
     last_error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """What was used of a purse, or may be."""
+
+    calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a text: ``sent``, ``failed`` (refused for good), ``unknown``, ``dropped``."""
+
+    name: str
+    why: str | None = None
+
+
+class Parcel(Protocol):
+    """A text on its way out, as it is handed to who sends it."""
+
+    @property
+    def entry(self) -> Entry:
+        """The text's entry in the outbox."""
+        ...
+
+    @property
+    def text(self) -> Text:
+        """What is sent."""
+        ...
+
+    @property
+    def may_be_out(self) -> bool:
+        """Whether an owner before began to send it, and nobody knows more."""
+        ...
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a newer text of its family waits for the same recipient."""
+        ...
+
+    async def begin(self) -> None:
+        """Note that it is being sent now: to be awaited right before each call, which may then take as long as the lease allows.
+
+        Raises:
+            LostOwnership: another sends now.
+            BusDown: nobody knows whether it was noted.
+        """
+        ...
+
+    async def not_sent(self) -> None:
+        """Note that the call did not send it. Raises as ``begin`` does."""
+        ...
+
+
+class Courier(Protocol):
+    """Takes texts to people, of each recipient one after the other."""
+
+    async def deliver(self, parcel: Parcel) -> Outcome:
+        """Send a text, and return once its outcome is as known as it will be."""
+        ...
+
+    async def record(self, text: Text, entry: Entry, outcome: Outcome) -> None:
+        """Write down what became of a text; the same again changes nothing.
+
+        Raises:
+            TransientError: the database is away; it is tried again.
+        """
+        ...
 
 
 Sink = Callable[[Sequence[Entry]], Awaitable[None]]
@@ -198,6 +275,20 @@ class Bus(Protocol):
 
     async def share(self, group: str, streams: Sequence[str], sink: Sink) -> None:
         """Hand every entry of the streams to the sink, at least once, until cancelled; stopped: when all are handed over."""
+        ...
+
+    async def send(self, courier: Courier) -> None:
+        """Have the outbox's texts delivered whenever this replica is the one that does, each once; until cancelled or stopped."""
+        ...
+
+    async def spend(
+        self, purse: str, day: str, who: str, use: Use, limit: Use | None = None
+    ) -> tuple[bool, Use]:
+        """Take from what ``who`` may use on a day, unless the limit is reached; return whether it was taken, and the day's use.
+
+        Raises:
+            BusDown: nobody knows whether it was.
+        """
         ...
 
     async def latest(self, stream: str, partition: str) -> Entry | None:

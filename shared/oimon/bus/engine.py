@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from functools import partial
 from typing import Any
 
-from oimon.bus import Entry, Held, Place, Pulse, Role, Sink
+from oimon.bus import Courier, Entry, Held, Place, Pulse, Role, Sink, Use
 from oimon.bus.log import NEVER, Log
 from oimon.bus.owner import Owner
 from oimon.bus.patience import BATCH, BLOCK_MS, Patience
 from oimon.bus.producer import Producer
+from oimon.bus.sending import Sending
 from oimon.bus.sharing import Sharer
 from oimon.errors import BusDown
 from oimon.messages import TICKS, Message
@@ -28,6 +29,7 @@ class Engine:
         self._owner = Owner(log, self._patience, me)
         self._sharer = Sharer(log, self._patience)
         self._producer = Producer(log, self._patience, me)
+        self._sending = Sending(log, self._patience)
 
     async def publish(self, partition: str, messages: Sequence[Message], pulse: Pulse) -> int:
         """Append messages to the partition's ticks, and the beat that is due; return its time in us, 0 without one."""
@@ -58,6 +60,16 @@ class Engine:
     async def share(self, group: str, streams: Sequence[str], sink: Sink) -> None:
         """Hand every entry to the sink, at least once; when stopped, until nothing is left."""
         await self._sharer.share(group, streams, sink)
+
+    async def send(self, courier: Courier) -> None:
+        """Have the outbox's texts delivered whenever this replica is the one that does."""
+        await self._sending.send(courier)
+
+    async def spend(
+        self, purse: str, day: str, who: str, use: Use, limit: Use | None = None
+    ) -> tuple[bool, Use]:
+        """Take from what may be used on a day, unless the limit is reached."""
+        return await self._log.spend(purse, day, who, use, limit)
 
     async def latest(self, stream: str, partition: str) -> Entry | None:
         """Return the newest entry of a stream."""
@@ -100,7 +112,7 @@ class Engine:
 
     def held(self) -> Sequence[Held]:
         """Return what this replica owns."""
-        return [*self._owner.held(), *self._producer.held()]
+        return [*self._owner.held(), *self._producer.held(), *self._sending.held()]
 
     def problems(self) -> Sequence[str]:
         """Return why this replica is not ready."""

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from oimon.bus import Entry, Pulse
+from oimon.bus import Entry, Pulse, Use
 from oimon.bus.turn import Turn
 from oimon.messages import ANALYSIS, TICKS, Message
 from oimon.terms import MarketState
 
 LEASE_TTL_MS = 3000
+SENDER = "telegram"
+"""The role, and its only partition, that sends what waits in the outbox."""
+SENDER_TTL_MS = 13_000
+"""Its lease: it outlives a call to the other side, which may take ten seconds."""
 MEMBER_TTL_MS = 1500
 """A replica that has not been heard of for so long is no member any more; well before its leases end."""
 TWO_DAYS_MS = 2 * 24 * 3600 * 1000
@@ -31,6 +35,8 @@ HELD_BACK_US = 1_000_000
 """Such a beat waits no longer than this, whether or not the one before is answered."""
 QUIET_S = 60
 """From beat to beat while the market is closed and nothing comes."""
+PURSES_KEPT_S = 40 * 24 * 3600
+"""What was used of a purse on a day is kept as long."""
 NEVER = "0-0"
 """The cursor of one who has read nothing."""
 
@@ -79,6 +85,11 @@ def least_us(pulse: Pulse) -> int:
     """
     is_silent = pulse.age_ms is None or pulse.age_ms > QUIET_S * 1000
     return QUIET_S * 1_000_000 if pulse.market is MarketState.CLOSED and is_silent else 0
+
+
+def ttl_ms(role: str) -> int:
+    """Return how long a lease of the role lasts; a call outside that it covers is shorter. Source: bus contract, section 4."""
+    return SENDER_TTL_MS if role == SENDER else LEASE_TTL_MS
 
 
 def stamp(entry_id: str) -> tuple[int, int]:
@@ -219,6 +230,23 @@ class Log(Protocol):
 
     async def enqueue(self, partition: str, stream: str, name: str, kind: str, data: bytes) -> bool:
         """Append a message unless one of that name was; return whether it was new."""
+        ...
+
+    async def mark(self, lease: Lease, name: str, what: str) -> str:
+        """Note what becomes of a message that leaves the house, and extend the lease; return what was noted before, or nothing."""
+        ...
+
+    async def marks(self, partition: str) -> Mapping[str, str]:
+        """Return what was noted of each message of two days: its id to what became of it."""
+        ...
+
+    async def spend(
+        self, purse: str, day: str, who: str, use: Use, limit: Use | None = None
+    ) -> tuple[bool, Use]:
+        """Take from what ``who`` may use of a purse on a day, unless the limit is reached; return whether it was, and the day's use.
+
+        Without a limit it is a correction, which may be negative.
+        """
         ...
 
     async def read(

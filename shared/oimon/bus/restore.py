@@ -49,6 +49,9 @@ class Restoring(Generic[S]):
         role, partition = self._role, self._lease.partition
         if self._lease.cursor == NEVER:
             return
+        if role.compares:
+            await self._look_back()
+            return
         last = await self._log.newest(role.writes, partition)
         if first is not None and role.begins is not None and _begins(role.begins, first, last):
             return
@@ -62,6 +65,14 @@ class Restoring(Generic[S]):
                 raise
             except Exception as error:  # noqa: BLE001 - another version's, or a bug: no better next time
                 self._refuse(f"{last.key} was not gone on from", error)
+
+    async def _look_back(self) -> None:
+        """Make the state from the entry at the cursor, or the newest before it; without one, from nothing."""
+        ms, seq = stamp(self._lease.cursor)
+        reads, partition = self._role.reads, self._lease.partition
+        entry = await self._log.newest(reads, partition, f"{ms}-{seq + 1}")
+        if entry is not None and not self._work_again(entry):
+            self.state = self._role.start(partition)
 
     async def _replay(self, goes_on: Callable[[], Awaitable[bool]]) -> None:
         """Work the input up to the cursor again, output off, from the newest snapshot on."""

@@ -52,9 +52,7 @@ class Seat(Generic[S]):
         started_s = asyncio.get_running_loop().time()
         if self._grant.stuck:
             await self._be_careful()
-        entries = await self._log.read(
-            self._role.reads, self._partition, self.cursor, self._count, 0
-        )
+        entries = await self._first()
         await self._restore(entries[0] if entries else None)
         self._standing.is_restored = True
         if self._grant.taken not in MINE:
@@ -65,6 +63,14 @@ class Seat(Generic[S]):
                 await self._answer(entries)
             entries = await self._read()
         await self._cursor.give_back(self._state)
+
+    async def _first(self) -> Sequence[Entry]:
+        """Return what is unread; of one who only compares, and never had it, where he begins."""
+        role, is_new = self._role, self.cursor == NEVER and not self._grant.is_rolled_back
+        if role.compares and is_new:
+            newest = await self._log.newest(role.reads, self._partition)
+            return () if newest is None else (newest,)
+        return await self._log.read(role.reads, self._partition, self.cursor, self._count, 0)
 
     def leave(self) -> None:
         """Finish the batch in hand and give back; whoever waits for entries waits no longer."""
@@ -171,15 +177,16 @@ class Seat(Generic[S]):
         return drafts
 
     async def _consult(self, stream: str, entry: Entry) -> None:
-        newest = await self._log.newest(stream, self._partition, entry.id)
-        if newest is None or newest.id == self._consulted:
+        look = self._log.entry if self._role.consults_answered else self._log.newest
+        other = await look(stream, self._partition, entry.id)
+        if other is None or other.id == self._consulted:
             return
-        self._consulted = newest.id
+        self._consulted = other.id
         try:
-            self._handle(newest)
+            self._handle(other)
         except UnusableEntry as problem:  # it is not of the input: whoever reads it there parks it
-            self._standing.last_error = f"{newest.key} was passed over: {problem}"
-            logger.warning("consulted entry passed over", extra={"entry": newest.key})
+            self._standing.last_error = f"{other.key} was passed over: {problem}"
+            logger.warning("consulted entry passed over", extra={"entry": other.key})
 
     # --- what cannot be used ---------------------------------------------------------------------------------------
 

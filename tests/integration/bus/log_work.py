@@ -38,6 +38,7 @@ async def assert_cannot_write(log, lease: Lease, entry: Entry) -> None:
         lambda: log.commit(lease, TICKS, ANALYSIS, entry, [draft(entry)], b"state"),
         lambda: log.attempt(lease, entry.id),
         lambda: log.park(lease, entry, "why"),
+        lambda: log.mark(lease, entry.id, "sent"),
     ):
         with pytest.raises(LostOwnership, match="FENCED"):
             await in_spite_of_hanging_up(call)

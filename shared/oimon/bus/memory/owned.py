@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from oimon import codec
-from oimon.bus import Entry, Pulse
+from oimon.bus import Entry, Pulse, Use
 from oimon.bus.log import (
     ANSWERS,
     HELD_BACK_US,
-    LEASE_TTL_MS,
     MEMBER_TTL_MS,
     NEVER,
+    TWO_DAYS_MS,
     Draft,
     Grant,
     Lease,
@@ -18,6 +18,7 @@ from oimon.bus.log import (
     Taken,
     least_us,
     stamp,
+    ttl_ms,
 )
 from oimon.bus.memory.store import MemoryStore, Own
 from oimon.errors import LostOwnership
@@ -37,7 +38,7 @@ class Owned:
     async def acquire(self, role: str, partition: str, reads: str | None = None) -> Grant | None:
         """Take or extend the ownership; ``None`` while another has it."""
         own, now = self._store.own(role, partition), self._store.now_ms()
-        until = own.until_ms if own.until_ms <= now + 4 * LEASE_TTL_MS else 0
+        until = own.until_ms if own.until_ms <= now + 4 * ttl_ms(role) else 0
         if own.owner and own.owner != self._me and until > now:
             return None
         taken = self._taken(own, is_valid=until > now)
@@ -47,7 +48,7 @@ class Owned:
         if taken is not Taken.HELD:
             own.epoch = max(own.epoch + 1, now)
             own.owner, own.pseq = self._me, 0
-        own.until_ms = now + LEASE_TTL_MS
+        own.until_ms = now + ttl_ms(role)
         is_rolled_back = (
             reads is not None and stamp(own.cursor) > self._store.stream(reads, partition).last
         )
@@ -159,7 +160,7 @@ class Owned:
         )
         own.pseq, own.run, own.beat_us = pseq, pulse.run, last
         own.pbeat = due if is_beat else 0
-        own.until_ms = now_us // 1000 + LEASE_TTL_MS
+        own.until_ms = now_us // 1000 + ttl_ms(lease.role)
         store.wake(stream)
         return own.pbeat
 
@@ -209,7 +210,7 @@ class Owned:
 
     def _move(self, own: Own, lease: Lease, last: Entry) -> Lease:
         own.cursor, own.in_n = last.id, last.n
-        own.until_ms = self._store.now_ms() + LEASE_TTL_MS
+        own.until_ms = self._store.now_ms() + ttl_ms(lease.role)
         return Lease(lease.role, lease.partition, lease.epoch, last.id, last.n)
 
     async def attempt(self, lease: Lease, entry_id: str) -> int:
@@ -240,3 +241,32 @@ class Owned:
         self._store.append(stream, partition, queue, Draft("", kind, data))
         self._store.wake(stream)
         return True
+
+    async def mark(self, lease: Lease, name: str, what: str) -> str:
+        """Note what becomes of a message that leaves the house."""
+        own, marks = self._mine(lease), self._store.marks.setdefault(lease.partition, {})
+        before, now_ms = marks.get(name, ""), self._store.now_ms()
+        marks[name] = what
+        own.until_ms = now_ms + ttl_ms(lease.role)
+        for old in [each for each in marks if stamp(each)[0] < now_ms - TWO_DAYS_MS]:
+            del marks[old]
+        return before
+
+    async def marks(self, partition: str) -> Mapping[str, str]:
+        """Return what was noted of each message."""
+        return dict(self._store.marks.get(partition, {}))
+
+    async def spend(
+        self, purse: str, day: str, who: str, use: Use, limit: Use | None = None
+    ) -> tuple[bool, Use]:
+        """Take from what may be used on a day."""
+        key = (purse, day, who)
+        used = self._store.purses.get(key, Use())
+        if limit is not None and (used.calls >= limit.calls or used.usd >= limit.usd):
+            return False, used
+        used = self._store.purses[key] = Use(
+            calls=used.calls + use.calls,
+            tokens=used.tokens + use.tokens,
+            usd=max(0.0, used.usd + use.usd),
+        )
+        return True, used

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oimon import codec
-from oimon.bus import Entry
+from oimon.bus import Entry, Use
 from oimon.bus.log import NEVER, Draft, Kept, Parked, stamp
 from oimon.clock import Clock, SystemClock
 from oimon.messages import Message
@@ -105,6 +105,8 @@ class MemoryStore:
         self.groups: dict[tuple[str, str, str], Group] = {}
         self.parked: dict[tuple[str, str], dict[str, Parked]] = {}
         self.enqueued: set[tuple[str, str, str]] = set()
+        self.marks: dict[str, dict[str, str]] = {}
+        self.purses: dict[tuple[str, str, str], Use] = {}
         self.members: dict[str, dict[str, int]] = {}
         self.partitions: set[str] = set()
         self.status: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}

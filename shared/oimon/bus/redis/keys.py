@@ -34,6 +34,16 @@ def dead_key(role: str, partition: str) -> str:
     return key(DEAD, partition, role)
 
 
+def sent_key(partition: str) -> str:
+    """Return the key of what became of messages that left the house."""
+    return key("oi.sent", partition)
+
+
+def purse_key(purse: str, day: str) -> str:
+    """Return the key of what was used of a purse on a day, ``20261126``."""
+    return f"{key('oi.budget', purse)}:{day}"
+
+
 def members_key(role: str) -> str:
     """Return the key of a role's live replicas."""
     return f"oi.members:{{{role}}}"

@@ -6,13 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 from oimon import codec
-from oimon.bus import Entry, Pulse
+from oimon.bus import Entry, Pulse, Use
 from oimon.bus.log import (
     ANSWERS,
-    LEASE_TTL_MS,
     MEMBER_TTL_MS,
     NEVER,
     PARKED_KEPT,
+    PURSES_KEPT_S,
+    TWO_DAYS_MS,
     Draft,
     Grant,
     Lease,
@@ -20,10 +21,19 @@ from oimon.bus.log import (
     Retention,
     Taken,
     least_us,
+    ttl_ms,
 )
 from oimon.bus.redis.client import Client
 from oimon.bus.redis.entries import aside, text
-from oimon.bus.redis.keys import dead_key, key, members_key, own_key, snapshot_key
+from oimon.bus.redis.keys import (
+    dead_key,
+    key,
+    members_key,
+    own_key,
+    purse_key,
+    sent_key,
+    snapshot_key,
+)
 from oimon.messages import Beat
 from oimon.terms import FeedState, MarketState
 
@@ -44,7 +54,7 @@ class Owned:
         keys = [own_key(role, partition)]
         if reads is not None:
             keys.append(key(reads, partition))
-        args = [self._me, LEASE_TTL_MS]
+        args = [self._me, ttl_ms(role)]
         reply = await self._client.run("acquire", keys, args, together=True)
         if not reply[0]:
             return None
@@ -106,7 +116,7 @@ class Owned:
             self._me,
             lease.epoch,
             pseq,
-            LEASE_TTL_MS,
+            ttl_ms(lease.role),
             kept.ms,
             kept.entries,
             pulse.run,
@@ -147,7 +157,7 @@ class Owned:
             lease.epoch,
             lease.cursor,
             last.id,
-            LEASE_TTL_MS,
+            ttl_ms(role),
             last.n,
             kept.ms,
             kept.entries,
@@ -175,7 +185,7 @@ class Owned:
             lease.cursor,
             entry.id,
             entry.n,
-            LEASE_TTL_MS,
+            ttl_ms(lease.role),
             PARKED_KEPT,
             *aside(entry, why, tries),
         ]
@@ -195,6 +205,30 @@ class Owned:
         args = [self._me, name, kept.ms, kept.entries, codec.SCHEMA, kind, data]
         keys = [key("oi.seen", partition, stream), key(stream, partition)]
         return bool(await self._client.run("enqueue", keys, args))
+
+    async def mark(self, lease: Lease, name: str, what: str) -> str:
+        """Note what becomes of a message that leaves the house."""
+        role, partition = lease.role, lease.partition
+        args = [self._me, lease.epoch, name, what, ttl_ms(role), TWO_DAYS_MS]
+        return text(
+            await self._client.run("mark", [own_key(role, partition), sent_key(partition)], args)
+        )
+
+    async def marks(self, partition: str) -> Mapping[str, str]:
+        """Return what was noted of each message."""
+        client = self._client
+        found = await client.ask(client.redis.hgetall(sent_key(partition)))
+        return {text(name): text(what) for name, what in found.items()}
+
+    async def spend(
+        self, purse: str, day: str, who: str, use: Use, limit: Use | None = None
+    ) -> tuple[bool, Use]:
+        """Take from what may be used on a day."""
+        most = ("", "") if limit is None else (limit.calls, limit.usd)
+        args = [who, use.calls, use.tokens, use.usd, *most, PURSES_KEPT_S]
+        reply = await self._client.run("spend", [purse_key(purse, day)], args)
+        calls, tokens, usd = text(reply[1]).split()
+        return bool(reply[0]), Use(calls=int(calls), tokens=int(tokens), usd=float(usd))
 
 
 def _moved(lease: Lease, to: Entry) -> Lease:
