@@ -8,7 +8,7 @@ from oimon import codec
 from oimon.audit.lines import entries
 from oimon.audit.recomputing import Recomputation, kept_snapshot
 from oimon.bus import Entry, Role
-from oimon.bus.log import Log, Parked
+from oimon.bus.log import SENDER, Log, Parked
 from oimon.errors import ConfigError, PoisonMessage
 from oimon.terms import Group
 
@@ -75,18 +75,21 @@ async def replay(log: Log, roles: Mapping[str, Role[Any]], of: Parked) -> Outcom
     Raises:
         BusDown: the log cannot be reached.
     """
+    if of.role == SENDER:
+        return await _put_in_again(log, of)
     role = roles.get(of.role)
     if role is None:
         return await _hand_out_again(log, of)
     kept = await log.entry(of.entry.stream, of.entry.partition, of.entry.id)
-    if role.resume is None and kept is None:
+    is_replayed = role.resume is None and not role.compares  # by whoever restores
+    if is_replayed and kept is None:
         await log.unpark(of)
         return Outcome(
             is_usable=False,
             words="the log does not keep it any more, so nothing depends on it: taken off the list",
         )
     tried = await _work_again(log, role, replace(of, entry=kept or of.entry))
-    if tried.is_usable and role.resume is not None:
+    if tried.is_usable and not is_replayed:
         await log.unpark(of)
         return replace(tried, words=f"{tried.words}: taken off the list")
     if tried.is_usable:
@@ -104,6 +107,18 @@ async def _hand_out_again(log: Log, of: Parked) -> Outcome:
         )
     await log.unpark(of)
     return Outcome(is_usable=True, words=f"{of.role} is given it again within half a minute")
+
+
+async def _put_in_again(log: Log, of: Parked) -> Outcome:
+    """Put a text in the outbox once more, by a name of its own, so that it is sent once however often this is asked."""
+    entry = of.entry
+    try:
+        entry.message  # noqa: B018 - decoded here
+    except PoisonMessage as error:
+        return Outcome(is_usable=False, words=f"it still cannot be sent: {error}")
+    await log.enqueue(entry.partition, entry.stream, f"{entry.key}/again", entry.kind, entry.data)
+    await log.unpark(of)
+    return Outcome(is_usable=True, words="it is in the outbox again")
 
 
 async def _work_again(log: Log, role: Role[Any], of: Parked) -> Outcome:
@@ -138,6 +153,10 @@ async def _state_before(log: Log, role: Role[Any], entry: Entry) -> _State | Non
     entry.message  # noqa: B018 - what cannot be decoded is told before the log is read
     if role.resume is not None:
         return _State(await _resumed(log, role, entry))
+    if role.compares:
+        before = await log.newest(role.reads, entry.partition, entry.id)
+        state = role.start(entry.partition)
+        return _State(state if before is None else role.handle(state, before)[0])
     set_aside = await log.parked(role.name, entry.partition)
     snapshot = await log.snapshot(role.name, entry.partition)
     recomputation = Recomputation(

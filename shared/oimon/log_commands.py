@@ -15,9 +15,10 @@ from rich.text import Text
 from oimon import dead
 from oimon.audit import report
 from oimon.audit.judging import Findings
+from oimon.audit.outbox import Texts, of_the_outbox
 from oimon.audit.reading import Audit
 from oimon.bus import Entry, Role
-from oimon.bus.log import Log, Parked
+from oimon.bus.log import SENDER, Log, Parked
 from oimon.bus.redis import RedisLog
 from oimon.calendar import IST
 from oimon.config import Settings, bus_address, load
@@ -36,7 +37,7 @@ dead_app = typer.Typer(
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
 
-Underlying = Annotated[str, typer.Argument(help="as NIFTY")]
+Underlying = Annotated[str, typer.Argument(help="as NIFTY; of texts to people, telegram")]
 Setter = Annotated[str, typer.Argument(metavar="ROLE", help="who has set it aside")]
 
 
@@ -55,21 +56,23 @@ def audit(
         bool, typer.Option("--database/--no-database", help="compare entries with rows too")
     ] = True,
 ) -> None:
-    """Prove that the log is what it would have been without any fault: every beat answered once, in order, with the right bytes.
+    """Prove that the log is what it would have been without any fault: every beat answered once, in order, with the right bytes; every text accounted for.
 
     Exit code 0: nothing is wrong; 1: something is, and it is named; 2: the log or the database cannot be reached.
 
     Example: `oi audit NIFTY --json`
     """
-    found = _with_log(lambda log: _audited(log, underlyings or (), with_database=database))
+    found, texts = _with_log(lambda log: _audited(log, underlyings or (), with_database=database))
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps(report.plain(found)) + b"\n")
+        sys.stdout.buffer.write(orjson.dumps(report.plain(found, texts)) + b"\n")
     else:
-        out.print(report.tables(found))
-    raise typer.Exit(1 if any(each.differences for each in found) else 0)
+        out.print(report.tables(found, texts))
+    raise typer.Exit(0 if report.is_clean(found, texts) else 1)
 
 
-async def _audited(log: Log, wanted: Sequence[str], *, with_database: bool) -> list[Findings]:
+async def _audited(
+    log: Log, wanted: Sequence[str], *, with_database: bool
+) -> tuple[list[Findings], Texts]:
     chosen = await _chosen(log, wanted)
     roles = owned_roles()
     if ANALYTICS not in roles:
@@ -87,7 +90,8 @@ async def _audited(log: Log, wanted: Sequence[str], *, with_database: bool) -> l
                 archive=archive,
                 tell=shown.update,
             )
-            return [await auditing.of(underlying) for underlying in chosen]
+            found = [await auditing.of(underlying) for underlying in chosen]
+            return found, await of_the_outbox(log)
     except BusDown:
         raise
     except TransientError as error:
@@ -100,9 +104,16 @@ async def _audited(log: Log, wanted: Sequence[str], *, with_database: bool) -> l
 
 
 def owned_roles() -> Mapping[str, Role[Any]]:
-    """Return every role of the installed services that owns partitions, by its name, as it is without a model."""
-    makers = [find(name).offline_role for name in names()]
-    return {role.name: role for make in makers if make is not None for role in [make()]}
+    """Return every role of the installed services that owns underlyings, by its name, as it is without a model."""
+    services = [find(name) for name in names()]
+    answering = [service.offline_role() for service in services if service.offline_role]
+    telling = [role for service in services if service.tellers for role in service.tellers()]
+    return {role.name: role for role in (*answering, *telling)}
+
+
+def _setters() -> list[str]:
+    """Return who may set entries aside."""
+    return [*owned_roles(), *dead.GROUPS, SENDER]
 
 
 def _archive() -> Archive:
@@ -129,13 +140,12 @@ def dead_list(
 
     Example: `oi dead list --role db`
     """
-    chosen = [role] if role else [*owned_roles(), *dead.GROUPS]
+    chosen = [role] if role else _setters()
     _check_role(role)
 
     async def read(log: Log) -> list[Parked]:
-        return await dead.parked(
-            log, chosen, await _chosen(log, [underlying] if underlying else ())
-        )
+        places = await _places(log, underlying)
+        return await dead.parked(log, chosen, places)
 
     found = _with_log(read)
     out.print(_table(found) if found else "Nothing is set aside", highlight=False)
@@ -180,7 +190,7 @@ def dead_replay(
         chosen = (
             [await _one(log, role, underlying, entry_id)]
             if entry_id is not None
-            else await dead.parked(log, [role], await _chosen(log, [underlying]))
+            else await dead.parked(log, [role], await _places(log, underlying))
         )
         roles, are_usable = owned_roles(), True
         for each in chosen:
@@ -197,12 +207,12 @@ def dead_replay(
 
 
 async def _one(log: Log, role: str, underlying: str, entry_id: str) -> Parked:
-    [chosen] = await _chosen(log, [underlying])
+    [chosen] = await _places(log, underlying)
     return await dead.find(log, role, chosen, entry_id)
 
 
 def _check_role(role: str | None) -> None:
-    known = [*owned_roles(), *dead.GROUPS]
+    known = _setters()
     if role is not None and role not in known:
         raise ConfigError(
             f"nothing that sets entries aside is called {role!r}; there are {', '.join(known)}"
@@ -271,6 +281,13 @@ def _with_log(work: Callable[[Log], Awaitable[T]]) -> T:
             await log.close()
 
     return asyncio.run(run())
+
+
+async def _places(log: Log, wanted: str | None) -> Sequence[str]:
+    """Return where entries may have been set aside: the named underlying or the outbox, or all of them."""
+    if wanted is None:
+        return [*await log.partitions(), SENDER]
+    return [SENDER] if wanted.lower() == SENDER else await _chosen(log, [wanted])
 
 
 async def _chosen(log: Log, wanted: Sequence[str]) -> Sequence[str]:

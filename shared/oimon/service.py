@@ -129,6 +129,8 @@ class Service(Generic[C]):
     """More addresses than the four of every service; they win over them."""
     offline_role: Callable[[], bus.Role[Any]] | None = None
     """The same handlers for the in-memory bus, without a model: what ``oi replay`` runs."""
+    tellers: Callable[[], Sequence[bus.Role[Any]]] | None = None
+    """The roles of this service that put texts in the outbox: what ``oi dead`` knows them by."""
     replay: Callable[[Path], Recorded] | None = None
     """Opens a recording for ``oi replay``."""
     archive: Callable[[C], Archive] | None = None

@@ -9,9 +9,12 @@ from typer.testing import CliRunner
 
 from notifier.main import TO_DATABASE
 from oimon import log_commands
+from oimon.bus.log import NEVER, SENDER
 from oimon.bus.redis import RedisLog
 from oimon.cli import app
+from oimon.codec import encode
 from oimon.errors import ConfigError
+from oimon.messages import OUTBOX, Text
 from tests.integration.logged_day import log_a_day
 
 TICKS = "oi.ticks.v1:{NIFTY}"
@@ -131,6 +134,46 @@ async def claimed(url: str) -> list[str]:
     found = await log.group_claim("db", TO_DATABASE, "NIFTY", 10)
     await log.close()
     return [entry.id for entry, _ in found]
+
+
+def put_aside_a_text(client, url: str, data: bytes) -> str:
+    """Have a text set aside by the sender, as when its chat is gone; return its id."""
+
+    async def work() -> str:
+        log = RedisLog(url, "sender")
+        await log.enqueue(SENDER, OUTBOX, "name", "text", data)
+        lease = (await log.acquire(SENDER, SENDER, OUTBOX)).lease
+        [entry] = await log.read(OUTBOX, SENDER, NEVER, 10, 0)
+        lease = await log.park(lease, entry, "Chat not found")
+        await log.release(lease)
+        await log.close()
+        return entry.id
+
+    return asyncio.run(work())
+
+
+def test_a_text_that_was_set_aside_is_listed_and_can_be_put_in_the_outbox_once_more(day, redis_url):
+    words = Text(family="f", kind="news", recipient="42", text="Hello", loud=False, tag="t", made_ts_us=0)  # fmt: skip
+    entry_id = put_aside_a_text(day, redis_url, encode(words))
+
+    _, listed = told("list")
+    _, shown = told("show", "telegram", "telegram", entry_id)
+    again = [told("replay", "TELEGRAM", "telegram", "--all") for _ in range(2)]
+
+    assert "Chat not found" in listed
+    assert '"text":"Hello"' in shown
+    assert again == [(0, f"{entry_id}: it is in the outbox again\n"), (0, "Nothing is set aside\n")]
+    assert [fields[b"d"] for _, fields in day.xrange("oi.outbox.v1:{telegram}")] == [encode(words)] * 2  # fmt: skip
+
+
+def test_what_is_no_text_stays_set_aside(day, redis_url):
+    entry_id = put_aside_a_text(day, redis_url, b"no JSON")
+
+    code, words = told("replay", "telegram", "telegram", entry_id)
+
+    assert code == 1
+    assert "it still cannot be sent" in words
+    assert entry_id in told("list", "telegram")[1]
 
 
 def test_an_entry_that_the_log_let_go_cannot_be_handed_out_and_stays_on_the_list(day):

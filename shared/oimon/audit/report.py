@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from oimon.audit.judging import Findings, Wrong
+from oimon.audit.outbox import Texts
 
 NAMED = 5
 """Places of a difference that a person is shown; machines are given ``LISTED``."""
@@ -28,11 +29,21 @@ _MEANS = {
 }
 
 
-def plain(found: Sequence[Findings]) -> dict[str, Any]:
+def is_clean(found: Sequence[Findings], texts: Texts) -> bool:
+    """Return whether nothing is wrong anywhere."""
+    return texts.is_clean and not any(each.differences for each in found)
+
+
+def plain(found: Sequence[Findings], texts: Texts) -> dict[str, Any]:
     """Return all of it for machines: one object, ``clean`` when nothing is wrong anywhere."""
     return {
-        "clean": not any(each.differences for each in found),
+        "clean": is_clean(found, texts),
         "underlyings": [_plain(each) for each in found],
+        "texts": {
+            "outcomes": dict(texts.outcomes),
+            "lost": list(texts.lost[:LISTED]),
+            "holes": texts.holes,
+        },
     }
 
 
@@ -61,12 +72,13 @@ def _count(found: Findings, what: Wrong) -> int | None:
     return None if is_unseen else found.count(what)
 
 
-def tables(found: Sequence[Findings]) -> Group:
+def tables(found: Sequence[Findings], texts: Texts) -> Group:
     """Return all of it for people: a column an underlying, and below in words what is wrong and what else matters."""
     shown = [_table(found[start : start + ABREAST]) for start in range(0, len(found), ABREAST)]
     words = [Text(sentence) for each in found for sentence in _sentences(each)]
-    is_clean = not any(each.differences for each in found)
-    verdict = Text("Clean" if is_clean else "Not clean", style="green" if is_clean else "bold red")
+    words += [Text(sentence) for sentence in _of_texts(texts)]
+    fine = is_clean(found, texts)
+    verdict = Text("Clean" if fine else "Not clean", style="green" if fine else "bold red")
     return Group(*shown, *words, verdict)
 
 
@@ -90,6 +102,19 @@ def _seconds(ms: int | None) -> str:
 
 def _cell(count: int | None) -> Text:
     return Text("--" if count is None else str(count), style="bold red" if count else "")
+
+
+def _of_texts(texts: Texts) -> Iterator[str]:
+    if texts.outcomes:
+        told = ", ".join(f"{count} {outcome}" for outcome, count in texts.outcomes.items())
+        yield f"Texts: {told}"
+    if texts.lost:
+        more = f" and {len(texts.lost) - NAMED} more" if len(texts.lost) > NAMED else ""
+        yield (
+            f"Texts: {len(texts.lost)} lost, of which nobody knows what became: {', '.join(texts.lost[:NAMED])}{more}"
+        )
+    if texts.holes:
+        yield f"Texts: {texts.holes} gone from within the outbox, by their numbers"
 
 
 def _sentences(found: Findings) -> Iterator[str]:

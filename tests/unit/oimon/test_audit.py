@@ -6,7 +6,7 @@ import io
 import pytest
 from rich.console import Console
 
-from oimon.audit import report
+from oimon.audit import outbox, report
 from oimon.audit.judging import Evidence, Findings, Line, Rows, Wrong, judge
 
 ANALYSIS, ADVICE = "oi.analysis.v1", "oi.advice-minimal.v1"
@@ -45,7 +45,7 @@ def wrong(found: Findings) -> dict[str, int]:
 
 def text_of(found: Findings) -> str:
     out = io.StringIO()
-    Console(file=out, width=200).print(report.tables([found]))
+    Console(file=out, width=200).print(report.tables([found], outbox.judged((), "0-0", {}, ())))
     return out.getvalue()
 
 
