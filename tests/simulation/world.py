@@ -195,6 +195,9 @@ class FatefulLog:
 class World:
     """All of it, of one seed."""
 
+    kinds = ("ingest", "ingest", "analytics", "analytics")
+    calm_s = CALM_S
+
     def __init__(
         self, seed: int, odds: Mapping[str, float] = ODDS, *, role: Role[int] = ANALYST
     ) -> None:
@@ -222,12 +225,13 @@ class World:
 
     async def _live(self) -> None:
         copying = asyncio.ensure_future(self.fate.copy_now_and_then())
-        for kind in ("ingest", "ingest", "analytics", "analytics"):
+        for kind in self.kinds:
             self._start(kind)
         await asyncio.sleep(FAULTS_S)
         self.fate.is_over = True
         copying.cancel()
-        await asyncio.sleep(CALM_S)
+        self._is_fed = self.calm_s == CALM_S
+        await asyncio.sleep(self.calm_s)
         self._is_fed = False
         await asyncio.sleep(PACE_S)
         for process in self._living:

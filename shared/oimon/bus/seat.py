@@ -81,7 +81,9 @@ class Seat(Generic[S]):
 
     @property
     def _count(self) -> int:
-        return BATCH if self._careful_until is None else 1
+        # begun with for certain, or a failure after it would begin with a newer one
+        is_first = self._role.compares and self.cursor == NEVER
+        return 1 if is_first or self._careful_until is not None else BATCH
 
     async def _read(self) -> Sequence[Entry]:
         """Return what is new, once there is something; nothing when told to leave."""

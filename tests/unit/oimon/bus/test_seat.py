@@ -2,14 +2,25 @@ import asyncio
 import json
 from dataclasses import replace
 
-from oimon.bus import Keeping
+from oimon.bus import Keeping, Output, Role
 from oimon.bus.log import LEASE_TTL_MS, stamp
-from oimon.bus.memory import MemoryBus, MemoryStore
-from oimon.messages import TICKS
+from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
+from oimon.errors import BusDown
+from oimon.messages import OUTBOX, TICKS
 from oimon.terms import MarketState
 from tests.eventually import eventually
 from tests.simulation.time import ServerClock, VirtualLoop
-from tests.summing import SUMS, at_least, failing_half_way, gap, pulse, running, summing
+from tests.summing import (
+    PULSE,
+    SUMS,
+    at_least,
+    failing_half_way,
+    gap,
+    pulse,
+    running,
+    summing,
+    text,
+)
 
 
 async def sums(bus: MemoryBus, count: int) -> list[str]:
@@ -158,3 +169,32 @@ def test_where_a_beat_comes_once_a_minute_the_state_is_kept_with_each():
 
     assert len(answers) == 5
     assert len(kept) == 4, "all but the first, after which nothing was old yet"
+
+
+async def test_what_follows_the_first_entry_is_told_also_when_telling_it_fails_at_first(
+    monkeypatch,
+):
+    bus, enqueue, left = MemoryBus(), MemoryLog.enqueue, [1]
+    await bus.declare(["NIFTY"])
+
+    async def failing_once(self, *given):
+        if left:
+            left.pop()
+            raise BusDown("the request was lost")
+        return await enqueue(self, *given)
+
+    monkeypatch.setattr(MemoryLog, "enqueue", failing_once)
+
+    def told(number, entry):
+        words = [] if number is None else [Output(OUTBOX, text("told"), id=entry.id)]
+        return entry.message.from_us, words
+
+    role = Role(
+        name="notify", reads=TICKS, writes=OUTBOX, to="telegram", compares=True,
+        start=lambda _: None, handle=told,
+    )  # fmt: skip
+    async with running(bus.own(role)):
+        await bus.settle(1)  # it has looked, and there was nothing
+        await bus.publish("NIFTY", [gap(1), gap(2), gap(3)], PULSE)
+        outbox = bus.store.stream(OUTBOX, "telegram")
+        await eventually(lambda: len(outbox.entries) == 2)
