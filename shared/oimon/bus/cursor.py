@@ -90,9 +90,8 @@ class Cursor(Generic[S]):
         if is_whole:
             snapshot = self._snapshots.due(last.id, last.n, state, len(drafts), now_s)
         if role.to is not None:
-            for draft in (
-                drafts
-            ):  # in another slot of a cluster; what is repeated after a crash has its name
+            # in another slot of a cluster; what is repeated after a crash has its name
+            for draft in drafts:
                 await self._log.enqueue(role.to, role.writes, draft.id, draft.kind, draft.data)
             drafts = ()
         with metrics.COMMIT_SECONDS.time():

@@ -134,6 +134,7 @@ class _Shift:
         self._courier = courier
         self._known: Mapping[str, str] = {}
         self._window: deque[_Parcel | _Unusable] = deque()
+        self._unwritten: deque[_Parcel] = deque()
         self._moving = asyncio.Lock()
         self._parked = 0
         self._last_error: str | None = None
@@ -190,10 +191,11 @@ class _Shift:
         while lane.waiting and not self._patience.is_over:
             parcel = lane.waiting.popleft()
             if parcel.outcome is None:
-                parcel.outcome = await self._delivered(parcel)
-                noted = f"{parcel.outcome.name} {parcel.outcome.why or ''}".rstrip()
-                await self.mark(parcel.entry, noted)
-            await self._record(parcel)
+                outcome = await self._delivered(parcel)
+                await self.mark(parcel.entry, f"{outcome.name} {outcome.why or ''}".rstrip())
+                parcel.outcome = outcome
+            if not await self._is_recorded(parcel, parcel.outcome):
+                self._unwritten.append(parcel)
 
     async def _delivered(self, parcel: _Parcel) -> Outcome:
         try:
@@ -204,18 +206,26 @@ class _Shift:
             logger.exception("a text could not be sent", extra={"entry": parcel.entry.key})
             return Outcome(name=FAILED, why=f"{type(error).__name__}: {error}")
 
-    async def _record(self, parcel: _Parcel) -> None:
-        """Have it written down; while the database is away, later, and nothing waits for it."""
-        assert parcel.outcome is not None  # noqa: S101 - it was delivered
+    async def _is_recorded(self, parcel: _Parcel, outcome: Outcome) -> bool:
+        """Have it written down; return whether it was, which it is not while the database is away."""
         try:
-            await self._courier.record(parcel.text, parcel.entry, parcel.outcome)
+            await self._courier.record(parcel.text, parcel.entry, outcome)
         except TransientError as error:
             self._last_error = str(error)
-            return
+            return False
         except PoisonMessage as error:  # it was sent or not all the same
             self._last_error = f"{parcel.entry.key} has no row: {error}"
             logger.error("a text has no row", extra={"entry": parcel.entry.key, "why": str(error)})  # noqa: TRY400 - a known cause needs no traceback
         parcel.is_recorded = True
+        return True
+
+    async def _write_down(self) -> None:
+        """Have written down what the database did not take, as far as it takes it now."""
+        while self._unwritten:
+            parcel = self._unwritten[0]
+            if parcel.outcome is not None and not await self._is_recorded(parcel, parcel.outcome):
+                return
+            self._unwritten.popleft()
 
     async def mark(self, entry: Entry, what: str) -> None:
         """Note what becomes of a text, if it is still this replica's to say."""
@@ -232,11 +242,7 @@ class _Shift:
                 if grant is None or grant.lease.epoch != mine.epoch or grant.is_rolled_back:
                     raise LostOwnership("another had the outbox since, or the log was rolled back")
             await asyncio.sleep(RENEW_S)
-            for parcel in list(self._window):
-                if isinstance(parcel, _Parcel) and parcel.outcome and not parcel.is_recorded:
-                    await self._record(parcel)
-                    if not parcel.is_recorded:
-                        break  # the database is still away
+            await self._write_down()
             await self._move_on()
 
     async def _move_on(self) -> None:
