@@ -533,7 +533,7 @@ class Advice:
     invalidation: float | None
     horizon_min: int
     by: DecidedBy
-    by_why: str | None  # why not the model: no_key, timeout, budget, invalid: …
+    by_why: str | None  # why not the model: no_key, timeout, budget, budget_unknown, invalid: …
     input_ts_us: int  # of the analysis the answer was made for
     forced: bool
     rule_action: Action  # the rule's own decision at the same instant

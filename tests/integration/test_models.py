@@ -1,5 +1,6 @@
 """Coaches with a real client and a model on loopback that answers well, late, wrong or never."""
 
+import asyncio
 import dataclasses
 import time
 
@@ -9,12 +10,15 @@ from prometheus_client import REGISTRY
 from coach_minimal.config import Config
 from coach_minimal.main import role as minimal_role
 from coach_rich.main import role as rich_role
+from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
 from oimon.coach import payload
+from oimon.coach.budget import Budget
 from oimon.coach.desk import open_desk
 from oimon.coach.wiring import desk_of
 from oimon.config import load
-from oimon.llm.limits import FAILURES, Budget
+from oimon.errors import BusDown
+from oimon.llm.limits import FAILURES
 from oimon.llm.model import Asked, OpenAiModel
 from oimon.terms import Action, Coach, DecidedBy
 from tests.eventually import eventually
@@ -35,7 +39,7 @@ async def server():
 async def make_model(server):
     opened = []
 
-    async def make(timeout_s=5.0, calls=1000, inr=1000.0):
+    async def make(timeout_s=5.0, calls=1000, inr=1000.0, bus=None):
         asked = Asked(
             base_url=server.base_url,
             key="secret-key",
@@ -45,7 +49,9 @@ async def make_model(server):
             timeout_s=timeout_s,
             max_tokens=300,
         )
-        budget = Budget(calls=calls, inr=inr, usd_inr=90.0, clock=CLOCK)
+        budget = Budget(
+            bus or MemoryBus(), Coach.MINIMAL, calls=calls, inr=inr, usd_inr=90.0, clock=CLOCK
+        )
         model = OpenAiModel(asked, budget, CLOCK)
         await model.open()
         opened.append(model)
@@ -89,6 +95,16 @@ async def test_a_server_without_schemas_is_asked_in_a_plainer_form(server, make_
     assert (first.error, second.error) == (None, None)
     forms = [request.get("response_format", {}).get("type") for request in server.requests]
     assert forms == ["json_schema", "json_object", "json_object"]
+
+
+async def test_a_plainer_form_is_not_asked_where_the_strict_one_took_the_last_call(
+    server, make_model
+):
+    server.mood = Mood.NO_SCHEMA
+    model = await make_model(calls=1)
+
+    assert (await model.ask("{}")).error == "http_400"
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -204,6 +220,63 @@ async def test_rupees_are_counted_at_the_rate_given(server, make_model):
     assert model.refusal() == "budget"
 
 
+class Counting(MemoryBus):
+    """A bus whose log answers the first questions about money only, then says that it is away, or nothing."""
+
+    answers = 0
+    is_silent = False
+
+    async def spend(self, *args):
+        self.answers -= 1
+        if self.answers >= 0:
+            return await super().spend(*args)
+        if self.is_silent:
+            await asyncio.Event().wait()
+        raise BusDown("away")
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+async def test_what_nobody_can_count_is_not_asked(server, make_model, is_silent):
+    bus = Counting()
+    bus.is_silent = is_silent
+    model = await make_model(bus=bus, timeout_s=0.1)
+    async with open_desk(model, Coach.RICH, CLOCK) as desk:
+        duty = rich_role(desk)
+        state, none = duty.handle(duty.start("NIFTY"), now(make_analysis()))
+
+        await eventually(lambda: desk.hear("NIFTY").newest)
+        _, (output,) = duty.handle(state, now(later(make_analysis(), 0.1)))
+
+    assert (none, server.requests) == ((), [])
+    assert (output.message.by, output.message.by_why) == (DecidedBy.RULE, "budget_unknown")
+    assert output.message.transcript.error == "budget_unknown"
+
+
+async def test_an_answer_that_was_paid_is_used_whether_or_not_its_cost_can_be_told(make_model):
+    bus = Counting()
+    bus.answers = 1
+
+    transcript = await (await make_model(bus=bus)).ask("{}")
+
+    assert (transcript.error, transcript.tokens_out) == (None, 60)
+
+
+@pytest.mark.parametrize(
+    ("mood", "inr"), [(Mood.BROKEN, 0.0), (Mood.HALF, 0.0), (Mood.NEVER, 1.8), (Mood.NO_CHOICES, 1.8)]
+)  # fmt: skip
+async def test_what_was_taken_is_given_back_where_nothing_was_sold(
+    server, make_model, monkeypatch, mood, inr
+):
+    monkeypatch.setattr("oimon.llm.model._price", lambda *_: 0.02)
+    server.mood = mood
+    model = await make_model(timeout_s=0.2 if mood is Mood.NEVER else 5.0)
+
+    await model.ask("{}")
+
+    budget = model.status()["budget"]
+    assert (budget["calls"], budget["inr"]) == (1, inr)
+
+
 async def test_a_model_that_is_not_there_is_a_failed_connection(server, make_model):
     model = await make_model()
     server._server.close()
@@ -226,7 +299,7 @@ async def test_without_an_address_the_desk_says_no_key(monkeypatch, tmp_path):
     settings = load(Config)
 
     async with desk_of(
-        settings, CLOCK, Coach.MINIMAL, model=NAME, timeout_s=2.5, max_tokens=9
+        settings, MemoryBus(), CLOCK, Coach.MINIMAL, model=NAME, timeout_s=2.5, max_tokens=9
     ) as desk:
         assert desk.status()["off"] == "no_key"
 
@@ -235,7 +308,13 @@ async def test_settings_lead_to_the_model_they_name(server):
     settings = load(Config, {"model_base_url": server.base_url})
 
     async with desk_of(
-        settings, CLOCK, Coach.MINIMAL, model="a-local-one", timeout_s=2.5, max_tokens=9
+        settings,
+        MemoryBus(),
+        CLOCK,
+        Coach.MINIMAL,
+        model="a-local-one",
+        timeout_s=2.5,
+        max_tokens=9,
     ) as desk:
         duty = minimal_role(settings, desk)
         duty.handle(duty.start("NIFTY"), now(make_analysis()))
@@ -249,7 +328,7 @@ async def test_the_share_of_the_budget_that_is_used_is_told(server):
     settings = load(Config, {"model_base_url": server.base_url, **limits})
 
     async with desk_of(
-        settings, CLOCK, Coach.MINIMAL, model=NAME, timeout_s=2.5, max_tokens=9
+        settings, MemoryBus(), CLOCK, Coach.MINIMAL, model=NAME, timeout_s=2.5, max_tokens=9
     ) as desk:
         duty = minimal_role(settings, desk)
         duty.handle(duty.start("NIFTY"), now(make_analysis()))

@@ -67,6 +67,7 @@ async def run(running: Running[Config]) -> None:
     settings = running.settings
     async with desk_of(
         settings,
+        running.bus,
         running.clock,
         Coach.MINIMAL,
         model=settings.minimal_model,

@@ -67,6 +67,7 @@ async def run(running: Running[Config]) -> None:
     """Advise until stopped."""
     async with desk_of(
         running.settings,
+        running.bus,
         running.clock,
         Coach.RICH,
         model=running.settings.rich_model,

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from oimon import metrics
 from oimon.clock import Clock
 from oimon.coach.question import Answer, Heard, Question, check
+from oimon.llm.limits import SPENT, UNKNOWN
 from oimon.messages import Transcript
 from oimon.terms import Coach
 
@@ -169,8 +170,9 @@ class ModelDesk:
             answer = _answered(question, await self.model.ask(question.prompt))
         finally:
             drawer.is_out = False
-        self.model.note(is_good=answer.decision is not None)
-        _measure(self.coach, answer.transcript)
+        if answer.transcript.error not in (SPENT, UNKNOWN):  # else it did not go out
+            self.model.note(is_good=answer.decision is not None)
+            _measure(self.coach, answer.transcript)
         if answer.decision is None:
             drawer.failure = answer
             _report(self.coach, answer)

@@ -31,10 +31,12 @@ class CoachSettings(Settings):
         None, description="key for OpenRouter, where MODEL_API_KEY is not set"
     )
     model_budget_calls: int = Field(
-        25_000, ge=0, description="most questions a day (IST) of this coach"
+        25_000, ge=0, description="most questions a day (IST) of this coach, of all its replicas"
     )
     model_budget_inr: float = Field(
-        250.0, ge=0, description="most rupees a day (IST) that this coach's questions may cost"
+        250.0,
+        ge=0,
+        description="most rupees a day (IST) that this coach's questions, of all its replicas, may cost",
     )
     usd_inr: float = Field(90.0, gt=0, description="rupees for a dollar, to count the cost in")
 

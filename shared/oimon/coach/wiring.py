@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 
 from oimon import metrics
-from oimon.bus import Entry, Handler, Output
+from oimon.bus import Bus, Entry, Handler, Output
 from oimon.clock import Clock
 from oimon.coach import payload
+from oimon.coach.budget import Budget
 from oimon.coach.desk import Desk, NoModel, open_desk
 from oimon.coach.settings import CoachSettings
-from oimon.llm.limits import Budget
 from oimon.llm.model import Asked, OpenAiModel
 from oimon.messages import Advice, ChainAnalysis
 from oimon.terms import Coach, Mode
@@ -21,6 +21,7 @@ S = TypeVar("S")
 @contextlib.asynccontextmanager
 async def desk_of(
     settings: CoachSettings,
+    bus: Bus,
     clock: Clock,
     coach: Coach,
     *,
@@ -32,6 +33,7 @@ async def desk_of(
 
     Args:
         settings: where the model is and what it may cost.
+        bus: counts what it has cost.
         clock: the machine's.
         coach: whose desk it is.
         model: the model's name.
@@ -52,24 +54,26 @@ async def desk_of(
         timeout_s=timeout_s,
         max_tokens=max_tokens,
     )
-    budget = _budget(settings, clock)
-    metrics.BUDGET_USED.labels(coach).set_function(budget.used)
-    client = OpenAiModel(asked, budget, clock)
-    await client.open()
-    try:
-        async with open_desk(client, coach, clock) as desk:
-            yield desk
-    finally:
-        await client.close()
-
-
-def _budget(settings: CoachSettings, clock: Clock) -> Budget:
-    return Budget(
+    budget = Budget(
+        bus,
+        coach,
         calls=settings.model_budget_calls,
         inr=settings.model_budget_inr,
         usd_inr=settings.usd_inr,
         clock=clock,
     )
+    metrics.BUDGET_USED.labels(coach).set_function(budget.used)
+    client = OpenAiModel(asked, budget, clock)
+    await client.open()
+    try:
+        async with open_desk(client, coach, clock) as desk:
+            watching = desk.tasks.create_task(budget.watch(), name=f"{coach} watches its budget")
+            try:
+                yield desk
+            finally:
+                watching.cancel()
+    finally:
+        await client.close()
 
 
 def measured(handle: Handler[S], desk: Desk, clock: Clock, coach: Coach) -> Handler[S]:

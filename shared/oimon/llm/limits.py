@@ -3,13 +3,15 @@
 Source: analytics specification, 11.1 (breaker); bus contract, 12 (budget).
 """
 
-from datetime import date
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from oimon.calendar import day_of
 from oimon.clock import Clock
 
 FAILURES, OPEN_S = 5, 60.0
+SPENT, UNKNOWN = "budget", "budget_unknown"
+"""Why no question went out: the day's budget is used up; nobody could say whether it is."""
 
 
 class Breaker:
@@ -32,57 +34,37 @@ class Breaker:
             self._until_s = self._clock.monotonic_s() + OPEN_S
 
 
-class Budget:
-    """Questions and money of one day in India. What may be spent is taken before the question goes out.
+class NoBudget(Exception):  # noqa: N818 - what happened
+    """No question may go out; says why: ``SPENT`` or ``UNKNOWN``."""
 
-    Args:
-        calls: most questions a day.
-        inr: most rupees a day.
-        usd_inr: rupees for a dollar.
-        clock: says which day it is.
-    """
 
-    def __init__(self, *, calls: int, inr: float, usd_inr: float, clock: Clock) -> None:
-        self._calls, self._inr, self._usd_inr, self._clock = calls, inr, usd_inr, clock
-        self._day: date | None = None
-        self._asked = 0
-        self._spent_inr = 0.0
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was taken for one question: of which day's budget, and how many dollars."""
+
+    day: str
+    usd: float
+
+
+class Budget(Protocol):
+    """What a model's questions may cost: ``oimon.coach`` has the real one."""
 
     def is_spent(self) -> bool:
-        """Say whether nothing is left for another question."""
-        self._turn()
-        return self._asked >= self._calls or self._spent_inr >= self._inr
+        """Say whether nothing is left for another question, as far as is known."""
+        ...
 
-    def take(self, usd: float) -> None:
-        """Count a question and what it may cost at most, before it goes out."""
-        self._turn()
-        self._asked += 1
-        self._spent_inr += usd * self._usd_inr
+    async def take(self, usd: float) -> Taken:
+        """Take a question and what it may cost at most, before it goes out.
 
-    def settle(self, taken_usd: float, cost_usd: float | None) -> None:
-        """Correct what was taken by what it cost; an unknown cost leaves it."""
-        if cost_usd is not None:
-            self._spent_inr = max(0.0, self._spent_inr + (cost_usd - taken_usd) * self._usd_inr)
+        Raises:
+            NoBudget: it may not go out.
+        """
+        ...
 
-    def used(self) -> float:
-        """Return the share of the day's questions or money that is used, whichever is greater; of nothing, nothing is."""
-        self._turn()
-        return max(
-            self._asked / self._calls if self._calls else 0.0,
-            self._spent_inr / self._inr if self._inr else 0.0,
-        )
+    async def settle(self, taken: Taken, cost_usd: float | None, tokens: int = 0) -> None:
+        """Correct what was taken by what the question came to; an unknown cost leaves it. Never raises but when cancelled."""
+        ...
 
-    def status(self) -> dict[str, Any]:
-        """Return the day's use."""
-        self._turn()
-        return {
-            "calls": self._asked,
-            "calls_limit": self._calls,
-            "inr": round(self._spent_inr, 2),
-            "inr_limit": self._inr,
-        }
-
-    def _turn(self) -> None:
-        today = day_of(self._clock.now_us())
-        if today != self._day:
-            self._day, self._asked, self._spent_inr = today, 0, 0.0
+    def status(self) -> Mapping[str, Any]:
+        """Return what ``/status`` says of it."""
+        ...

@@ -14,7 +14,7 @@ import genai_prices
 import orjson
 
 from oimon.clock import Clock
-from oimon.llm.limits import Breaker, Budget
+from oimon.llm.limits import SPENT, UNKNOWN, Breaker, Budget, NoBudget, Taken
 from oimon.messages import Transcript
 
 MOST_ANSWER = 8 * 1024  # characters; a longer one is no decision
@@ -93,7 +93,7 @@ class OpenAiModel:
         """Return why no question can be asked now: ``breaker``, ``budget``."""
         if self._breaker.is_open:
             return "breaker"
-        return "budget" if self._budget.is_spent() else None
+        return SPENT if self._budget.is_spent() else None
 
     def note(self, *, is_good: bool) -> None:
         """Learn whether the answer was of use."""
@@ -114,11 +114,7 @@ class OpenAiModel:
     async def ask(self, prompt: str) -> Transcript:
         """Return what came back in time; an error stands in the transcript."""
         began_s = self._clock.monotonic_s()
-        try:
-            async with asyncio.timeout(self._asked.timeout_s):
-                reply = await self._reply(prompt)
-        except TimeoutError:
-            reply = _Reply(error="timeout")
+        reply = await self._reply(prompt)
         self._last_error = reply.error
         return Transcript(
             model=self._asked.name,
@@ -134,23 +130,39 @@ class OpenAiModel:
 
     async def _reply(self, prompt: str) -> _Reply:
         """Ask, and once more in a plainer form if the server does not take the strict one."""
+        until_s = asyncio.get_running_loop().time() + self._asked.timeout_s
+        most_usd = _price(self._asked.name, self._most_in(prompt), self._asked.max_tokens) or 0.0
+        refused = None
         while True:
-            taken = _price(self._asked.name, self._most_in(prompt), self._asked.max_tokens) or 0.0
-            self._budget.take(taken)
             try:
-                body = await self._body(prompt)
-            except _Refused as error:
-                self._budget.settle(taken, 0.0)
-                if not error.is_about_the_form or len(self._forms) == 1 or self._budget.is_spent():
-                    return _Reply(error=str(error))
-                del self._forms[0]
-                continue
+                taken = await self._take(most_usd, until_s)
+                async with asyncio.timeout_at(until_s):
+                    body = await self._body(prompt)
+            except NoBudget as error:
+                return _Reply(error=refused or str(error))
+            except TimeoutError:
+                return _Reply(error="timeout")  # it may have cost what was taken
             except ConnectionError:
-                self._budget.settle(taken, 0.0)
+                await self._budget.settle(taken, 0.0)
                 return _Reply(error="connection")
-            reply = _read(body, self._asked.name)
-            self._budget.settle(taken, reply.cost_usd)
-            return reply
+            except _Refused as error:
+                await self._budget.settle(taken, 0.0)
+                refused = str(error)
+                if not error.is_about_the_form or len(self._forms) == 1:
+                    return _Reply(error=refused)
+                del self._forms[0]
+            else:
+                reply = _read(body, self._asked.name)
+                tokens = (reply.tokens_in or 0) + (reply.tokens_out or 0)
+                await self._budget.settle(taken, reply.cost_usd, tokens)
+                return reply
+
+    async def _take(self, usd: float, until_s: float) -> Taken:
+        try:
+            async with asyncio.timeout_at(until_s):
+                return await self._budget.take(usd)
+        except TimeoutError as error:
+            raise NoBudget(UNKNOWN) from error
 
     async def _body(self, prompt: str) -> bytes:
         """Return the body of a successful response, cut where it is too long.

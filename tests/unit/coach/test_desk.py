@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from prometheus_client import REGISTRY
 
 from oimon.clock import ManualClock
 from oimon.coach.desk import NoModel, open_desk
@@ -23,6 +24,7 @@ class Thinker:
         self.asked: list[str] = []
         self.notes: list[bool] = []
         self.off: str | None = None
+        self.error = "timeout"
 
     def refusal(self):
         return self.off
@@ -30,7 +32,7 @@ class Thinker:
     async def ask(self, prompt):
         self.asked.append(prompt)
         text = await self.answers.get()
-        error = None if text else "timeout"
+        error = self.error if not text else None
         return make_transcript(prompt=prompt, answer=text, error=error)
 
     def note(self, *, is_good):
@@ -149,6 +151,22 @@ async def test_an_answer_that_does_not_pass_is_a_failure(desk, thinker, changed,
     heard = desk.hear("NIFTY")
     assert (heard.answer, heard.failure.transcript.error) == (None, error)
     assert thinker.notes == [False]
+
+
+@pytest.mark.parametrize("why", ["budget", "budget_unknown"])
+async def test_a_question_that_did_not_go_out_is_no_failure_of_the_model(desk, thinker, why):
+    before = REGISTRY.get_sample_value("oi_model_seconds_count", {"coach": "minimal"}) or 0
+    thinker.error = why
+    desk.ask(QUESTION)
+    await asyncio.sleep(0)
+
+    await answer(thinker, "")
+
+    assert desk.hear("NIFTY").newest.transcript.error == why
+    assert thinker.notes == []
+    assert (
+        REGISTRY.get_sample_value("oi_model_seconds_count", {"coach": "minimal"}) or 0
+    ) == before
 
 
 async def test_questions_still_out_at_the_end_are_dropped(clock, thinker):
