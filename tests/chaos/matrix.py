@@ -1,6 +1,6 @@
 """All rows, in the order of the matrix."""
 
-from tests.chaos.rows import bodies, brokers, entries, links, owners, producers, servers
+from tests.chaos.rows import bodies, brokers, entries, links, models, owners, producers, servers
 
 ROWS = tuple(
     sorted(
@@ -12,6 +12,7 @@ ROWS = tuple(
             *entries.ROWS,
             *bodies.ROWS,
             *brokers.ROWS,
+            *models.ROWS,
         ],
         key=lambda row: row.number,
     )

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 import pathlib
 import subprocess
 import sys
@@ -248,6 +249,7 @@ _CODE_CHANGES: Mapping[str, Callable[[], None]] = {
     "newest-only": lambda: _put(
         "analytics.intake", "_is_new", lambda rows, *_: np.ones(len(rows), np.bool_)
     ),
+    "one-budget": lambda: _put("oimon.coach.budget", "PURSE", f"OWN-{os.getpid()}"),
     "parking": lambda: _put("oimon.bus.redis:RedisLog", "attempt", _first_attempt),
     "patience": _patience,
     "poison": lambda: _put("oimon.bus.seat:Seat", "_park", _no_parking),
