@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ CONFIG = {
     "stream-node-max-bytes": NODE_BYTES,
 }
 WATCH_S = 0.5
+ANSWER_S = 5.0
 FALLBACK = "this system has no Valkey package, so a stand-in keeps messages in memory only; for more, see docs/operations.md"
 
 
@@ -57,23 +59,42 @@ def _valkey(folder: Path, port: int) -> Iterator[Callable[[], bool]]:
     server = ValkeyServer(port=port, data_dir=folder, persist=True, config=dict(CONFIG))
     try:
         server.start()
+        is_ours = _pid_of_server(port) == server._process.pid  # noqa: SLF001 - it has no public word for it
     except (ValkeyServerError, OSError) as error:
         raise ConfigError(
             f"Valkey did not start on port {port}: {error}. See {folder / 'valkey.log'}"
         ) from error
     try:
+        if not is_ours:
+            raise ConfigError(f"Valkey did not start on port {port}: another server was faster")
         # Not is_running(): that asks for an answer within a second, which a busy server does not give.
-        yield lambda: server._process is not None and server._process.poll() is None  # noqa: SLF001 - it has no public word for it
+        yield lambda: server._process is not None and server._process.poll() is None  # noqa: SLF001 - as above
     finally:
         with contextlib.suppress(ValkeyServerError):
             server.stop()  # SIGTERM first: its own exit handler would kill it
+
+
+def _pid_of_server(port: int) -> int | None:
+    """Return the process that answers on a port: a look that finds any server there would take another folder's for ours."""
+    with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S) as asking:
+        asking.sendall(b"INFO server\r\n")
+        with asking.makefile("rb") as answer:
+            for line in iter(answer.readline, b""):
+                if line.startswith(b"process_id:"):
+                    return int(line.partition(b":")[2])
+                if line.startswith(b"-"):  # a refusal: ours has no password
+                    return None
+    return None
 
 
 @contextlib.contextmanager
 def _fakeredis(port: int) -> Iterator[Callable[[], bool]]:
     from fakeredis import TcpFakeServer  # noqa: PLC0415 - only where nothing better exists
 
-    server = TcpFakeServer(("127.0.0.1", port), server_type="redis")
+    try:
+        server = TcpFakeServer(("127.0.0.1", port), server_type="redis")
+    except OSError as error:
+        raise ConfigError(f"fakeredis did not start on port {port}: {error}") from error
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -31,7 +31,8 @@ def run_services(wanted: Sequence[str], *, attached: bool = False) -> None:
 
     Args:
         wanted: their names.
-        attached: stop as well when standard input ends, as it does when the process that started this one dies.
+        attached: to the process that started this one, which is told each service's address on standard output; stop as well
+            when standard input ends, as it does when that process dies.
 
     Raises:
         ConfigError: no such service, or wrong settings; all of them are named.
@@ -91,12 +92,21 @@ async def _run_all(chosen: Sequence[tuple[Service[Any], Any]], *, attached: bool
     try:
         async with asyncio.TaskGroup() as tasks:
             for service, settings in chosen:
-                tasks.create_task(_run(service, settings, stop, watchdog), name=service.name)
+                tasks.create_task(
+                    _run(service, settings, stop, watchdog, attached=attached), name=service.name
+                )
     finally:
         watchdog.stop()
 
 
-async def _run(service: Service[C], settings: C, stop: asyncio.Event, watchdog: Watchdog) -> None:
+async def _run(
+    service: Service[C],
+    settings: C,
+    stop: asyncio.Event,
+    watchdog: Watchdog,
+    *,
+    attached: bool,
+) -> None:
     replica = f"{service.name}-{socket.gethostname()[:24]}-{secrets.token_hex(3)}"
     shared_bus = RedisBus(
         bus_address(settings),
@@ -126,6 +136,8 @@ async def _run(service: Service[C], settings: C, stop: asyncio.Event, watchdog: 
         _reporting(running),
     ):
         running.facts.setdefault("http", lambda: address)
+        if attached:
+            print(address, flush=True)  # noqa: T201 - read by the parent
         logger.info("service started", extra={"replica": replica})
         work = asyncio.ensure_future(service.run(running))
         stopping = asyncio.ensure_future(stop.wait())

@@ -7,28 +7,23 @@ import os
 import secrets
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 from oimon import embedded
-from oimon.bus.redis import RedisBus
 from oimon.config import Settings, load, run_file, times_real_time
-from oimon.errors import BusDown, ConfigError
-from oimon.feed_words import notes
+from oimon.errors import ConfigError
 from oimon.http import bound_socket
 from oimon.replicas import names_of
 from oimon.service import find, names
+from oimon.starting import tell_notes, wait_ready
 from oimon.supervisor import Child, Supervisor
-from oimon.system import System
-from oimon.terms import Mode, Segment
+from oimon.terms import Segment
 
 REDIS_PORT = 6390
-READY_WITHIN_S = 45.0
-NOTES_WITHIN_S = 10.0
+DASHBOARD = "dashboard"
 LEAST_TICKS_S = 300  # of ticks, at whatever speed: a reader may lag
 _STOP = {"ingest": (0, 1.5), "notifier": (2, 4.0)}
 """Stage and seconds of stopping, of who differs: ingest first, so that what it published is answered; notifier last, since it
@@ -96,7 +91,7 @@ def _alone(settings: Settings) -> Iterator[None]:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+        _note_run(settings)
     except OSError as error:
         raise ConfigError(
             f"DATA_DIR: cannot write {path}: {error.strerror}. Name a folder that you may write to"
@@ -105,6 +100,10 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+def _note_run(settings: Settings, **addresses: str) -> None:
+    run_file(settings).write_text(json.dumps({"pid": os.getpid(), **addresses}), encoding="utf-8")
 
 
 def _is_alive(pid: int) -> bool:
@@ -129,24 +128,13 @@ async def _up(choice: Choice, settings: Settings, say: Callable[[str], None]) ->
     supervisor = Supervisor(say)
     try:
         redis_url = await _redis(supervisor, settings, say)
-        environment = _environment(choice, settings, redis_url)
-        run_file(settings).write_text(
-            json.dumps(
-                {
-                    "pid": os.getpid(),
-                    "redis_url": redis_url,
-                    "dashboard": environment["dashboard"]["URL"],
-                }
-            ),
-            encoding="utf-8",
-        )
-        for name, count in choice.replicas.items():
-            for child in names_of(name, count):
-                await supervisor.start(_service(name, child, settings, environment[child]))
-        say(f"Status: {environment['dashboard']['URL']}/status   Stop: Ctrl-C")
-        waiting = asyncio.create_task(_wait_ready(redis_url, choice.replicas, say))
+        _note_run(settings, redis_url=redis_url)
+        dashboard = await _services(supervisor, choice, settings, redis_url)
+        _note_run(settings, redis_url=redis_url, dashboard=dashboard)
+        say(f"Status: {dashboard}/status   Stop: Ctrl-C")
+        waiting = asyncio.create_task(wait_ready(redis_url, choice.replicas, say))
         until = None if choice.for_s is None else loop.time() + choice.for_s
-        await _tell_notes(redis_url, say)
+        await tell_notes(redis_url, say)
         if choice.table:
             await supervisor.start(_table(redis_url))
         with contextlib.suppress(TimeoutError):
@@ -173,16 +161,50 @@ async def _redis(supervisor: Supervisor, settings: Settings, say: Callable[[str]
     if "redis_url" in settings.model_fields_set:
         say("Using the Redis that REDIS_URL names")
         return settings.redis_url.get_secret_value()
-    with bound_socket("127.0.0.1", REDIS_PORT) as listener:
-        port = listener.getsockname()[1]
-    folder = settings.data_dir / "valkey"
-    argv = ["-P", "-m", "oimon.embedded", str(folder), str(port)]
-    log = settings.data_dir / "logs" / "embedded.out"
-    child = Child(name="valkey", argv=argv, stage=3, grace_s=2.0, output=log, announces=True)
-    announced = json.loads(await supervisor.start(child))
+    port, announced = _free_port(REDIS_PORT), None
+    while announced is None:
+        try:
+            announced = json.loads(await supervisor.start(_embedded(settings, port)))
+        except RuntimeError:
+            wanted, port = port, _free_port(port)
+            if port == wanted:  # not because another program took it meanwhile
+                raise
     if announced["kind"] != "valkey":
         say(f"Note: {embedded.FALLBACK}")
     return str(announced["url"])
+
+
+def _embedded(settings: Settings, port: int) -> Child:
+    argv = ["-P", "-m", "oimon.embedded", str(settings.data_dir / "valkey"), str(port)]
+    log = settings.data_dir / "logs" / "embedded.out"
+    return Child(name="valkey", argv=argv, stage=3, grace_s=2.0, output=log, announces=True)
+
+
+def _free_port(port: int) -> int:
+    with bound_socket("127.0.0.1", port) as listener:
+        return int(listener.getsockname()[1])
+
+
+async def _services(
+    supervisor: Supervisor, choice: Choice, settings: Settings, redis_url: str
+) -> str:
+    """Start every service; return the address of the dashboard.
+
+    Ports are looked for here and bound there: who finds that another program was faster takes the next free one, so the one
+    address that people are told is asked of who has it.
+    """
+    environment = _environment(choice, settings, redis_url)
+    children = [
+        _service(name, child, settings, environment[child])
+        for name, count in choice.replicas.items()
+        for child in names_of(name, count)
+    ]
+    [shown] = [child for child in children if child.name == DASHBOARD]
+    for child in children:
+        if child is not shown:
+            await supervisor.start(child)
+    address = await supervisor.start(replace(shown, announces=True))
+    return f"http://127.0.0.1:{address.rpartition(':')[2]}"
 
 
 def _environment(
@@ -220,7 +242,6 @@ def _environment(
             **common,
             "HTTP_PORT": str(port),
             "LOG_FILE": str(log),
-            "URL": f"http://127.0.0.1:{port}",
         }
     for listener in taken:
         listener.close()
@@ -257,49 +278,3 @@ def _table(redis_url: str) -> Child:
         grace_s=1.5,
         environment={"REDIS_URL": redis_url},
     )
-
-
-async def _tell_notes(redis_url: str, say: Callable[[str], None]) -> None:
-    """Say what ingest plays otherwise than it was asked, before the table covers the screen."""
-    bus = RedisBus(redis_url, "oi-up")
-    until = time.monotonic() + NOTES_WITHIN_S
-    try:
-        while time.monotonic() < until:
-            with contextlib.suppress(BusDown):
-                for status in await bus.statuses():
-                    if status["service"] == "ingest" and _knows_what_it_plays(status):
-                        for note in notes(status):
-                            say(note)
-                        return
-            await asyncio.sleep(0.2)
-    finally:
-        await bus.close()
-
-
-def _knows_what_it_plays(status: Mapping[str, Any]) -> bool:
-    """Say whether a status holds all notes: those of a live feed come with its instruments."""
-    feed = status.get("feed")
-    return isinstance(feed, Mapping) and (feed.get("mode") != Mode.LIVE or "notes" in feed)
-
-
-async def _wait_ready(
-    redis_url: str, wanted: Mapping[str, int], say: Callable[[str], None]
-) -> None:
-    """Say when all services are ready, or after a while which are not and why."""
-    bus = RedisBus(redis_url, "oi-up")
-    until = time.monotonic() + READY_WITHIN_S
-    missing: Sequence[str] = list(wanted)
-    try:
-        while time.monotonic() < until:
-            with contextlib.suppress(BusDown):
-                missing = System(services=await bus.statuses()).waits_for(wanted)
-                if not missing:
-                    return
-            await asyncio.sleep(0.3)
-        say(
-            "Not ready yet: "
-            + "; ".join(missing)
-            + ". `oi doctor` and the logs in the data folder say more"
-        )
-    finally:
-        await bus.close()

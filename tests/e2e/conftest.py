@@ -81,7 +81,7 @@ class Monitor:
         while time.monotonic() < until:
             with contextlib.suppress(OSError, ValueError):
                 found = json.loads(path.read_text(encoding="utf-8"))
-                if "redis_url" in found:
+                if "dashboard" in found:
                     return found
             time.sleep(0.05)
         raise AssertionError(self.said())
