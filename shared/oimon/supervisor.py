@@ -63,8 +63,14 @@ class Supervisor:
         Raises:
             RuntimeError: a child that announces itself ended without a word; the text is what it printed.
         """
-        line = await self._spawn(child)
-        self._children.append(child)
+        self._children.append(
+            child
+        )  # before it runs: who is cancelled meanwhile leaves it to stop()
+        try:
+            line = await self._spawn(child)
+        except RuntimeError:
+            self._children.remove(child)
+            raise
         self._keepers.append(asyncio.create_task(self._keep(child), name=child.name))
         return line
 

@@ -126,27 +126,41 @@ async def _up(choice: Choice, settings: Settings, say: Callable[[str], None]) ->
         if number is not None:
             _on_signal(loop, number, stop)
     supervisor = Supervisor(say)
+    running = asyncio.ensure_future(_run(supervisor, choice, settings, say))
+    stopping = asyncio.ensure_future(stop.wait())
     try:
-        redis_url = await _redis(supervisor, settings, say)
-        _note_run(settings, redis_url=redis_url)
-        dashboard = await _services(supervisor, choice, settings, redis_url)
-        _note_run(settings, redis_url=redis_url, dashboard=dashboard)
-        say(f"Status: {dashboard}/status   Stop: Ctrl-C")
-        waiting = asyncio.create_task(wait_ready(redis_url, choice.replicas, say))
-        until = None if choice.for_s is None else loop.time() + choice.for_s
-        await tell_notes(redis_url, say)
-        if choice.table:
-            await supervisor.start(_table(redis_url))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(
-                stop.wait(), None if until is None else max(0.0, until - loop.time())
-            )
-        waiting.cancel()
+        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
     except RuntimeError as error:
         raise ConfigError(str(error)) from error
     finally:
+        running.cancel()
+        stopping.cancel()
+        await asyncio.gather(running, stopping, return_exceptions=True)
         await supervisor.stop()
     say("Stopped; nothing of it is left running")
+
+
+async def _run(
+    supervisor: Supervisor, choice: Choice, settings: Settings, say: Callable[[str], None]
+) -> None:
+    """Start everything, and return when ``choice.for_s`` is over; wherever it is cancelled, the supervisor knows what runs."""
+    redis_url = await _redis(supervisor, settings, say)
+    _note_run(settings, redis_url=redis_url)
+    dashboard = await _services(supervisor, choice, settings, redis_url)
+    _note_run(settings, redis_url=redis_url, dashboard=dashboard)
+    say(f"Status: {dashboard}/status   Stop: Ctrl-C")
+    waiting = asyncio.ensure_future(wait_ready(redis_url, choice.replicas, say))
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(choice.for_s):
+                await tell_notes(redis_url, say)
+                if choice.table:
+                    await supervisor.start(_table(redis_url))
+                await asyncio.Event().wait()
+    finally:
+        waiting.cancel()
 
 
 def _on_signal(loop: asyncio.AbstractEventLoop, number: int, stop: asyncio.Event) -> None:

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from oimon import supervisor as supervising
+from oimon import up
+from oimon.config import Settings, load
 from oimon.supervisor import Child, Supervisor
+from oimon.terms import Segment
+from oimon.up import Choice
 from tests.eventually import eventually
 
 LIVES = "import sys; open(sys.argv[1], 'a').write('born\\n'); sys.stdin.read()"
@@ -83,6 +87,22 @@ async def test_a_child_that_ignores_the_signal_is_killed(tmp_path):
     await keeper.stop()
 
     assert child.process.returncode == -signal.SIGKILL
+
+
+async def test_ctrl_c_while_all_starts_ends_what_has_begun(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    child = make_child("valkey", LIVES, str(tmp_path / "births"), announces=True)
+    monkeypatch.setattr(up, "_redis", lambda supervisor, *_: supervisor.start(child))
+    choice = Choice(segment=Segment.NFO, commodity=None, feed="replay", replicas={})
+    said = []
+
+    running = asyncio.create_task(up._up(choice, load(Settings), said.append))
+    await eventually(lambda: births(tmp_path / "births") == 1)
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(running, 5)
+
+    assert said == ["Stopped; nothing of it is left running"]
+    assert child.process.returncode is not None
 
 
 async def test_a_child_that_does_not_start_is_an_error_with_what_it_said(tmp_path):
