@@ -18,6 +18,7 @@ from oimon.clock import SystemClock
 from oimon.config import Settings, bus_address, load
 from oimon.errors import ConfigError, OimonError
 from oimon.health import ask
+from oimon.output import written_out
 from oimon.process import run_services
 from oimon.terms import SERVICES
 
@@ -195,7 +196,8 @@ def doctor(
 def main() -> None:
     """Run the command line; what was wrong is one message, never a traceback."""
     try:
-        app(prog_name="oi", standalone_mode=True)
+        with written_out():
+            app(prog_name="oi", standalone_mode=True)
     except OimonError as error:
         err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)

@@ -1,0 +1,56 @@
+"""What a command says when nobody takes what it prints: the disk is full, or the reader has gone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FULL = Path("/dev/full")
+OI = ("-P", "-m", "oimon", "--help")
+LITTLE = "print('a line')"
+MUCH = "import sys; sys.stdout.buffer.write(b'x' * 100_000)"
+ELSEWHERE = f"open({str(FULL)!r}, 'wb', buffering=0).write(b'x')"
+
+pytestmark = pytest.mark.skipif(not FULL.exists(), reason="this system has no full device")
+
+
+def run(stdout, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *words], stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
+    )  # fmt: skip
+
+
+def within(code: str) -> tuple[str, str]:
+    return "-c", f"from oimon.output import written_out\nwith written_out():\n    {code}"
+
+
+@pytest.mark.parametrize("words", [OI, within(LITTLE), within(MUCH)])
+def test_a_full_disk_is_one_sentence(words):
+    with FULL.open("wb") as full:
+        done = run(full, *words)
+
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Standard output cannot be written: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("words", [OI, within(LITTLE), within(MUCH)])
+def test_a_reader_that_has_gone_is_none(words):
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = run(writing, *words)
+    finally:
+        os.close(writing)
+
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_another_file_is_not_taken_for_standard_output():
+    done = run(subprocess.PIPE, *within(ELSEWHERE))
+
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
