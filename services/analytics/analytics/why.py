@@ -5,11 +5,13 @@ import io
 import os
 import re
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
+import numpy as np
 import typer
 
 from analytics.files import read_pages
@@ -18,10 +20,12 @@ from oimon import calendar, offline
 from oimon.bus import Entry
 from oimon.bus.redis import RedisBus
 from oimon.config import Settings, bus_address, load
+from oimon.core.chain import nearest_index
 from oimon.errors import BusDown, ConfigError, InputError
 from oimon.explain.direction import DirectionReading, read_direction
 from oimon.explain.strike import StrikeReading, nearest_strike, read_strike
-from oimon.messages import ANALYSIS, ChainAnalysis, ExpiryAnalysis, QuoteBoard
+from oimon.messages import ANALYSIS, ChainAnalysis, ExpiryAnalysis, QuoteBoard, Session
+from oimon.service import Recorded
 
 _SHOWN = 12  # underlyings of a file that holds many
 _AT = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
@@ -74,7 +78,7 @@ def register_why(app: typer.Typer) -> None:
                 raise ConfigError("--at and --lot go with --file; name the recording or the page")
             analysis = asyncio.run(_newest(load(Settings, given), name))
         else:
-            analysis = _of_file(file, name, at, lot)
+            analysis = _of_file(file, name, _Asked(strike, expiry, at), lot)
         _print(explained(analysis, _expiry(analysis, expiry), strike), as_json=as_json)
 
 
@@ -99,10 +103,16 @@ def explained(
         return read_strike(analysis, expiry, strike)
     except LookupError as error:
         near = nearest_strike(expiry, strike)
-        remedy = "its chain has no strike yet" if near is None else f"the nearest is {near:g}"
-        raise ConfigError(
-            f"{analysis.underlying} {expiry.expiry} has no strike {strike:g}; {remedy}"
-        ) from error
+        raise _no_strike(f"{analysis.underlying} {expiry.expiry}", strike, near) from error
+
+
+def _no_strike(where: str, strike: float, near: float | None) -> ConfigError:
+    remedy = "its chain has no strike yet" if near is None else f"the nearest is {near:g}"
+    return ConfigError(f"{where} has no strike {strike:g}; {remedy}")
+
+
+def _no_expiry(underlying: str, expiry: str | None, found: Iterable[str]) -> ConfigError:
+    return ConfigError(f"{underlying} has no expiry {expiry} here; there are {', '.join(found)}")
 
 
 def _print(reading: DirectionReading | StrikeReading, *, as_json: bool) -> None:
@@ -118,9 +128,7 @@ def _expiry(analysis: ChainAnalysis, wanted: str | None) -> ExpiryAnalysis:
     tracked = {found.expiry: found for found in (analysis, *analysis.more)}
     chosen = tracked.get(wanted or analysis.expiry)
     if chosen is None:
-        raise ConfigError(
-            f"{analysis.underlying} has no expiry {wanted} here; there are {', '.join(tracked)}"
-        )
+        raise _no_expiry(analysis.underlying, wanted, tracked)
     return chosen
 
 
@@ -167,14 +175,25 @@ def _analysis_of(entry: Entry) -> ChainAnalysis:
             raise ConfigError(f"{entry.key} holds {type(other).__name__}, which is no analysis")
 
 
-def _of_file(file: Path, name: str, at: str | None, lot: int | None) -> ChainAnalysis:
+class _Asked(NamedTuple):
+    """What is asked of a file."""
+
+    strike: float | None
+    expiry: str | None
+    at: str | None
+
+
+def _of_file(file: Path, name: str, asked: _Asked, lot: int | None) -> ChainAnalysis:
     if file.suffix == ".oirec":
         if lot is not None:
             raise ConfigError("--lot goes with a file of chains; a recording names its own lots")
-        analysis = asyncio.run(_of_recording(file, at))
-        _demand(file, name, [analysis.underlying])
-        return analysis
-    if at is not None:
+        recorded = offline.open_recording(file)
+        _demand(file, name, [recorded.underlying])
+        until_us = None if asked.at is None else _instant_us(asked.at, recorded.first_us)
+        if asked.strike is not None or asked.expiry is not None:
+            _demand_listed(recorded, asked, until_us)
+        return asyncio.run(_of_recording(file, recorded, asked.at, until_us))
+    if asked.at is not None:
         raise ConfigError("--at goes with a recording; of another file it is its last moment")
     pages = read_pages(file)
     _demand(file, name, list(pages))
@@ -191,14 +210,44 @@ def _demand(file: Path, name: str, found: list[str]) -> None:
         raise ConfigError(f"{file} is of {some}, not of {name}; ask for {found[0] if len(found) == 1 else 'one of those'}")  # fmt: skip
 
 
-async def _of_recording(file: Path, at: str | None) -> ChainAnalysis:
+def _demand_listed(recorded: Recorded, asked: _Asked, until_us: int | None) -> None:
+    """Refuse what the day does not list, which its sessions tell in a moment and its analyses in a minute.
+
+    Raises:
+        ConfigError: there is no such expiry or strike.
+    """
+    strikes: dict[str, set[float]] = {}
+    for step in recorded.steps(None):
+        if until_us is not None and step.due_us > until_us:
+            break
+        for message in step.messages:
+            if isinstance(message, Session):
+                told = message.instruments
+                for expiry, strike in zip(told.expiry, told.strike, strict=True):
+                    if expiry is not None and strike is not None:
+                        strikes.setdefault(expiry, set()).add(strike)
+    if not strikes:  # quotes only, as will be told
+        return
+    if asked.expiry is not None and asked.expiry not in strikes:
+        raise _no_expiry(recorded.underlying, asked.expiry, sorted(strikes))
+    listed = np.array(
+        sorted(set().union(*strikes.values()) if asked.expiry is None else strikes[asked.expiry])
+    )
+    if asked.strike is not None and asked.strike not in listed:
+        near = nearest_index(listed, asked.strike)
+        where = " ".join(filter(None, (recorded.underlying, asked.expiry)))
+        raise _no_strike(where, asked.strike, None if near is None else float(listed[near]))
+
+
+async def _of_recording(
+    file: Path, recorded: Recorded, at: str | None, until_us: int | None
+) -> ChainAnalysis:
     """Return the last analysis of a recorded day, or the last one up to a time of it.
 
     Raises:
-        ConfigError: the time cannot be read, or the day has no analysis until then.
+        ConfigError: the day has no analysis until then.
     """
-    recorded, newest = offline.open_recording(file), None
-    until_us = None if at is None else _instant_us(at, recorded.first_us)
+    newest = None
     entries: Any = offline.play(recorded, speed=None)
     try:
         async for entry in entries:

@@ -7,7 +7,9 @@ import typer
 from typer.testing import CliRunner
 
 from analytics.why import register_why
+from oimon import offline
 from oimon.errors import ConfigError
+from tests.unit.analytics.recorded import DAY
 from tests.unit.analytics.test_nse import make_page, make_row, write
 
 
@@ -58,6 +60,24 @@ def test_a_strike_of_a_page_is_explained_as_json_too(page):
 def test_what_cannot_be_explained_is_named_with_what_can(page, arguments, words):
     with pytest.raises(ConfigError, match=words):
         why(*arguments, "--file", page)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["NIFTY", 24_610], "NIFTY has no strike 24610; the nearest is 24600"),
+        (["NIFTY", 24_610, "--expiry", "2026-08-25"], "NIFTY 2026-08-25 has no strike 24610"),
+        (["NIFTY", "--expiry", "2026-08-26"], "there are 2026-08-18, 2026-08-25"),
+        (["BANKNIFTY"], "is of NIFTY, not of BANKNIFTY"),
+    ],
+)
+def test_what_a_recorded_day_does_not_list_is_said_before_it_is_played(
+    monkeypatch, arguments, words
+):
+    monkeypatch.setattr(offline, "play", lambda *_, **__: pytest.fail("it was played"))
+
+    with pytest.raises(ConfigError, match=words):
+        why(*arguments, "--file", DAY)
 
 
 def test_one_of_many_underlyings_of_a_csv_is_explained(tmp_path):
