@@ -128,7 +128,7 @@ def opened(path: Path) -> TextIO:
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[tuple[int, str, dict[str, str]]]:
-    """Give number, underlying and named fields of each row."""
+    """Give number, underlying in capitals, and named fields of each row."""
     reader = csv.reader(file)
     header = next(reader, [])
     missing = [name for name in NEEDED if name not in header]
@@ -146,7 +146,7 @@ def _lines(path: Path, file: TextIO) -> Iterator[tuple[int, str, dict[str, str]]
                 "Give each row as many fields",
             )  # fmt: skip
         fields = dict(zip(header, values, strict=True))
-        yield reader.line_num, fields["underlying"], fields
+        yield reader.line_num, fields["underlying"].upper(), fields
 
 
 def _row(path: Path, line: int, fields: dict[str, str]) -> ChainRow:

@@ -62,7 +62,8 @@ def register(app: typer.Typer) -> None:
 
         Example: oi analyse NIFTY_2025-08-05.json.gz --lot 75
         """
-        pages = read_pages(file, underlying, None if expiry is None else expiry.date(), oi_unit)
+        name = None if underlying is None else underlying.upper()
+        pages = read_pages(file, name, None if expiry is None else expiry.date(), oi_unit)
         if lot is not None and len(pages) > 1:
             raise ConfigError(f"--lot is of one underlying, the file holds {len(pages)}: choose one with --underlying")  # fmt: skip
         analyses = list(_analyses(pages, lot))

@@ -80,7 +80,7 @@ def import_command(  # noqa: PLR0913 - typer makes each parameter an option
     if expiry and expiries:
         raise ConfigError("--expiry and --expiries were both given; give one of them")
     plan = Plan(
-        underlying=underlying,
+        underlying=None if underlying is None else underlying.upper(),
         expiries=[at.date() for at in expiry] if expiry else expiries,
         strikes_each_side=_each_side(strikes_each_side),
         oi_unit=oi_unit,

@@ -145,7 +145,7 @@ def test_an_underlying_that_a_page_is_not_of_is_refused(tmp_path, oi):
 
     assert isinstance(oi(path, "--underlying", "ACC").exception, ConfigError)
     assert isinstance(oi(path, "--expiry", "2025-08-14").exception, InputError)
-    assert oi(path, "--underlying", "NIFTY").exit_code == 0
+    assert oi(path, "--underlying", "nifty").exit_code == 0
 
 
 @pytest.mark.needs_shared

@@ -109,7 +109,7 @@ def test_a_snapshot_that_contradicts_itself_is_refused_with_its_line(write, rows
 def test_of_one_underlying_there_is_a_sheet(write, oi):
     path = write(*chain("RELIANCE"), *chain("TCS"))
 
-    done = oi(path, "--underlying", "TCS")
+    done = oi(path, "--underlying", "tcs")
 
     assert done.stdout.startswith("TCS 2026-02-24 as of 2026-01-30 14:01:54 IST")
     assert "Give it with --lot" in done.stdout

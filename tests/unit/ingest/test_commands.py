@@ -39,6 +39,17 @@ def test_import_writes_a_recording_and_says_how_to_play_it(oi, chain_csv, tmp_pa
     assert f"oi replay {target}" in result.output
 
 
+@pytest.mark.parametrize(("asked", "named"), [("nifty", "NIFTY"), ("NIFTY", "Nifty")])
+def test_an_underlying_may_be_written_in_small_letters(oi, tmp_path, asked, named):
+    path = tmp_path / "chain.csv"
+    path.write_text("\n".join([HEADER, line(underlying=named), line(underlying="SENSEX")]))
+
+    result = oi("import", path, tmp_path / "day.oirec", "--underlying", asked)
+
+    assert result.exit_code == 0
+    assert open_recording(tmp_path / "day.oirec").header.underlying == "NIFTY"
+
+
 def test_the_header_keeps_the_command_without_folders(oi, chain_csv, tmp_path):
     oi("import", chain_csv, tmp_path / "day.oirec", "--underlying", "NIFTY", "--expiry", "2026-08-25",
        "--strikes-each-side", "3", "--oi-unit", "lots", "--lot", "75", "--assume-spread", "0.3",
