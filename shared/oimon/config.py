@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import override
 
 from oimon.errors import ConfigError
+from oimon.terms import SERVICES
 
 T = TypeVar("T", bound="Settings")
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster")
@@ -25,6 +26,16 @@ _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster")
 def falls_back(default: object, description: str) -> Any:
     """Return a field that takes its default when its value is wrong."""
     return Field(default, description=description, json_schema_extra={"falls_back": True})
+
+
+def service_port(service: str) -> Any:
+    """Return the field of a service's port, which is its own unless told otherwise."""
+    return Field(
+        SERVICES[service],
+        ge=0,
+        le=65535,
+        description="port of its web addresses, /status among them; the next free one when taken; 0 takes any",
+    )
 
 
 class _FileSource(PydanticBaseSettingsSource):

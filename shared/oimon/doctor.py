@@ -124,15 +124,18 @@ def _packages() -> Iterator[Finding]:
 
 
 def _settings() -> Iterator[Finding]:
+    """Give each wrong setting once, with all whose it is."""
+    found: dict[tuple[str, bool], list[str]] = {}
     for name in names():
         try:
-            settings = load(find(name).settings)
+            lines, stops = load(find(name).settings).notes, False
         except ConfigError as error:
-            for line in str(error).splitlines():
-                yield Finding(f"settings of {name}", ok=False, words=line)
-        else:
-            for note in settings.notes:
-                yield Finding(f"settings of {name}", ok=False, words=note, stops=False)
+            lines, stops = tuple(str(error).splitlines()), True
+        for line in lines:
+            found.setdefault((line, stops), []).append(name)
+    for (line, stops), whose in found.items():
+        owners = "every service" if len(whose) == len(names()) else ", ".join(whose)
+        yield Finding(f"settings of {owners}", ok=False, words=line, stops=stops)
 
 
 def _folder(path: Path) -> Finding:

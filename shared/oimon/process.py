@@ -37,13 +37,13 @@ def run_services(wanted: Sequence[str], *, attached: bool = False) -> None:
     Raises:
         ConfigError: no such service, or wrong settings; all of them are named.
     """
-    chosen, problems = [], []
+    chosen, problems = [], dict[str, None]()  # what services share is told once
     for name in wanted:
         try:
             service = find(name)
             chosen.append((service, load(service.settings)))
         except ConfigError as error:
-            problems.append(str(error))
+            problems.update(dict.fromkeys(str(error).splitlines()))
     if problems:
         raise ConfigError("\n".join(problems))
     log.configure("+".join(wanted), level=chosen[0][1].log_level, file=chosen[0][1].log_file)

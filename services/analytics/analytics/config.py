@@ -2,19 +2,13 @@
 
 from pydantic import Field
 
-from oimon.config import Settings
-from oimon.terms import SERVICES
+from oimon.config import Settings, service_port
 
 
 class AnalyticsSettings(Settings):
     """What analytics can be told."""
 
-    http_port: int = Field(
-        SERVICES["analytics"],
-        ge=0,
-        le=65535,
-        description="port of /healthz, /readyz, /metrics and /status",
-    )
+    http_port: int = service_port("analytics")
     fast: bool = Field(
         default=True,
         description="hot loops as machine code, where numba is installed (the extra fast)",

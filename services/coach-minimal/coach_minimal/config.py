@@ -3,18 +3,13 @@
 from pydantic import Field
 
 from oimon.coach.settings import CoachSettings
-from oimon.terms import SERVICES
+from oimon.config import service_port
 
 
 class Config(CoachSettings):
     """What the fast coach can be told."""
 
-    http_port: int = Field(
-        SERVICES["coach-minimal"],
-        ge=0,
-        le=65535,
-        description="port of /healthz, /readyz, /metrics, /status; 0: any",
-    )
+    http_port: int = service_port("coach-minimal")
     minimal_model: str = Field(
         "openai/gpt-4o-mini", min_length=1, description="name of the model that is asked"
     )

@@ -3,18 +3,13 @@
 from pydantic import Field
 
 from oimon.coach.settings import CoachSettings
-from oimon.terms import SERVICES
+from oimon.config import service_port
 
 
 class Config(CoachSettings):
     """What the deep coach can be told."""
 
-    http_port: int = Field(
-        SERVICES["coach-rich"],
-        ge=0,
-        le=65535,
-        description="port of /healthz, /readyz, /metrics, /status; 0: any",
-    )
+    http_port: int = service_port("coach-rich")
     rich_model: str = Field(
         "qwen/qwen-2.5-72b-instruct", min_length=1, description="name of the model that is asked"
     )

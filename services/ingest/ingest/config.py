@@ -16,8 +16,8 @@ from ingest.recordings import BUNDLED
 from ingest.simulator.day import EXPIRY_WEEK
 from ingest.simulator.faults import parse
 from ingest.simulator.universe import Universe
-from oimon.config import Settings, falls_back, times_real_time
-from oimon.terms import SERVICES, Segment
+from oimon.config import Settings, falls_back, service_port, times_real_time
+from oimon.terms import Segment
 
 BUNDLED_SPEED = 60.0
 """Its prices are a minute apart: at 60 times there is one a second."""
@@ -36,12 +36,7 @@ class FeedKind(StrEnum):
 class IngestSettings(Settings):
     """What ingest can be told."""
 
-    http_port: int = Field(
-        SERVICES["ingest"],
-        ge=0,
-        le=65535,
-        description="port of /healthz, /readyz, /metrics and /status; 0 takes a free one",
-    )
+    http_port: int = service_port("ingest")
     feed: FeedKind = Field(
         FeedKind.REPLAY,
         description="where market data comes from: live, replay, or sim for a simulated day",

@@ -6,20 +6,14 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from notifier.store import address
-from oimon.config import Settings
+from oimon.config import Settings, service_port
 from oimon.errors import ConfigError
-from oimon.terms import SERVICES
 
 
 class NotifierSettings(Settings):
     """What the notifier can be told."""
 
-    http_port: int = Field(
-        SERVICES["notifier"],
-        ge=0,
-        le=65535,
-        description="port of /healthz, /readyz, /metrics and /status; the next free one when taken",
-    )
+    http_port: int = service_port("notifier")
     database_url: SecretStr | None = Field(
         None,
         description="postgresql://user:password@host/name or sqlite:///file; "

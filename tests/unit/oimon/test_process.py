@@ -1,10 +1,13 @@
 import asyncio
 from itertools import count
 
+import pytest
+
 from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
 from oimon.config import Settings
-from oimon.process import _reporting
+from oimon.errors import ConfigError
+from oimon.process import _reporting, run_services
 from oimon.service import Running
 from tests.eventually import eventually
 
@@ -26,3 +29,13 @@ async def test_a_status_that_could_not_be_told_is_not_the_last(caplog):
 
     assert told["last_error"] == "division by zero"
     assert [record.message for record in caplog.records] == ["status not told"]
+
+
+def test_a_wrong_setting_that_services_share_is_told_once(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+
+    with pytest.raises(ConfigError) as told:
+        run_services(["analytics", "notifier"])
+
+    assert len(str(told.value).splitlines()) == 1
