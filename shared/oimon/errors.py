@@ -47,3 +47,8 @@ class PoisonMessage(OimonError):  # noqa: N818 - the bus contract's word
 
 class LostOwnership(OimonError):  # noqa: N818 - the bus contract's word
     """Somebody else owns the partition now, or the log and memory disagree."""
+
+
+def inside(words: object) -> str:
+    """Return the words of another program, or an error's, to stand inside a sentence of ours: without their full stop."""
+    return str(words).rstrip(". \n")

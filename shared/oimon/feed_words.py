@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from oimon.errors import inside
 from oimon.terms import FeedState, Mode
 
 
@@ -47,7 +48,7 @@ def feed_lines(status: Mapping[str, Any]) -> Iterator[str]:
     state = FeedState(feed["state"])
     if state is not FeedState.OK:
         why = feed.get("why") or MEANINGS[state].means
-        yield f"Feed {state}: {why}. What to do: {MEANINGS[state].remedy}"
+        yield f"Feed {state}: {inside(why)}. What to do: {MEANINGS[state].remedy}"
     yield from notes(status)
     for feature in feed.get("off", ()):
         yield f"Off: {feature}"

@@ -128,3 +128,10 @@ async def test_a_connection_that_another_call_closed_is_an_outage_in_a_cluster_a
         await cluster.ask(trip())
     with pytest.raises(AttributeError):
         await alone.ask(trip())
+
+
+async def test_what_the_client_said_brings_no_full_stop_into_our_sentence():
+    client = Client("redis://127.0.0.1:1")
+
+    with pytest.raises(BusDown, match=r"does not answer: .*[^.]$"):
+        await client.ask(client.redis.ping())

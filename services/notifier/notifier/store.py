@@ -21,7 +21,7 @@ from notifier.rows import Row, row_name, row_of, session_name
 from notifier.tables import OF_STREAM, SCHEMA, TABLES, metadata, naming_columns, schema, sessions
 from oimon import metrics
 from oimon.bus import Entry
-from oimon.errors import ConfigError, PoisonMessage, TransientError
+from oimon.errors import ConfigError, PoisonMessage, TransientError, inside
 
 BUSY_MS = 5_000
 WAL_AGAIN_S = 0.02
@@ -203,9 +203,9 @@ class Store:
         except DBAPIError as error:
             if str(getattr(error.orig, "sqlstate", "")).startswith(_BAD_ROW):
                 raise PoisonMessage(f"the database refuses its row: {error.orig}") from error
-            raise TransientError(f"database {self.where}: {error.orig}") from error
+            raise TransientError(f"database {self.where}: {inside(error.orig)}") from error
         except (SQLAlchemyError, OSError) as error:
-            raise TransientError(f"database {self.where}: {error}") from error
+            raise TransientError(f"database {self.where}: {inside(error)}") from error
 
 
 def _rows(entries: Sequence[Entry]) -> list[Row]:

@@ -17,7 +17,7 @@ def test_the_states_of_a_live_feed_stand_in_the_document_as_here():
 
 
 def test_a_feed_that_is_not_well_says_why_and_what_to_do():
-    (told,) = feed_lines(ingest(state="login_failed", why="AB1007: client code or PIN"))
+    (told,) = feed_lines(ingest(state="login_failed", why="AB1007: client code or PIN."))
     (meant,) = feed_lines(ingest(state="silent", why=""))
 
     assert told == (

@@ -34,7 +34,7 @@ from redis.exceptions import (
 from oimon import metrics
 from oimon.bus.redis.connection import prompt
 from oimon.bus.redis.together import Command, Together
-from oimon.errors import BusDown, ConfigError, LostOwnership, OimonError
+from oimon.errors import BusDown, ConfigError, LostOwnership, OimonError, inside
 
 SOCKET_TIMEOUT_S = 5.0
 _CLUSTER = "redis+cluster://", "rediss+cluster://"
@@ -163,7 +163,7 @@ class Client:
     def _down(self, error: Exception) -> BusDown:
         metrics.REDIS_ERRORS.labels(type(error).__name__).inc()
         self._known.clear()  # another server may answer next
-        return BusDown(f"{self._where} does not answer: {error}")
+        return BusDown(f"{self._where} does not answer: {inside(error)}")
 
     async def close(self) -> None:
         """Close connections."""
