@@ -12,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -29,9 +30,10 @@ from ingest.simulator.trial import trial
 
 CAVEAT = "These results show that the program reads its own model of the market. They say nothing of real markets or of profit."
 _NOTE = (
-    "±: standard error, as far as days differ; wanted: of this project; required: of the specification, 13.5. detection: "
-    "from the start of a regime with a direction until its label stands; those never read have none. sure: confidence ≥ 0.55, "
-    "unsure: < 0.30"
+    "±: standard error, as far as days differ; wanted: of this project; spec: required by the specification, 13.5; proto: found "
+    "by its prototype. detection: from the start of a regime with a direction until its label stands; those never read have "
+    "none. sure − unsure: by how many percentage points (pp) more of the signs are right 5 min on where confidence is ≥ 0.55 "
+    "than where it is < 0.30"
 )
 app = typer.Typer(
     name="sim",
@@ -101,7 +103,7 @@ def score(
         out.print(_figures(table))
         out.print(_delays(found))
         out.print(_confusion(together(found)))
-        out.print(CAVEAT, highlight=False)
+        out.print(f"\n{CAVEAT}", highlight=False)
     raise typer.Exit(1 if Grade.MISSED in [each.grade for each in table] else 0)
 
 
@@ -160,15 +162,26 @@ def _title(plans: Sequence[Plan]) -> str:
     )
 
 
-def _figures(table: Sequence[Figure]) -> Table:
+def _table(title: str, *columns: str, note: str | None = None) -> Table:
+    """Return an empty table that is no wider than it must be: the first column of words, the others of numbers."""
     shown = Table(
-        title="Direction against the truth",
+        title=title,
         title_justify="left",
-        caption=_NOTE,
+        caption=note,
         caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=0,
     )
-    for name in ("figure", "found", "wanted", "required", "prototype", ""):
-        shown.add_column(name, justify="left" if name == "figure" else "right")
+    for place, name in enumerate(columns):
+        shown.add_column(name, justify="right" if place else "left")
+    return shown
+
+
+def _figures(table: Sequence[Figure]) -> Table:
+    shown = _table(
+        "Direction against the truth", "figure", "found", "wanted", "spec", "proto", "", note=_NOTE
+    )  # fmt: skip
     for each in table:
         sign = "≥" if each.at_least else "≤"
         shown.add_row(
@@ -179,9 +192,8 @@ def _figures(table: Sequence[Figure]) -> Table:
 
 
 def _delays(found: Sequence[Marks]) -> Table:
-    shown = Table(title="Median time until the label stands, by what begins", title_justify="left")
-    for name in ("regimes in which", "count", "never read", "median of the others"):
-        shown.add_column(name, justify="left" if name == "regimes in which" else "right")
+    title = "\nMedian time until the label stands, by what begins"
+    shown = _table(title, "regimes in which", "count", "never read", "median of the others")
     for way, turn in by_turn(found).items():
         median = "--" if turn.median_s is None else f"{turn.median_s:.0f} s"
         shown.add_row(way, str(turn.count), str(turn.unread), median)
@@ -189,10 +201,8 @@ def _delays(found: Sequence[Marks]) -> Table:
 
 
 def _confusion(matrix: Sequence[Sequence[int]]) -> Table:
-    shown = Table(title="Analyses: truth down, label across", title_justify="left")
-    shown.add_column("truth")
-    for label in LABELS:
-        shown.add_column(label.value, justify="right")
+    title = "\nAnalyses: truth down, label across"
+    shown = _table(title, "truth", *(label.value for label in LABELS))
     for label, row in zip(LABELS, matrix, strict=True):
         total = sum(row)
         shown.add_row(

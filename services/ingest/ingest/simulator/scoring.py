@@ -182,8 +182,8 @@ def figures(all_marks: Sequence[Marks]) -> list[Figure]:
         Figure(**told(_opposite), what="opposite direction", required=6, wanted=3, prototype="1-3", at_least=False, unit="%"),
         Figure(**told(_detection), what="detection, median", required=450, wanted=312, prototype="312", at_least=False, unit="s"),
         Figure(**told(_changes), what="label changes an hour", required=4.5, wanted=3.5, prototype="3.1", at_least=False),
-        Figure(**told(_signs_apart), what="sign 5 min on, sure − unsure", required=8, wanted=8, prototype="16", at_least=True,
-               unit="points"),
+        Figure(**told(_signs_apart), what="sure − unsure, 5 min on", required=8, wanted=8, prototype="16", at_least=True,
+               unit="pp"),
     ]
     # fmt: on
 

@@ -6,10 +6,19 @@ import pytest
 from typer.testing import CliRunner
 
 from ingest.simulator import commands
-from ingest.simulator.scoring import Delay, Marks
+from ingest.simulator.scoring import Delay, Grade, Marks
 from oimon import cli
 
 GOOD = [[90, 2, 8], [2, 90, 8], [5, 5, 90]]
+
+FIGURES = (
+    "balanced accuracy, mean",
+    "its 10th percentile",
+    "opposite direction",
+    "detection, median",
+    "label changes an hour",
+    "sure − unsure, 5 min on",
+)
 
 
 @pytest.fixture
@@ -52,12 +61,22 @@ def test_each_figure_stands_beside_its_standard_error(scored):
     assert "0.900 ± --" in scored(GOOD, "--seeds", "1").output, "one day says nothing of others"
 
 
+def test_each_figure_is_a_line_within_80_columns(monkeypatch, scored):
+    monkeypatch.setattr(commands.Figure, "grade", Grade.OPEN)
+
+    lines = scored(GOOD, "--seeds", "2").output.splitlines()
+
+    told = [line for line in lines if line.endswith(Grade.OPEN)]
+    assert [line.startswith(name) for line, name in zip(told, FIGURES, strict=True)] == [True] * 6
+    assert max(map(len, lines)) <= 80
+
+
 def test_a_figure_that_is_missed_is_exit_code_1_and_named(scored):
     done = scored([[40, 20, 40], [20, 40, 40], [0, 0, 100]], "--seeds", "1")
 
     assert done.exit_code == 1
     assert done.output.count("MISSED") == 3
-    assert "a direction reverses │     1 │          1 │                   --" in done.output, (
+    assert "a direction reverses     1          1                   --" in done.output, (
         "the reversal was never read, and is counted"
     )
 

@@ -127,7 +127,7 @@ def test_the_table_s_figures_are_those_of_the_days():
     assert table["opposite direction"].value == pytest.approx(100 * 55 / 400)
     assert table["detection, median"].value == 100.0
     assert table["label changes an hour"].value == 2.0
-    assert table["sign 5 min on, sure − unsure"].value == pytest.approx(18.0)
+    assert table["sure − unsure, 5 min on"].value == pytest.approx(18.0)
     good = figures([day(confusion=[[90, 2, 8], [2, 90, 8], [5, 5, 90]])])
     assert {each.grade for each in good} == {Grade.REACHED}
     assert table["opposite direction"].grade is Grade.MISSED
