@@ -1,5 +1,7 @@
 """What ``oi replay`` makes of what it plays: files, a progress bar, a summary."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from oimon.bus import Entry
+from oimon.errors import InputError
 from oimon.messages import Advice, ChainAnalysis
 
 
@@ -20,26 +23,45 @@ class Lines:
 
     def __enter__(self) -> Self:
         if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._writing():
+                self._folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def take(self, entry: Entry) -> None:
-        """Write one entry to its stream's file."""
+        """Write one entry to its stream's file.
+
+        Raises:
+            InputError: the folder takes no more.
+        """
         if self._folder is None:
             return
         name = entry.stream.split(".")[1] + ".ndjson"
-        if name not in self._files:
-            self._files[name] = (self._folder / f".{name}.part").open("wb")
-        self._files[name].write(entry.data + b"\n")
+        with self._writing():
+            if name not in self._files:
+                self._files[name] = (self._folder / f".{name}.part").open("wb")
+            self._files[name].write(entry.data + b"\n")
 
     def __exit__(self, kind: object, *_: object) -> None:
-        for name, file in self._files.items():
-            file.close()
-            part = Path(file.name)
-            if kind is None:
-                part.replace(part.with_name(name))
-            else:
-                part.unlink()
+        parts = {name: Path(file.name) for name, file in self._files.items()}
+        try:
+            with self._writing():
+                for file in self._files.values():
+                    file.close()
+                if kind is None:
+                    for name, part in parts.items():
+                        part.replace(part.with_name(name))
+        finally:
+            for part in parts.values():
+                part.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                self._folder, "the folder", f"cannot be written ({error.strerror})", "Choose another with --out"
+            ) from error  # fmt: skip
 
 
 class Bar:
