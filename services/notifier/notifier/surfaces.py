@@ -98,14 +98,16 @@ class Picture:
     def __init__(self, path: Path, *, width: int, whole_chain: bool, contracts: bool) -> None:
         self._path, self._width = path, width
         self._whole_chain, self._contracts = whole_chain, contracts
+        self._waiting = Lines(Console(stderr=True))
 
     def show(self, view: View) -> bool:
-        """Write the file once an analysis is there and, where coaches speak, the fast one's word on it.
+        """Write the file once an analysis is there and, where coaches speak, the fast one's word on it; until then say what is awaited.
 
         Raises:
             InputError: the file cannot be written.
         """
         if view.analysis is None:
+            self._waiting.show(view)
             return False
         if isinstance(view.analysis, ChainAnalysis) and not view.analysis.off and not view.minimal:
             return False

@@ -50,6 +50,17 @@ def test_the_picture_waits_for_the_fast_coach_and_asks_no_other_server(tmp_path)
     assert "url(http" not in drawing
 
 
+def test_who_waits_for_a_picture_is_told_for_what(tmp_path, capsys):
+    picture = Picture(tmp_path / "table.svg", width=120, whole_chain=False, contracts=False)
+
+    for trouble in (None, "The bus is away", "The bus is away"):
+        picture.show(View(underlying="NIFTY", trouble=trouble))
+
+    waiting, away = capsys.readouterr().err.splitlines()
+    assert "NIFTY" in waiting
+    assert away == "The bus is away"
+
+
 def test_a_picture_that_cannot_be_written_is_named_with_its_remedy(tmp_path):
     path = tmp_path / "no such folder" / "table.svg"
     picture = Picture(path, width=80, whole_chain=False, contracts=False)
