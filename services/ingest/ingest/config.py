@@ -1,5 +1,6 @@
 """What ingest can be told."""
 
+import os
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -210,6 +211,16 @@ class IngestSettings(Settings):
     @classmethod
     def _known_faults(cls, value: str) -> str:
         parse(value)
+        return value
+
+    @field_validator("sim_truth")
+    @classmethod
+    def _can_be_written(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        there = value if value.exists() else value.parent
+        if value.is_dir() or not os.access(there, os.W_OK):
+            raise ValueError(f"cannot write {str(value)!r}; name a file in a folder of yours")
         return value
 
     @field_validator("recording")

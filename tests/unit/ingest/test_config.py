@@ -61,6 +61,8 @@ def test_the_speed_can_be_set(monkeypatch, text, speed):
         ("SIM_FAULTS", "zero_oi=2", "the rate of zero_oi lies between 0 and 1, was 2"),
         ("FEED", "tape", "FEED"),
         ("RECORDING", "nowhere.oirec", "there is no file 'nowhere.oirec'"),
+        ("SIM_TRUTH", "nowhere/truth", "cannot write 'nowhere/truth'; name a file"),
+        ("SIM_TRUTH", ".", "cannot write '.'; name a file"),
         ("SPEED", "0", "takes a number above 0, or max, found '0'"),
         ("SPEED", "fast", "takes a number above 0, or max, found 'fast'"),
         ("SPEED", "nan", "takes a number above 0, or max, found 'nan'"),
