@@ -11,6 +11,11 @@ from oimon.errors import ConfigError, InputError
 from oimon.terms import OiUnit
 
 
+def is_recording(path: Path) -> bool:
+    """Say whether a path names a recording: a file of one, or the folder of a live one's parts."""
+    return path.suffix == ".oirec" or any(path.glob("*.oirec"))
+
+
 def read_pages(
     path: Path,
     underlying: str | None = None,
@@ -29,6 +34,10 @@ def read_pages(
         InputError: the file, or the one underlying that was asked for, cannot be used.
         ConfigError: what was asked for does not go with the file.
     """
+    if is_recording(path):
+        raise InputError(
+            path, "the file", "is a recording, a day to be played", "Play it with oi replay, or ask of it with oi why"
+        )  # fmt: skip
     if is_chain_csv(path) or (is_table(path) and not is_bhavcopy(path)):
         return read_last_chains(path, underlying, expiry, unit or OiUnit.QTY)
     if unit is not None:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import typer
 
-from analytics.files import read_pages
+from analytics.files import is_recording, read_pages
 from analytics.page import page_analysis
 from oimon import calendar, offline
 from oimon.bus import Entry
@@ -47,7 +47,7 @@ def register_why(app: typer.Typer) -> None:
         file: Annotated[
             Path | None,
             typer.Option(
-                help="Not the bus, but a recording (.oirec), or what oi analyse takes: a page or bhavcopy of NSE's, a CSV of chains."
+                help="Not the bus, but a recording (.oirec, or a folder of a live one), or what oi analyse takes: a page or bhavcopy of NSE's, a CSV of chains."
             ),
         ] = None,
         at: Annotated[
@@ -184,7 +184,7 @@ class _Asked(NamedTuple):
 
 
 def _of_file(file: Path, name: str, asked: _Asked, lot: int | None) -> ChainAnalysis:
-    if file.suffix == ".oirec":
+    if is_recording(file):
         if lot is not None:
             raise ConfigError("--lot goes with a file of chains; a recording names its own lots")
         recorded = offline.open_recording(file)

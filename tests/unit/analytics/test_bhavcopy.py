@@ -170,3 +170,10 @@ def test_real_rows_of_udiff_are_read(shared_dir, oi):
     told = json.loads(oi(path, "--underlying", "NIFTY", "--json").output)
 
     assert (told["lot"], told["spot"], told["chain"]["pe"]["oi"]) == (75, 24_579.6, [1_678_575])
+
+
+def test_a_recording_is_no_page_and_says_what_plays_it(tmp_path, oi):
+    path = tmp_path / "day.oirec"
+    path.touch()
+
+    assert "Play it with oi replay" in str(oi(path).exception)

@@ -80,6 +80,13 @@ def test_what_a_recorded_day_does_not_list_is_said_before_it_is_played(
         why(*arguments, "--file", DAY)
 
 
+def test_a_folder_of_recordings_is_asked_like_one(tmp_path):
+    (tmp_path / "NIFTY-001.oirec").symlink_to(DAY)
+
+    with pytest.raises(ConfigError, match="NIFTY has no strike 24610"):
+        why("NIFTY", 24_610, "--file", tmp_path)
+
+
 def test_one_of_many_underlyings_of_a_csv_is_explained(tmp_path):
     path = tmp_path / "chains.csv"
     rows = [f"2026-01-30T14:00:00+05:30,{name},2026-02-24,1400,{right},1,1,500,1401" for name in ("ABB", "TCS") for right in ("CE", "PE")]  # fmt: skip
