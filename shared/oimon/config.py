@@ -150,6 +150,8 @@ def load(cls: type[T], overrides: Mapping[str, Any] | None = None) -> T:
     given = dict(overrides or {})
     try:
         return cls(**given)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f".env: is no text ({error}). Write it anew from .env.example") from error
     except ValidationError as error:
         notes, problems = [], []
         for item in error.errors(include_url=False):

@@ -150,3 +150,11 @@ def test_what_is_no_address_of_redis_is_one_error_that_does_not_show_it(address)
 )
 def test_an_address_of_redis_is_kept_as_it_is(address):
     assert load(Settings, {"redis_url": address}).redis_url.get_secret_value() == address
+
+
+def test_an_env_file_that_is_no_text_is_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"\x84\xff")
+
+    with pytest.raises(ConfigError, match=r"\.env: is no text"):
+        load(Settings)
