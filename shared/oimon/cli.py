@@ -201,6 +201,12 @@ def main() -> None:
     except OimonError as error:
         err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
+    except PermissionError as error:  # any look at a path may meet it
+        if error.filename is None:
+            raise
+        words = f"{error.filename}: {error.strerror}. Name another, or ask whose it is to let you"
+        err.print(words, style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -16,7 +16,7 @@ def written_out() -> Iterator[None]:
             if sys.stdout is not None:
                 sys.stdout.flush()  # the interpreter's own flush at the end could only show a traceback
     except OSError as error:
-        if not _is_refused():
+        if error.filename is not None or not _is_refused():
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for that flush
         if not isinstance(error, BrokenPipeError):

@@ -7,7 +7,7 @@ from prompt_toolkit.output import DummyOutput
 from typer.testing import CliRunner
 
 from ingest.recordings import BUNDLED
-from oimon import cli, questions, up, up_command
+from oimon import cli, offline, questions, up, up_command
 from oimon.errors import ConfigError, InputError
 from oimon.terms import Segment
 
@@ -223,6 +223,20 @@ def test_what_is_said_is_printed_as_it_stands(capsys, monkeypatch):
         cli.main()
 
     assert "day:100:.oirec: the file: cannot be read" in capsys.readouterr().err
+
+
+def test_what_another_user_does_not_let_one_see_is_one_sentence(capsys, monkeypatch):
+    def look(_):
+        raise PermissionError(13, "Permission denied", "locked/day.csv")
+
+    monkeypatch.setattr(offline, "open_recording", look)
+    monkeypatch.setattr("sys.argv", ["oi", "replay", "locked/day.csv"])
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("locked/day.csv: Permission denied. Name another")
 
 
 @pytest.mark.parametrize("port", ["0", "-1", "65536"])
