@@ -1,9 +1,17 @@
-"""Standard output that cannot be written: a full disk is one sentence, a reader that has gone is none."""
+"""Standard output that cannot be written, or is not there: a full disk is one sentence, a reader that has gone is none."""
 
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+
+
+def open_what_is_closed() -> None:
+    """Put the null device where the caller has closed standard input, output or error; else a socket would get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the program
 
 
 @contextlib.contextmanager
@@ -13,8 +21,7 @@ def written_out() -> Iterator[None]:
         try:
             yield
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()  # the interpreter's own flush at the end could only show a traceback
+            sys.stdout.flush()  # the interpreter's own flush at the end could only show a traceback
     except OSError as error:
         if error.filename is not None or not _is_refused():
             raise

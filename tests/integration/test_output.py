@@ -54,3 +54,16 @@ def test_another_file_is_not_taken_for_standard_output():
 
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "0<&- 1>&- 2>&-"])
+def test_what_the_caller_has_closed_is_as_good_as_not_looked_at(closed):
+    code = (
+        "import sys; from oimon.output import open_what_is_closed; open_what_is_closed();"
+        " sys.stdout.buffer.write(b''); sys.stdin.isatty(); sys.stderr.flush();"
+        " sys.exit(40 + (open(sys.executable, 'rb').fileno() > 2))"
+    )
+
+    done = subprocess.run(["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, code], check=False)
+
+    assert done.returncode == 41
