@@ -1,11 +1,16 @@
 """``python -m tests.spec FILE``: what ``oi spec`` runs."""
 
+import signal
 import sys
 from pathlib import Path
 
-from oimon.errors import OimonError
-from oimon.output import written_out
-from tests.spec.runner import main
+signal.signal(
+    signal.SIGINT, signal.SIG_DFL
+)  # oi spec, which started this, says what there is to say
+
+from oimon.errors import OimonError  # noqa: E402 - loading takes a second
+from oimon.output import written_out  # noqa: E402 - as above
+from tests.spec.runner import main  # noqa: E402 - as above
 
 if __name__ == "__main__":
     try:
