@@ -1,4 +1,4 @@
-"""Standard output that cannot be written, or is not there: a full disk is one sentence, a reader that has gone is none."""
+"""Standard output that cannot be written, is not there, or is narrow: a full disk is one sentence, a reader that has gone is none."""
 
 import contextlib
 import os
@@ -6,12 +6,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich.console import Console
+
+TABLE_COLUMNS = 80
+"""That every table of numbers fits in."""
+
 
 def open_what_is_closed() -> None:
     """Put the null device where the caller has closed standard input, output or error; else a socket would get its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the program
+
+
+def for_tables() -> Console:
+    """Return standard output for tables of numbers: a terminal that is too narrow wraps their lines, since a number cut short is none."""
+    console = Console(emoji=False)
+    console.width = max(console.width, TABLE_COLUMNS)
+    return console
 
 
 @contextlib.contextmanager

@@ -160,7 +160,7 @@ def _behind(held: Mapping[str, Any]) -> str:
 def _underlyings(found: Sequence[Ages]) -> Table:
     shown = Table(title="Ages", title_justify="left")
     for column in ("underlying", "analysis", "market data", "open interest", "market", "feed"):
-        shown.add_column(column)
+        shown.add_column(column, overflow="fold")
     for ages in found:
         seconds = (ages.analysis_s, ages.tick_s, ages.oi_s)
         words = ["--" if value is None else f"{value:.1f} s" for value in seconds]

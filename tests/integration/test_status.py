@@ -18,8 +18,8 @@ from tests.summing import running
 from tests.unit.notifier.samples import make_analysis
 
 
-def text_of(system) -> str:
-    console = Console(width=200, record=True, file=io.StringIO())
+def text_of(system, width=200) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
     console.print(status.tables(system))
     return console.export_text()
 
@@ -75,3 +75,4 @@ async def test_ages_are_those_of_the_newest_analysis(redis_url):
     assert (nifty.analysis_s, nifty.tick_s, nifty.oi_s) == (2.5, 1.5, 72.0)
     assert sensex.analysis_s is None
     assert "2.5 s" in text_of(found)
+    assert "…" not in text_of(found, 40), "nothing is cut short"

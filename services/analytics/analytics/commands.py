@@ -17,6 +17,7 @@ from analytics.why import register_why
 from oimon import calendar, codec
 from oimon.errors import ConfigError, InputError
 from oimon.messages import ChainAnalysis
+from oimon.output import for_tables
 from oimon.terms import OiUnit
 
 
@@ -97,4 +98,4 @@ def _print(analyses: list[ChainAnalysis], *, as_json: bool) -> None:
         for analysis in analyses:
             typer.echo(codec.encode(analysis).decode())
         return
-    Console(emoji=False).print(sheet(analyses[0]) if len(analyses) == 1 else roll(analyses))
+    for_tables().print(sheet(analyses[0]) if len(analyses) == 1 else roll(analyses))

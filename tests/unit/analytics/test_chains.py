@@ -39,8 +39,8 @@ def write(tmp_path):
 def oi():
     app = typer.Typer()
     register(app)
-    return lambda *words: CliRunner().invoke(
-        app, ["analyse", *map(str, words)], env={"COLUMNS": "80"}
+    return lambda *words, columns=80: CliRunner().invoke(
+        app, ["analyse", *map(str, words)], env={"COLUMNS": str(columns)}
     )
 
 
@@ -114,6 +114,13 @@ def test_of_one_underlying_there_is_a_sheet(write, oi):
     assert done.stdout.startswith("TCS 2026-02-24 as of 2026-01-30 14:01:54 IST")
     assert "Give it with --lot" in done.stdout
     assert "--lot" not in oi(path, "--underlying", "TCS", "--lot", 175).stdout
+
+
+@pytest.mark.parametrize("names", [["TCS"], ["RELIANCE", "TCS"]])
+def test_a_terminal_that_is_too_narrow_cuts_no_number(write, oi, names):
+    path = write(*(row for name in names for row in chain(name)))
+
+    assert oi(path, columns=40).stdout == oi(path, columns=80).stdout
 
 
 def test_of_a_day_it_is_the_last_snapshot_and_of_that_the_nearest_expiry_that_lives(write):

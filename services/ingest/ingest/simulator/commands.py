@@ -27,6 +27,7 @@ from rich.table import Table
 from ingest.simulator.day import EXPIRY_WEEK, Plan
 from ingest.simulator.scoring import LABELS, Figure, Grade, Marks, by_turn, figures, together
 from ingest.simulator.trial import trial
+from oimon.output import for_tables
 
 CAVEAT = "These results show that the program reads its own model of the market. They say nothing of real markets or of profit."
 _NOTE = (
@@ -98,7 +99,7 @@ def score(
     if as_json:
         sys.stdout.buffer.write(_json(found, table) + b"\n")
     else:
-        out = Console(emoji=False)
+        out = for_tables()
         out.print(_title(plans), highlight=False)
         out.print(_figures(table))
         out.print(_delays(found))
