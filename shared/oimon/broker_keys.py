@@ -9,14 +9,10 @@ BROKER_KEYS = ("SMARTAPI_API_KEY", "SMARTAPI_CLIENT_CODE", "SMARTAPI_PIN", "SMAR
 
 def has_broker_keys() -> bool:
     """Return whether the environment or a ``.env`` file holds all that a broker login needs."""
-    named = set()
+    named = {name.upper() for name, value in os.environ.items() if value}
     with contextlib.suppress(OSError):
         lines = Path(".env").read_text(encoding="utf-8", errors="replace").splitlines()
-        named = {
-            name.strip()
-            for name, equals, value in (line.partition("=") for line in lines)
-            if value.strip()
-        }
-    return all(
-        os.environ.get(key) or os.environ.get(f"{key}_FILE") or key in named for key in BROKER_KEYS
-    )
+        for name, _, value in (line.partition("=") for line in lines):
+            if value.strip().strip("'\""):
+                named.add(name.strip().removeprefix("export ").strip().upper())
+    return all(key in named or f"{key}_FILE" in named for key in BROKER_KEYS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from oimon.broker_keys import has_broker_keys
+from oimon.broker_keys import BROKER_KEYS, has_broker_keys
 from oimon.errors import ConfigError
 from oimon.terms import Segment
 
@@ -76,6 +76,19 @@ def wants_live(flag: bool | None, named: str | None = None) -> bool:
     if named or flag is None:
         return (named or os.environ.get("FEED", "")).strip().lower() == "live"
     return flag
+
+
+def demand_keys() -> None:
+    """Refuse a live feed that nobody could log in to, before anything is asked or started.
+
+    Raises:
+        ConfigError: keys of the broker are missing.
+    """
+    if not has_broker_keys():
+        raise ConfigError(
+            f"the live feed needs {', '.join(BROKER_KEYS)}; docs/operations.md tells where to get them. "
+            "Without an account: `oi up --recorded`, or `oi fake-broker` for a broker on this machine"
+        )
 
 
 def feed(flag: bool | None, named: str | None = None) -> str:

@@ -99,9 +99,13 @@ def up(  # noqa: PLR0913, PLR0917 - typer makes each parameter an option
         offline.open_recording(recording)
         live = False
     is_live = questions.wants_live(live, feed_name)
+    if is_live:
+        questions.demand_keys()
     chosen = questions.segment(segment, say, is_live=is_live)
     name = questions.commodity(commodity, is_live=is_live) if chosen is Segment.MCX else None
     feed = questions.feed(live, feed_name)
+    if feed == "live":
+        questions.demand_keys()
     simulator = {
         "SIM_SEED": "" if seed is None else str(seed),
         "SIM_UNIVERSE": universe or "",

@@ -8,15 +8,11 @@ from typer.testing import CliRunner
 
 from ingest.recordings import BUNDLED
 from oimon import cli, offline, questions, up, up_command
+from oimon.broker_keys import BROKER_KEYS, has_broker_keys
 from oimon.errors import ConfigError, InputError
 from oimon.terms import Segment
 
-NAMES = (
-    "FEED",
-    "FEED_SEGMENT",
-    "MCX_NAME",
-    *("SMARTAPI_" + n for n in ("API_KEY", "CLIENT_CODE", "PIN", "TOTP_SECRET")),
-)
+NAMES = ("FEED", "FEED_SEGMENT", "MCX_NAME", *BROKER_KEYS)
 
 
 @pytest.fixture
@@ -108,6 +104,31 @@ def test_a_recording_and_another_feed_are_one_too_many(other, monkeypatch, tmp_p
     assert "leave out one of the two" in str(done.exception)
 
 
+@pytest.fixture
+def account(chosen, monkeypatch):
+    """Keys of a broker's account, as far as anybody looks before the login."""
+    for name in BROKER_KEYS:
+        monkeypatch.setenv(name, "1")
+
+
+@pytest.mark.parametrize("line", ["{}=1", "export {}='1'", " {}  = 1"])
+def test_keys_are_found_in_an_env_file_as_settings_are(chosen, tmp_path, line):
+    lines = [line.format(name) for name in BROKER_KEYS[:-1]]
+    (tmp_path / ".env").write_text("\n".join([*lines, f"{BROKER_KEYS[-1]}=''"]))
+    assert not has_broker_keys()
+
+    (tmp_path / ".env").write_text("\n".join([*lines, line.format(BROKER_KEYS[-1].lower())]))
+    assert has_broker_keys()
+
+
+@pytest.mark.parametrize("words", [["--live"], ["--feed", "live"]])
+def test_a_live_feed_without_keys_is_refused_before_anything_is_asked(chosen, words):
+    done = CliRunner().invoke(cli.app, ["up", *words], input="")
+
+    assert "the live feed needs SMARTAPI_API_KEY, " in str(done.exception)
+    assert not done.output
+
+
 def test_flags_win_over_the_environment(chosen, monkeypatch):
     monkeypatch.setenv("FEED_SEGMENT", "MCX")
 
@@ -123,7 +144,7 @@ def test_flags_win_over_the_environment(chosen, monkeypatch):
     )
 
 
-def test_the_live_feed_is_chosen_by_flag_or_by_name(chosen):
+def test_the_live_feed_is_chosen_by_flag_or_by_name(chosen, account):
     by_flag, _ = chosen(["--live"])
     by_name, _ = chosen(["--feed", "live"])
 
@@ -171,7 +192,7 @@ def test_a_speed_that_is_none_is_one_message(words, text, monkeypatch):
 
 
 @pytest.fixture
-def keys(chosen):
+def keys(chosen, account):
     """Run ``oi up`` on a terminal on which keys are pressed: ``keys("2\\r1\\r", "--feed", "live")``."""
 
     def press(pressed, *arguments):
@@ -210,7 +231,7 @@ def test_live_asks_nothing_that_the_environment_says(keys, monkeypatch):
     assert (choice.segment, choice.commodity) == (Segment.MCX, "COPPER,ZINC")
 
 
-def test_live_without_a_terminal_asks_nothing(chosen):
+def test_live_without_a_terminal_asks_nothing(chosen, account):
     choice, _ = chosen(["--feed", "live"])
 
     assert (choice.segment, choice.commodity) == (Segment.NFO, None)
