@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -16,6 +15,7 @@ from oimon import embedded
 from oimon.config import Settings, load, run_file, times_real_time
 from oimon.errors import ConfigError
 from oimon.http import bound_socket
+from oimon.lock import is_ours
 from oimon.replicas import names_of
 from oimon.service import find, names
 from oimon.starting import tell_notes, wait_ready
@@ -78,44 +78,30 @@ def _check_all_settings(flags: Mapping[str, str]) -> None:
 
 @contextlib.contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
-    """Hold the data folder's ``run.json``, so that a second terminal finds this run and a second run does not start."""
+    """Hold the data folder, so that a second run does not start in it, and its ``run.json``, so that a second terminal finds this run."""
     path = run_file(settings)
-    try:
-        pid = int(json.loads(path.read_text(encoding="utf-8"))["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pid = 0
-    if pid and pid != os.getpid() and _is_alive(pid):
-        raise ConfigError(
-            f"OI Monitor already runs in {settings.data_dir} (process {pid}). Look at it with `oi watch` or `oi status`, "
-            "stop it with Ctrl-C in its terminal, or give this one another DATA_DIR"
-        )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _note_run(settings)
-    except OSError as error:
-        raise ConfigError(
-            f"DATA_DIR: cannot write {path}: {error.strerror}. Name a folder that you may write to"
-        ) from error
-    try:
+    with contextlib.ExitStack() as held:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = held.enter_context((path.parent / "run.lock").open("ab"))
+            is_first = is_ours(lock)
+            if is_first:
+                _note_run(settings)
+        except OSError as error:
+            raise ConfigError(
+                f"DATA_DIR: cannot write {error.filename}: {error.strerror}. Name a folder that you may write to"
+            ) from error
+        if not is_first:
+            raise ConfigError(
+                f"OI Monitor already runs in {settings.data_dir}. Look at it with `oi watch` or `oi status`, "
+                "stop it with Ctrl-C in its terminal, or give this one another DATA_DIR"
+            )
+        held.callback(path.unlink, missing_ok=True)
         yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _note_run(settings: Settings, **addresses: str) -> None:
     run_file(settings).write_text(json.dumps({"pid": os.getpid(), **addresses}), encoding="utf-8")
-
-
-def _is_alive(pid: int) -> bool:
-    if sys.platform == "win32":  # os.kill would end it there
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 async def _up(choice: Choice, settings: Settings, say: Callable[[str], None]) -> None:

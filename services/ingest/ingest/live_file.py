@@ -5,7 +5,6 @@ is finished, or that is damaged is left as it is, and the next one begun.
 """
 
 import hashlib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,8 @@ from ingest.parts import Part, is_empty, look_through, newest_part, part_path
 from ingest.recorder import BlockWriter
 from ingest.told import Told, What
 from oimon.errors import InputError
+from oimon.lock import is_ours
 from oimon.messages import Beat, Gap
-
-if sys.platform != "win32":
-    import fcntl
 
 PART_BYTES = 64 * 1024 * 1024
 """A part that has reached this is finished."""
@@ -85,7 +82,7 @@ class LiveFile:
             return None
         self.header = part.newest_header
         file = path.open("r+b", buffering=0)
-        if part.is_finished or not _locked(file):
+        if part.is_finished or not is_ours(file):
             file.close()
             return part
         file.truncate(part.end)
@@ -156,21 +153,10 @@ class LiveFile:
             path.unlink()
             self._number -= 1
             raise
-        _locked(file)
+        is_ours(file)
         self._file, self._blocks = file, writer
         return writer
 
 
 def _newest_header(told: Sequence[Told]) -> Header | None:
     return next((what for _, what in reversed(told) if isinstance(what, Header)), None)
-
-
-def _locked(file: BinaryIO) -> bool:
-    """Take the file for this process, as far as the system has a way; return whether no other holds it."""
-    if sys.platform == "win32":
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

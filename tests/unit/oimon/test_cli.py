@@ -1,5 +1,8 @@
 """What ``oi up`` makes of questions, flags and environment, before anything is started."""
 
+import json
+import os
+
 import pytest
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
@@ -9,6 +12,7 @@ from typer.testing import CliRunner
 from ingest.recordings import BUNDLED
 from oimon import cli, offline, questions, up, up_command
 from oimon.broker_keys import BROKER_KEYS, has_broker_keys
+from oimon.config import Settings, load, run_file
 from oimon.errors import ConfigError, InputError
 from oimon.terms import Segment
 
@@ -282,3 +286,17 @@ def test_what_is_no_recording_is_told_before_anything_is_started(tmp_path):
     for path in (table, tmp_path / "none.oirec"):
         done = CliRunner().invoke(cli.app, ["up", "--no-table", "--recording", str(path)])
         assert isinstance(done.exception, InputError)
+
+
+def test_a_folder_is_held_by_one_run_and_by_no_file_that_a_run_left(tmp_path):
+    settings = load(Settings, {"data_dir": tmp_path})
+    run_file(settings).write_text('{"pid": 1}')  # a process that lives, and is not ours
+
+    with up._alone(settings):
+        assert json.loads(run_file(settings).read_text()) == {"pid": os.getpid()}
+        with pytest.raises(ConfigError, match="OI Monitor already runs in"), up._alone(settings):
+            pass
+
+    assert not run_file(settings).exists()
+    with up._alone(settings):
+        assert run_file(settings).exists()
