@@ -116,7 +116,11 @@ class RecordingWriter:
     def __enter__(self) -> Self:
         self._file = self._part.open("wb")
         self._blocks = BlockWriter(self._file)
-        self._blocks.begin(self._header)
+        try:
+            self._blocks.begin(self._header)
+        except BaseException:
+            self._remove()
+            raise
         return self
 
     def __exit__(
@@ -132,7 +136,12 @@ class RecordingWriter:
                 self._file.close()
                 self._part.replace(self._path)
         finally:
-            self._file.close()
+            self._remove()
+
+    def _remove(self) -> None:
+        try:
+            self._file.close()  # what it still holds may find no room
+        finally:
             self._part.unlink(missing_ok=True)
 
     def put(self, frames: Sequence[bytes], received_us: Sequence[int]) -> None:

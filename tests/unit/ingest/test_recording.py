@@ -1,3 +1,4 @@
+import contextlib
 import zlib
 
 import numpy as np
@@ -24,6 +25,18 @@ from tests.builders import (
 )
 
 START_US = 1_795_578_301_000_000
+
+
+@contextlib.contextmanager
+def files_no_longer_than(size):
+    """Let no file of this process grow beyond so many bytes, as a full disk does."""
+    resource = pytest.importorskip("resource", reason="limits of POSIX")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def arrivals(count):
@@ -137,6 +150,17 @@ def test_a_recording_that_fails_leaves_nothing_behind(tmp_path):
         writer.put(frames, [START_US, START_US - 1])
 
     assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path):
+    writer = RecordingWriter(tmp_path / "day.oirec", make_header()).__enter__()
+    at_us, frames = zip(*arrivals(3), strict=True)
+    writer.put(frames, at_us)
+
+    with files_no_longer_than(10), pytest.raises(OSError, match="too large"):
+        writer.__exit__(None, None, None)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_recording_that_fails_leaves_the_one_before(tmp_path):
