@@ -89,7 +89,7 @@ def _alone(settings: Settings) -> Iterator[None]:
                 _note_run(settings)
         except OSError as error:
             raise ConfigError(
-                f"DATA_DIR: cannot write {error.filename}: {error.strerror}. Name a folder that you may write to"
+                f"DATA_DIR: cannot write {error.filename or path}: {error.strerror}. Name a folder that you may write to"
             ) from error
         if not is_first:
             raise ConfigError(
