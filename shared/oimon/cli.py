@@ -18,7 +18,7 @@ from oimon.clock import SystemClock
 from oimon.config import Settings, bus_address, load
 from oimon.errors import ConfigError, OimonError
 from oimon.health import ask
-from oimon.output import open_what_is_closed, written_out
+from oimon.output import prepare, written_out
 from oimon.process import run_services
 from oimon.terms import SERVICES
 
@@ -195,7 +195,7 @@ def doctor(
 
 def main() -> None:
     """Run the command line; what was wrong is one message, never a traceback."""
-    open_what_is_closed()
+    prepare()
     try:
         with written_out():
             app(prog_name="oi", standalone_mode=True)

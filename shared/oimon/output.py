@@ -1,6 +1,7 @@
 """Standard output that cannot be written, is not there, or is narrow: a full disk is one sentence, a reader that has gone is none."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -12,11 +13,17 @@ TABLE_COLUMNS = 80
 """That every table of numbers fits in."""
 
 
-def open_what_is_closed() -> None:
-    """Put the null device where the caller has closed standard input, output or error; else a socket would get its number."""
+def prepare() -> None:
+    """Make standard input, output and error fit for everything that follows.
+
+    Where the caller has closed one of them the null device is put, else a socket would get its number. What the encoding of standard
+    output does not know (▲, Δ and ≥ in a pipe on Windows) is a question mark.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the program
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def for_tables() -> Console:

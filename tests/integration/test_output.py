@@ -59,7 +59,7 @@ def test_another_file_is_not_taken_for_standard_output():
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "0<&- 1>&- 2>&-"])
 def test_what_the_caller_has_closed_is_as_good_as_not_looked_at(closed):
     code = (
-        "import sys; from oimon.output import open_what_is_closed; open_what_is_closed();"
+        "import sys; from oimon.output import prepare; prepare();"
         " sys.stdout.buffer.write(b''); sys.stdin.isatty(); sys.stderr.flush();"
         " sys.exit(40 + (open(sys.executable, 'rb').fileno() > 2))"
     )
@@ -67,3 +67,15 @@ def test_what_the_caller_has_closed_is_as_good_as_not_looked_at(closed):
     done = subprocess.run(["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, code], check=False)
 
     assert done.returncode == 41
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_what_an_encoding_does_not_know_is_a_question_mark(encoding):
+    code = "from oimon.output import prepare; prepare(); print('a Δ b')"
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, check=False
+    )
+
+    assert done.stdout.split() == [b"a", b"?", b"b"]

@@ -1,10 +1,8 @@
 """`oi why`: the newest analysis, from the bus or from a file, explained in sentences."""
 
 import asyncio
-import io
 import os
 import re
-import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -116,8 +114,6 @@ def _no_expiry(underlying: str, expiry: str | None, found: Iterable[str]) -> Con
 
 
 def _print(reading: DirectionReading | StrikeReading, *, as_json: bool) -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe on Windows may not know → and ×
-        sys.stdout.reconfigure(errors="replace")
     if as_json:
         typer.echo(msgspec.json.encode(reading).decode())
     else:

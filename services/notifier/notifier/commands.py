@@ -1,10 +1,8 @@
 """`oi watch`: the live table from any machine that reaches the bus."""
 
 import asyncio
-import io
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -55,8 +53,6 @@ def register(app: typer.Typer) -> None:
 
         Example: oi watch NIFTY --all
         """
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe on Windows may not know ▲ and ₹
-            sys.stdout.reconfigure(errors="replace")
         console = Console(emoji=False)
         surface: Surface
         if svg is not None:
