@@ -9,18 +9,22 @@ from urllib.parse import parse_qsl
 
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 TOKEN = "12345:AAAA-fake_token_of_a_fake_bot_aaaaaaaaaa"
 SLOW = "slow"
 """The text arrives, the answer comes too late."""
+LOST = "lost"
+"""The text does not arrive, and no answer comes."""
+DRIP = "drip"
+"""The text arrives, the answer comes byte by byte and takes too long in all."""
 
 
 @dataclass
 class FakeTelegram:
     """Keeps what was delivered; answers as the ``script`` says, then well.
 
-    A script's step is a status (400, 403, 500, (429, retry_after)) or ``SLOW``.
+    A script's step is a status (400, 403, 500, (429, retry_after)), ``SLOW``, ``LOST`` or ``DRIP``.
     """
 
     script: deque = field(default_factory=deque)
@@ -29,13 +33,15 @@ class FakeTelegram:
     url: str = ""
     answer_now: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def answer(self, method: str, form: dict[str, str]) -> JSONResponse:
+    async def answer(self, method: str, form: dict[str, str]) -> Response:
         self.calls += 1
         step = self.script.popleft() if self.script else 200
-        if step == SLOW:
+        if step in (SLOW, DRIP):
             self.delivered.append(form)
+        if step in (SLOW, LOST):
             await self.answer_now.wait()
-            step = None
+        if step == DRIP:
+            return StreamingResponse(self._dripping())
         match step:
             case (429, after):
                 return _error(429, f"Too Many Requests: retry after {after}", retry_after=after)
@@ -45,9 +51,14 @@ class FakeTelegram:
                 return _error(403, "Forbidden: bot was blocked by the user")
             case 500:
                 return _error(500, "Internal Server Error")
-        if step is not None:
+        if step == 200:
             self.delivered.append(form)
         return JSONResponse({"ok": True, "result": _message(form)})
+
+    async def _dripping(self):
+        while not self.answer_now.is_set():
+            yield b" "
+            await asyncio.sleep(0.02)
 
 
 def _error(code, description, **parameters):
@@ -71,7 +82,7 @@ async def fake_telegram():
     app = FastAPI()
 
     @app.post("/bot{token}/{method}")
-    async def call(token: str, method: str, request: Request) -> JSONResponse:
+    async def call(token: str, method: str, request: Request) -> Response:
         if token != TOKEN:
             return _error(401, "Unauthorized")
         form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))

@@ -13,17 +13,19 @@ import pytest
 import redis as redis_py
 from redis.exceptions import NoPermissionError, ResponseError
 
+from notifier import herald
 from notifier.main import TO_DATABASE
 from oimon import codec
-from oimon.bus import Pulse
-from oimon.bus.log import NEVER, Draft
+from oimon.bus import Pulse, Use
+from oimon.bus.log import NEVER, SENDER, Draft
 from oimon.bus.redis import RedisBus, RedisLog
 from oimon.errors import ConfigError
-from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, TICKS, Gap
+from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, OUTBOX, TICKS, Gap
 from oimon.terms import SERVICES, FeedState, MarketState
 from tests.builders import make_status
 from tests.documents import ROOT
 from tests.eventually import eventually
+from tests.fakes.telegram import TOKEN, fake_telegram
 from tests.integration.conftest import free_port
 
 SCRIPT = ROOT / "deploy" / "redis" / "redis.sh"
@@ -33,6 +35,14 @@ OWNERS = {
     "coach-minimal": (ANALYSIS, ADVICE_MINIMAL),
     "coach-rich": (ANALYSIS, ADVICE_RICH),
 }
+TELLS = {
+    herald.MINIMAL: ADVICE_MINIMAL,
+    herald.RICH: ADVICE_RICH,
+    herald.DIRECTION: ANALYSIS,
+}
+"""Roles of the notifier that put texts in the outbox, and what each reads."""
+OF_ADMIN = {"oi.seen:{telegram}:oi.outbox.v1", "oi.outbox.v1:{telegram}"}
+"""What people write that a service writes too."""
 PULSE = Pulse(run="r", market=MarketState.OPEN, feed=FeedState.OK, age_ms=0, event_us=1_000_000)
 HARM = (
     "FLUSHALL", "FLUSHDB", "KEYS *", "CONFIG SET maxmemory 1", "SHUTDOWN NOSAVE", "ACL SETUSER x on", "SCRIPT FLUSH",
@@ -190,6 +200,8 @@ async def work(log: RedisLog, role: str, partition: str) -> None:
         else:
             draft = Draft(entry.id, "beat", entry.data)
             lease, _ = await log.commit(lease, reads, writes, entry, [draft], b"state")
+    if role.startswith("coach"):
+        assert (await log.spend("llm", "20261126", role, Use(calls=1), Use(calls=9, usd=1.0)))[0]
     assert await log.snapshot(role, partition) == b"state"
     assert await log.newest(writes, partition) is not None
     await log.put_status(role, "o", make_status(role))
@@ -210,6 +222,40 @@ async def take(log: RedisLog, partition: str) -> None:
     await log.put_status("notifier", "n", make_status("notifier"))
 
 
+async def tell(log: RedisLog, role: str, partition: str) -> None:
+    """Do all that a role of the notifier does with the log: one entry is parked, the others are told."""
+    reads = TELLS[role]
+    assert await log.members(role) == ["notifier-test"]
+    await log.records(role, [partition])
+    lease = (await log.acquire(role, partition, reads)).lease
+    newest = await log.newest(reads, partition)
+    await log.entry(ANALYSIS, partition, newest.id)
+    for number, entry in enumerate(await log.read(reads, partition, NEVER, 100, 0)):
+        if number == 1:
+            assert await log.attempt(lease, entry.id) == 1
+            lease = await log.park(lease, entry, "test")
+        else:
+            assert await log.enqueue(SENDER, OUTBOX, f"{entry.key}/42", "text", b"{}")
+            lease, _ = await log.commit(lease, reads, OUTBOX, entry, [])
+    await log.release(lease)
+    await log.members(role, leave=True)
+
+
+async def deliver(log: RedisLog) -> None:
+    """Do all that the sender does with the log: two texts are parked, all but the first are sent."""
+    lease = (await log.acquire(SENDER, SENDER, OUTBOX)).lease
+    for number in range(64):  # so many are looked through for old ones
+        await log.mark(lease, f"{number}-0", "sent")
+    first, *others = await log.read(OUTBOX, SENDER, NEVER, 100, 0)
+    for entry in (others[0], first):  # in this order where the log has lost its end in between
+        lease = await log.park(lease, entry, "test")
+    for entry in others:
+        assert not await log.mark(lease, entry.id, "sending")
+        lease, _ = await log.commit(lease, OUTBOX, OUTBOX, entry, ())
+    assert await log.marks(SENDER) == {entry.id: "sending" for entry in others}
+    await log.release(lease)
+
+
 async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(
     log_of, client_of, monkeypatch
 ):
@@ -220,6 +266,9 @@ async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(
         await work(log_of(role), role, "TEST")
     await log_of("coach-minimal").newest(ADVICE_RICH, "TEST")
     await take(log_of("notifier"), "TEST")
+    for role in TELLS:
+        await tell(log_of("notifier"), role, "TEST")
+    await deliver(log_of("notifier"))
     screen, people = log_of("dashboard"), log_of("admin")
 
     await screen.put_status("dashboard", "d", make_status("dashboard"))
@@ -241,14 +290,29 @@ async def test_each_service_can_do_all_its_work_and_people_can_look_and_replay(
         client_of("ingest" if reads == TICKS else "analytics").xtrim(f"{reads}:{{TEST}}", maxlen=0)
         grant = await log_of(role).acquire(role, "TEST", reads)
         assert not grant.is_rolled_back
+    for role, reads in TELLS.items():
+        grant = await log_of("notifier").acquire(role, "TEST", reads)
+        assert not grant.is_rolled_back
     assert await people.parked("db", "TEST") == []
-    assert [len(await people.parked(role, "TEST")) for role in OWNERS] == [1, 1, 1]
+    assert [len(await people.parked(role, "TEST")) for role in (*OWNERS, *TELLS)] == [1] * 6
+    [refused, other] = await people.parked(SENDER, SENDER)
+    assert await people.enqueue(SENDER, OUTBOX, f"{refused.entry.key}/again", "text", b"{}")
+    await people.unpark(refused)
+    assert await people.parked(SENDER, SENDER) == [other]
 
 
 @contextlib.contextmanager
-def the_services(address, folder: Path):
+def the_services(address, folder: Path, telegram_url: str):
     """Run every service as its user, in processes of their own, on the recorded day."""
-    environment = {**os.environ, "DATA_DIR": str(folder), "HTTP_PORT": "0", "SPEED": "20"}
+    environment = {
+        **os.environ,
+        "DATA_DIR": str(folder),
+        "HTTP_PORT": "0",
+        "SPEED": "20",
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_CHAT_IDS": "42",
+        "TELEGRAM_BASE_URL": telegram_url,
+    }
     children = {
         name: subprocess.Popen(
             [sys.executable, "-m", "oimon.cli", "run", name],
@@ -278,19 +342,28 @@ async def test_the_real_services_live_through_some_minutes_of_the_recorded_day(
 ):
     people = log_of("admin")
 
-    with the_services(address, tmp_path) as children:
-        pids = {child.pid for child in children.values()}
+    async with fake_telegram() as api:
+        with the_services(address, tmp_path, api.url) as children:
+            pids = {child.pid for child in children.values()}
 
-        async def all_work() -> bool:
-            ended = {name: child.stderr.read() for name, child in children.items() if child.poll()}
-            assert ended == {}
-            told = [each for each in await people.statuses() if each.get("pid") in pids]
-            ready = {each["service"] for each in told if each["state"] == "ready"}
-            worked = [(await people.records(role, ["NIFTY"]))["NIFTY"].in_n for role in OWNERS]
-            has_snapshot = await people.snapshot("analytics", "NIFTY") is not None
-            return ready == set(SERVICES) and all(worked) and has_snapshot
+            async def all_work() -> bool:
+                ended = {
+                    name: child.stderr.read() for name, child in children.items() if child.poll()
+                }
+                assert ended == {}
+                told = [each for each in await people.statuses() if each.get("pid") in pids]
+                ready = {each["service"] for each in told if each["state"] == "ready"}
+                worked = [
+                    (await people.records(role, ["NIFTY"]))["NIFTY"].in_n
+                    for role in (*OWNERS, *TELLS)
+                ]
+                sends = (await people.records(SENDER, [SENDER]))[SENDER].owner.startswith(
+                    "notifier"
+                )
+                has_snapshot = await people.snapshot("analytics", "NIFTY") is not None
+                return ready == set(SERVICES) and all(worked) and sends and has_snapshot
 
-        await eventually(all_work, within_s=100)
+            await eventually(all_work, within_s=100)
 
     assert {name: child.returncode for name, child in children.items()} == dict.fromkeys(SERVICES, 0)  # fmt: skip
 
@@ -318,7 +391,17 @@ def writes_of(service: str) -> list[tuple]:
     """Return a write to each kind of key that a service has for itself."""
     written = [("SET", f"oi.status:{{{service}}}:x", "{}")]
     if service == "notifier":
-        return [*written, ("XADD", "oi.dead.v1:{OTHER}:db", "*", "a", "b")]
+        return [
+            *written,
+            *[("XADD", f"oi.dead.v1:{{OTHER}}:{name}", "*", "a", "b") for name in ("db", *TELLS)],
+            *[("HSET", f"oi.own:{{OTHER}}:{role}", "owner", "me") for role in TELLS],
+            *[("ZADD", f"oi.members:{{{role}}}", 1, "me") for role in TELLS],
+            ("XADD", "oi.dead.v1:{telegram}:telegram", "*", "a", "b"),
+            ("HSET", "oi.own:{telegram}:telegram", "owner", "me"),
+            ("ZADD", "oi.seen:{telegram}:oi.outbox.v1", 1, "name"),
+            ("XADD", "oi.outbox.v1:{telegram}", "*", "a", "b"),
+            ("HSET", "oi.sent:{telegram}", "1-0", "sent"),
+        ]
     if service == "dashboard":
         return written
     written += [
@@ -332,6 +415,7 @@ def writes_of(service: str) -> list[tuple]:
         ("SET", f"oi.snap:{{OTHER}}:{service}", "state"),
         ("XADD", f"oi.dead.v1:{{OTHER}}:{service}", "*", "a", "b"),
         ("XADD", f"{OWNERS[service][1]}:{{OTHER}}", "*", "a", "b"),
+        *([("HSET", "oi.budget:{llm}:20261126", "x", "0 0 0")] if "coach" in service else ()),
     ]
 
 
@@ -354,13 +438,13 @@ def refusals(client: redis_py.Redis, write: tuple) -> list[bool]:
 def test_nobody_writes_what_is_another_s_not_even_in_a_script(client_of, user):
     client = client_of(user)
     allowed = {
-        (service, write[1])
+        write[1]
         for service in SERVICES
         for write in writes_of(service)
         if not all(refusals(client, write))
     }
 
-    own = {(user, write[1]) for write in writes_of(user)} if user in SERVICES else set()
+    own = {write[1] for write in writes_of(user)} if user in SERVICES else OF_ADMIN
 
     assert allowed == own
 
@@ -369,9 +453,10 @@ def test_nobody_writes_what_is_another_s_not_even_in_a_script(client_of, user):
 async def test_nobody_takes_a_lease_of_another_role(log_of, user):
     log = log_of(user)
 
-    for role in {"ingest", *OWNERS} - {user}:
+    of_notifier = {*TELLS, SENDER} if user == "notifier" else set()
+    for role in {"ingest", *OWNERS, *TELLS, SENDER} - {user} - of_notifier:
         with pytest.raises(ConfigError, match=f"refused its user '{user}'"):
-            await log.acquire(role, "OTHER")
+            await log.acquire(role, SENDER if role == SENDER else "OTHER")
 
     assert (await log_of("admin").records("analytics", ["OTHER"]))["OTHER"].owner in {"", "me"}
 

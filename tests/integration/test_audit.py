@@ -64,9 +64,9 @@ def test_an_undisturbed_day_is_clean(day):
     assert found["advice"]["oi.advice-minimal.v1"] == found["analyses"]
     assert (found["pending"], found["not_recomputed"]) == (0, 0)
     assert found["longest_silence_ms"] > 0
-    assert found["parked"] == dict.fromkeys(
-        ["analytics", "coach-minimal", "coach-rich", "db", "file"], 0
-    )
+    tellers = ("notify-minimal", "notify-rich", "notify-direction")
+    setters = ("analytics", "coach-minimal", "coach-rich", *tellers, "db", "file")
+    assert found["parked"] == dict.fromkeys(setters, 0)
 
 
 def test_a_person_is_told_in_a_table_and_in_words(day):

@@ -231,8 +231,8 @@ def test_a_coach_s_entry_that_can_be_used_now_is_taken_off_the_list(day):
 
 
 def test_a_wrong_name_is_refused_with_the_right_ones(day):
-    assert "there are analytics, coach-minimal, coach-rich, db, file" in refused(
-        "list", "--role", "x"
-    )
+    setters = "analytics, coach-minimal, coach-rich, notify-minimal, notify-rich, notify-direction, db, file, telegram"
+
+    assert f"there are {setters}" in refused("list", "--role", "x")
     assert "there is nothing" in refused("show", "NIFTY", "db", "1-1")
     assert "say --all" in refused("replay", "NIFTY", "db")

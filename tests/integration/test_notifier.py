@@ -4,8 +4,10 @@ from contextlib import asynccontextmanager, closing
 
 import pytest
 
+from notifier import herald
 from notifier.config import NotifierSettings
 from notifier.main import run
+from oimon.bus.log import SENDER
 from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
 from oimon.messages import ADVICE_MINIMAL, ANALYSIS
@@ -22,11 +24,13 @@ from tests.unit.notifier.samples import (
     role,
 )
 
+ENTER = {"action": Action.ENTER, "side": OptionKind.CE}
 
-def make_running(bus, folder, **settings):
+
+def make_running(bus, folder, replica="notifier-1", **settings):
     return Running(
         name="notifier",
-        replica="notifier-1",
+        replica=replica,
         settings=NotifierSettings(_env_file=None, data_dir=folder, **settings),
         bus=bus,
         clock=SystemClock(),
@@ -89,25 +93,64 @@ async def test_what_the_bus_holds_when_it_stops_is_in_the_database_and_the_files
     assert status["transcripts"] == {"lines_written": 5}
 
 
+def telegram_at(api):
+    return {
+        "telegram_bot_token": TOKEN,
+        "telegram_chat_ids": (42,),
+        "telegram_base_url": api.url,
+    }
+
+
+async def reads_along(bus):
+    """Return when somebody compares what the fast coach says with what it said."""
+    await eventually(lambda: bus.store.own(herald.MINIMAL, "NIFTY").in_n)
+
+
 async def test_a_change_of_mind_reaches_telegram_and_leaves_its_row(tmp_path):
     bus = MemoryBus()
-    calls = [{}, {"action": Action.ENTER, "side": OptionKind.CE}]
     async with fake_telegram() as api:
-        telegram = {
-            "telegram_bot_token": TOKEN,
-            "telegram_chat_ids": (42,),
-            "telegram_base_url": api.url,
-        }
-        running = make_running(bus, tmp_path, **telegram)
-        async with playing(bus, running, calls) as second:
+        running = make_running(bus, tmp_path, **telegram_at(api))
+        async with playing(bus, running, [{}, ENTER]) as second:
             await second()
-            await eventually(lambda: count(tmp_path, "advice"))
+            await reads_along(bus)
             await second()
             await eventually(lambda: count(tmp_path, "texts"))
+            [sends] = [held for held in running.status()["partitions"] if held["role"] == SENDER]
 
     [text] = [form["text"] for form in api.delivered]
     assert text.startswith("⚡ NIFTY coach: WAIT → ENTER CE")
     assert running.status()["telegram"]["outcomes"] == {"sent": 1}
+    assert sends["partition"] == SENDER
+    assert bus.held() == []
+
+
+async def test_of_two_notifiers_each_text_goes_out_once_and_what_one_leaves_the_other_tells(
+    tmp_path,
+):
+    bus = MemoryBus()
+    other = MemoryBus(bus.store, "another")
+    calls = [{}, ENTER, {}, ENTER, {}]
+    async with fake_telegram() as api:
+        first = make_running(bus, tmp_path, **telegram_at(api))
+        second = make_running(other, tmp_path, replica="notifier-2", **telegram_at(api))
+        running_on = asyncio.ensure_future(run(second))
+        async with playing(MemoryBus(bus.store, "coaches"), first, calls) as play:
+            await play()
+            await reads_along(bus)
+            for told in (1, 2):
+                await play()
+                await eventually(lambda told=told: count(tmp_path, "texts") == told)
+            await other.stop()
+            await running_on
+            for told in (3, 4):
+                await play()
+                await eventually(lambda told=told: count(tmp_path, "texts") == told)
+            await bus.stop()
+
+    assert [form["text"].split("   ")[0] for form in api.delivered] == [
+        "⚡ NIFTY coach: WAIT → ENTER CE",
+        "⚡ NIFTY coach: ENTER CE → WAIT",
+    ] * 2
 
 
 async def test_a_database_that_is_away_shows_in_readiness_and_nothing_is_lost(tmp_path):

@@ -1,77 +1,89 @@
-"""Reads what the coaches and the analyses say, and hands over to Telegram what is news."""
+"""Puts in the outbox what is news of what the coaches and the analyses say: three roles, of each partition one replica tells.
 
-import asyncio
-import logging
-from typing import Protocol
+A text's name is that of the entry it tells and of who is told, so whatever is told again after a crash is told once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from notifier import news
-from oimon.bus import Bus, Entry
-from oimon.errors import PoisonMessage, TransientError
-from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, Advice, ChainAnalysis
+from oimon.bus import Entry, Output, Role
+from oimon.bus.log import SENDER
+from oimon.calendar import day_of
+from oimon.clock import Clock
+from oimon.messages import (
+    ADVICE_MINIMAL,
+    ADVICE_RICH,
+    ANALYSIS,
+    OUTBOX,
+    Advice,
+    ChainAnalysis,
+    Text,
+)
 
-STREAMS = (ANALYSIS, ADVICE_MINIMAL, ADVICE_RICH)
-WATCH_S = 2.0
-RETRY_S = 1.0
-
-log = logging.getLogger(__name__)
-
-
-class Sender(Protocol):
-    """Takes news without ever waiting."""
-
-    def offer(self, news: news.News, /) -> None:
-        """Take a text that is to be sent."""
-        ...
+MINIMAL, RICH, DIRECTION = "notify-minimal", "notify-rich", "notify-direction"
 
 
-class Herald:
-    """Remembers what each coach and each chain said last."""
+@dataclass(frozen=True)
+class Said:
+    """What the next entry is compared with."""
 
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-        self._advice: dict[tuple[str, str], Advice] = {}
-        self._analysis: dict[str, ChainAnalysis] = {}
+    advice: Advice | None = None
+    analysis: ChainAnalysis | None = None
 
-    async def run(self, bus: Bus) -> None:
-        """Follow every declared underlying, until cancelled or the bus is stopped."""
-        followed: set[str] = set()
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                try:
-                    for partition in await bus.partitions():
-                        if partition not in followed:
-                            followed.add(partition)
-                            tasks.create_task(
-                                self._follow(bus, partition), name=f"news {partition}"
-                            )
-                except TransientError as error:
-                    log.warning("the bus is away", extra={"error": str(error)})
-                await asyncio.sleep(WATCH_S)
 
-    async def _follow(self, bus: Bus, partition: str) -> None:
-        while True:
-            try:
-                async for entry in bus.subscribe(STREAMS, partition):
-                    self.take(entry)
-                return  # the bus was stopped
-            except TransientError:
-                await asyncio.sleep(RETRY_S)
+def roles(chat_ids: Sequence[int], clock: Clock) -> Sequence[Role[Said]]:
+    """Return the duties of deciding what is news: of each coach, and of the direction.
 
-    def take(self, entry: Entry) -> None:
-        """Compare an entry with the one before it, and hand over what is news."""
-        try:
-            message = entry.message
-        except PoisonMessage as error:
-            log.error("an entry brings no news", extra={"id": entry.key, "error": str(error)})  # noqa: TRY400 - a known cause needs no traceback
-            return
-        found: news.News | None = None
-        if isinstance(message, Advice):
-            of = (message.underlying, message.coach)
-            analysis = self._analysis.get(message.underlying)
-            found = news.decision(entry.key, message, self._advice.get(of), analysis)
-            self._advice[of] = message
-        elif isinstance(message, ChainAnalysis):
-            found = news.turn(entry.key, message, self._analysis.get(message.underlying))
-            self._analysis[message.underlying] = message
-        if found is not None:
-            self._sender.offer(found)
+    Args:
+        chat_ids: who is told.
+        clock: says which day it is. What was said on another day in India is not told, only compared with: who sets a token up
+            today is told nothing of yesterday.
+    """
+
+    def addressed(entry: Entry, text: Text | None) -> Sequence[Output]:
+        if text is None or day_of(1000 * entry.at_ms) != day_of(clock.now_us()):
+            return ()
+        return [
+            Output(OUTBOX, replace(text, recipient=str(chat_id)), id=f"{entry.key}/{chat_id}")
+            for chat_id in chat_ids
+        ]
+
+    def coach(said: Said, entry: Entry) -> tuple[Said, Sequence[Output]]:
+        match entry.message:
+            case Advice() as advice:
+                text = news.decision(entry.key, advice, said.advice, said.analysis)
+                return replace(said, advice=advice), addressed(entry, text)
+            case ChainAnalysis() as analysis:
+                return replace(said, analysis=analysis), ()
+        return said, ()
+
+    def direction(said: Said, entry: Entry) -> tuple[Said, Sequence[Output]]:
+        analysis = entry.message
+        if not isinstance(analysis, ChainAnalysis):
+            return said, ()
+        text = news.turn(entry.key, analysis, said.analysis)
+        return Said(analysis=analysis), addressed(entry, text)
+
+    of_coach = Role(
+        name=MINIMAL,
+        reads=ADVICE_MINIMAL,
+        writes=OUTBOX,
+        to=SENDER,
+        compares=True,
+        consults=ANALYSIS,
+        consults_answered=True,
+        start=lambda _partition: Said(),
+        handle=coach,
+    )
+    of_direction = Role(
+        name=DIRECTION,
+        reads=ANALYSIS,
+        writes=OUTBOX,
+        to=SENDER,
+        compares=True,
+        newest_only=True,
+        start=lambda _partition: Said(),
+        handle=direction,
+    )
+    return of_coach, replace(of_coach, name=RICH, reads=ADVICE_RICH), of_direction

@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from notifier import herald
 from notifier.ai_log import AiLog
 from notifier.config import NotifierSettings
-from notifier.herald import Herald
 from notifier.store import Store, address
 from notifier.telegram import Telegram
-from oimon.bus import Entry, Sink
+from oimon.bus import Entry, Role, Sink
+from oimon.clock import SystemClock
 from oimon.errors import TransientError
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, TICKS, TRADES
 from oimon.service import Running, Service
@@ -22,11 +23,11 @@ log = logging.getLogger(__name__)
 
 
 async def run(running: Running[NotifierSettings]) -> None:
-    """Work until stopped, and until what the sinks were handed is written."""
+    """Work until stopped, until what the sinks were handed is written and what is owned is given back."""
     settings = running.settings
     store = open_store(settings)
     transcripts = AiLog(settings.data_dir / "logs")
-    sender = _sender(settings, store)
+    sender = _sender(running, store)
     running.facts |= {
         "database": lambda: {
             "where": store.where,
@@ -42,26 +43,20 @@ async def run(running: Running[NotifierSettings]) -> None:
     try:
         await _try_first(to_database)
         async with asyncio.TaskGroup() as tasks:
-            sinks = [
+            for group, streams, sink in (
+                (Group.DATABASE, TO_DATABASE, to_database),
+                (Group.FILES, TO_FILES, to_files),
+            ):
                 tasks.create_task(running.bus.share(group, streams, sink), name=group)
-                for group, streams, sink in (
-                    (Group.DATABASE, TO_DATABASE, to_database),
-                    (Group.FILES, TO_FILES, to_files),
-                )
-            ]
-            beside = []
             if isinstance(sender, str):
                 log.info("Telegram is off", extra={"why": sender})
             else:
-                herald = Herald(sender)
-                beside = [
-                    tasks.create_task(sender.run(), name="telegram"),
-                    tasks.create_task(herald.run(running.bus), name="news"),
-                ]
-            await asyncio.wait(sinks)  # they end when the bus is stopped and they have drained
-            for task in beside:
-                task.cancel()
+                for role in herald.roles(settings.telegram_chat_ids, running.clock):
+                    tasks.create_task(running.bus.own(role), name=role.name)
+                tasks.create_task(running.bus.send(sender), name="telegram")
     finally:
+        if not isinstance(sender, str):
+            await sender.close()
         await store.close()
 
 
@@ -71,8 +66,9 @@ def open_store(settings: NotifierSettings) -> Store:
     return Store(address(None if url is None else url.get_secret_value(), settings.data_dir))
 
 
-def _sender(settings: NotifierSettings, store: Store) -> Telegram | str:
+def _sender(running: Running[NotifierSettings], store: Store) -> Telegram | str:
     """Return the sender, or in plain words why there is none."""
+    settings = running.settings
     if settings.telegram_bot_token is None:
         return "TELEGRAM_BOT_TOKEN is not set"
     if not settings.telegram_chat_ids:
@@ -82,6 +78,7 @@ def _sender(settings: NotifierSettings, store: Store) -> Telegram | str:
         settings.telegram_chat_ids,
         base_url=settings.telegram_base_url,
         record=store.write_text,
+        clock=running.clock,
     )
 
 
@@ -115,4 +112,11 @@ async def _try_first(sink: Sink) -> None:
         log.warning("the database is away", extra={"error": str(error)})
 
 
-service = Service(name="notifier", settings=NotifierSettings, run=run, archive=open_store)
+def tellers() -> Sequence[Role[herald.Said]]:
+    """Return the roles that tell, as they are while nobody is told."""
+    return herald.roles((), SystemClock())
+
+
+service = Service(
+    name="notifier", settings=NotifierSettings, run=run, tellers=tellers, archive=open_store
+)

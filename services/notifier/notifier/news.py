@@ -1,29 +1,16 @@
 """What is worth telling a person far away (pure): a coach's call that changed, a direction that changed.
 
-The first word of a run is where the comparison starts, so a restart tells nothing twice.
+The first word of a run is where the comparison starts, so a new day tells nothing of the one before.
 """
 
 import hashlib
-from dataclasses import dataclass
 
 from notifier import render
-from oimon.messages import Advice, ChainAnalysis
-from oimon.terms import Action, Mode
+from oimon.messages import Advice, ChainAnalysis, Text
+from oimon.terms import Action
 
-
-@dataclass(frozen=True, kw_only=True)
-class News:
-    """A text that is worth sending, with what its row needs."""
-
-    key: str  # of the entry that it tells
-    family: str  # a waiting state of one family gives way to a newer one
-    is_decision: bool  # decisions are never given up for newer ones
-    is_loud: bool
-    ts_us: int
-    underlying: str
-    mode: Mode
-    run: str
-    text: str
+DECISION, STATE = "decision", "state"
+"""Kinds of texts: a state gives way to a newer one of its family, and is not sent again where it may be out; a decision is."""
 
 
 def is_news(advice: Advice, told: Advice | None) -> bool:
@@ -52,32 +39,35 @@ def tag_of(key: str) -> str:
 
 def decision(
     key: str, advice: Advice, told: Advice | None, analysis: ChainAnalysis | None
-) -> News | None:
-    """Return the news that an advice brings, if any.
+) -> Text | None:
+    """Return the text of the news that an advice brings, if any; addressed to nobody yet.
 
     Args:
         key: the message id of the advice.
         advice: what the coach says now.
         told: what it said before; ``None`` when this is its first word.
-        analysis: the newest one, for the age of the data.
+        analysis: the one that it answers, or the newest before, for the age of the data.
     """
     if told is None or not is_news(advice, told):
         return None
-    return News(
-        key=key,
+    tag = tag_of(key)
+    return Text(
         family=f"{advice.underlying} {advice.coach}",
-        is_decision=True,
-        is_loud=is_loud(advice),
-        ts_us=advice.ts_us,
+        kind=DECISION,
+        recipient="",
+        text=render.decision(advice, told, analysis, tag),
+        loud=is_loud(advice),
+        tag=tag,
+        made_ts_us=advice.ts_us,
+        of=key,
         underlying=advice.underlying,
         mode=advice.mode,
         run=advice.run,
-        text=render.decision(advice, told, analysis, tag_of(key)),
     )
 
 
-def turn(key: str, analysis: ChainAnalysis, told: ChainAnalysis | None) -> News | None:
-    """Return the news that an analysis brings, if any: its direction is another one.
+def turn(key: str, analysis: ChainAnalysis, told: ChainAnalysis | None) -> Text | None:
+    """Return the text of the news that an analysis brings, if any: its direction is another one; addressed to nobody yet.
 
     Args:
         key: the message id of the analysis.
@@ -86,14 +76,17 @@ def turn(key: str, analysis: ChainAnalysis, told: ChainAnalysis | None) -> News 
     """
     if told is None or not is_turn(analysis, told):
         return None
-    return News(
-        key=key,
+    tag = tag_of(key)
+    return Text(
         family=f"{analysis.underlying} direction",
-        is_decision=False,
-        is_loud=False,
-        ts_us=analysis.ts_us,
+        kind=STATE,
+        recipient="",
+        text=render.turn(analysis, told.direction, tag),
+        loud=False,
+        tag=tag,
+        made_ts_us=analysis.ts_us,
+        of=key,
         underlying=analysis.underlying,
         mode=analysis.mode,
         run=analysis.run,
-        text=render.turn(analysis, told.direction, tag_of(key)),
     )

@@ -1,16 +1,14 @@
-"""Texts to Telegram: one sender, one waiting line. The only module that knows python-telegram-bot.
+"""Texts of the outbox to Telegram. The only module that knows python-telegram-bot.
 
 What is sent once and for all, what is sent again and what is given up follows the bus contract, section 12: a refused
 connection and a 429 are "not sent" and tried again; 400 and 403 are never repeated; a time-out or a 5xx is *unknown*: a
-decision goes out once more under the same tag, other news is only recorded. What
-waits when the service stops is recorded as dropped.
+decision goes out once more under the same tag, other news is only recorded.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,35 +23,26 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
-from notifier.news import News
+from notifier.news import DECISION
 from oimon import figures, metrics
-from oimon.errors import PoisonMessage, TransientError
+from oimon.bus import Entry, Outcome, Parcel
+from oimon.bus.sending import CALL_S
+from oimon.calendar import day_of
+from oimon.clock import Clock
+from oimon.messages import Text
 
-WAITING_MAX = 200
-"""Texts that wait at most; beyond that the oldest is given up and recorded as ``dropped``."""
+ANY_GAP_S = 1 / 25
 CHAT_GAP_S = 1.0
 GROUP_GAP_S = 60 / 18
-"""Time between two texts to one chat. Source: bus contract, section 12 (1/s a chat, 18/min a group)."""
+"""Time between two texts: any two, to one chat, to one group. Source: bus contract, section 12 (25/s in all, 1/s a chat, 18/min a group)."""
 BACKOFF_S = (0.5, 30.0)
-TIMEOUT_S = 10.0
-LAST_NOTES_S = 2.0
-"""At the stop the database gets this long to take what became of the last texts."""
 _NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout")
-_UNRECORDED_MAX = 1_000
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Item:
-    """One text on its way to one chat."""
-
-    news: News
-    chat_id: int
-
-
-@dataclass(frozen=True)
-class _Outcome:
+class _Call:
     """What became of one call."""
 
     name: str  # sent, failed, unknown; not_sent is tried again
@@ -62,15 +51,16 @@ class _Outcome:
 
 
 class Telegram:
-    """The sender.
+    """Takes texts to chats.
 
     Args:
         token: the bot's.
         chat_ids: who is told; nobody else is.
         base_url: address of the Bot API, without ``/bot``.
         record: writes what became of a text: columns of the table ``texts``.
+        clock: says which day it is: a text of another day is not sent.
         gap_s: least time between two texts to one chat, and to one group.
-        timeout_s: how long Telegram may take to answer.
+        timeout_s: how long a call may take.
     """
 
     def __init__(
@@ -80,14 +70,17 @@ class Telegram:
         *,
         base_url: str,
         record: Callable[[dict[str, Any]], Awaitable[None]],
+        clock: Clock,
         gap_s: tuple[float, float] = (CHAT_GAP_S, GROUP_GAP_S),
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float = CALL_S,
     ) -> None:
         os.environ.setdefault(
             "PTB_TIMEDELTA", "true"
         )  # the library's switch to its coming behaviour
         self._request = HTTPXRequest(
-            connection_pool_size=4, read_timeout=timeout_s, write_timeout=timeout_s
+            connection_pool_size=max(1, len(chat_ids)),
+            read_timeout=timeout_s,
+            write_timeout=timeout_s,
         )
         self._bot = Bot(
             token,
@@ -95,152 +88,130 @@ class Telegram:
             request=self._request,
             get_updates_request=self._request,
         )
-        self._chat_ids = tuple(chat_ids)
-        self._gap_s = gap_s
+        self._recipients = {str(chat_id) for chat_id in chat_ids}
         self._record = record
-        self._waiting: deque[_Item] = deque()
-        self._something = asyncio.Event()
-        self._free_at: dict[int, float] = {}
-        self._unrecorded: deque[dict[str, Any]] = deque(maxlen=_UNRECORDED_MAX)
+        self._clock = clock
+        self._gap_s = gap_s
+        self._timeout_s = timeout_s
+        self._free_at: dict[str, float] = {}
+        self._any_free_at = 0.0
         self.outcomes: Counter[str] = Counter()
         self.last_error: str | None = None
-        for chat_id in self._chat_ids:
+        for chat_id in chat_ids:
             if chat_id < 0:
                 log.warning(
                     "a chat is a group: all its members read along", extra={"chat": chat_id}
                 )
 
     def facts(self) -> Mapping[str, Any]:
-        """Return what ``/status`` says."""
+        """Return what ``/status`` says; how many texts wait, the outbox's own line there does."""
         return {
             "off": None,
-            "chats": len(self._chat_ids),
-            "waiting": len(self._waiting),
+            "chats": len(self._recipients),
             "outcomes": dict(self.outcomes),
             "last_error": self.last_error,
         }
 
-    def offer(self, news: News) -> None:
-        """Put a text in the waiting line, for each chat; never waits.
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._request.shutdown()
 
-        A waiting state gives way to a newer one of its family; a decision gives way to nothing but the line's bound.
-        """
-        for chat_id in self._chat_ids:
-            if not news.is_decision:
-                for item in [i for i in self._waiting if i.chat_id == chat_id]:
-                    if item.news.family == news.family:
-                        self._waiting.remove(item)
-                        self._note(item, _Outcome("dropped", "a newer one took its place"))
-            self._waiting.append(_Item(news, chat_id))
-            if len(self._waiting) > WAITING_MAX:
-                self._note(self._waiting.popleft(), _Outcome("dropped", "too many were waiting"))
-        self._something.set()
-
-    async def run(self) -> None:
-        """Send what waits, until cancelled; what still waits then is recorded as dropped."""
-        await self._request.initialize()
-        try:
-            while True:
-                await self._something.wait()
-                self._something.clear()
-                while self._waiting:
-                    await self._send_next()
-                    await self._write_notes()
-        finally:
-            while self._waiting:
-                self._note(self._waiting.popleft(), _Outcome("dropped", "the service stopped"))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_NOTES_S):
-                    await self._write_notes()
-            await self._request.shutdown()
-
-    async def _send_next(self) -> None:
-        item = self._waiting.popleft()
-        try:
-            outcome = await self._deliver(item)
-        except asyncio.CancelledError:
-            self._note(item, _Outcome("unknown", "the service stopped while it was being sent"))
-            raise
-        self._note(item, outcome)
-
-    async def _deliver(self, item: _Item) -> _Outcome:
-        """Send until the outcome is known, or as known as it will be."""
-        attempt, unknowns = 0, 0
-        while True:
-            await self._wait_for_turn(item.chat_id)
-            outcome = await self._call(item)
-            if outcome.why is not None:
-                self.last_error = outcome.why
-            if outcome.name == "unknown":
-                unknowns += 1
-                if not item.news.is_decision or unknowns > 1:
-                    return outcome
-            elif outcome.name != "not_sent":
-                return outcome
-            metrics.TELEGRAM.labels("retried").inc()
-            low, high = BACKOFF_S
-            patience_s = min(high, low * 2.0 ** min(attempt, 10))
-            await asyncio.sleep(patience_s if outcome.wait_s is None else outcome.wait_s)
-            attempt += 1
-
-    async def _call(self, item: _Item) -> _Outcome:
-        try:
-            await self._bot.send_message(
-                item.chat_id, item.news.text, disable_notification=not item.news.is_loud
-            )
-        except RetryAfter as error:
-            after = error.retry_after
-            wait_s = after if isinstance(after, int) else after.total_seconds()
-            return _Outcome("not_sent", str(error), wait_s)
-        except BadRequest as error:  # a NetworkError by the library's tree, but an answer
-            return _Outcome("failed", str(error))
-        except (TimedOut, NetworkError) as error:
-            was_sent = type(error.__cause__).__name__ not in _NOT_SENT
-            return _Outcome("unknown" if was_sent else "not_sent", str(error))
-        except TelegramError as error:  # 403, a wrong token, a chat that moved
-            return _Outcome("failed", str(error))
-        return _Outcome("sent")
-
-    async def _wait_for_turn(self, chat_id: int) -> None:
-        now_s = asyncio.get_running_loop().time()
-        start_s = max(now_s, self._free_at.get(chat_id, now_s))
-        self._free_at[chat_id] = start_s + self._gap_s[chat_id < 0]
-        await asyncio.sleep(start_s - now_s)
-
-    def _note(self, item: _Item, outcome: _Outcome) -> None:
-        news = item.news
+    async def deliver(self, parcel: Parcel) -> Outcome:
+        """Send a text, and return once its outcome is as known as it will be."""
+        outcome = await self._deliver(parcel)
         self.outcomes[outcome.name] += 1
         metrics.TELEGRAM.labels(outcome.name).inc()
         if outcome.name != "sent":
             log.warning(
                 "a text was not sent for certain",
-                extra={"id": news.key, "outcome": outcome.name, "why": outcome.why},
+                extra={"id": parcel.text.of, "outcome": outcome.name, "why": outcome.why},
             )
-        self._unrecorded.append(
+        return outcome
+
+    async def record(self, text: Text, entry: Entry, outcome: Outcome) -> None:  # noqa: ARG002 - the protocol's argument
+        """Write the row of a text that was delivered, or not."""
+        await self._record(
             {
-                "id": f"{news.key}/{item.chat_id}",
-                "ts_us": news.ts_us,
-                "ist": figures.date_time(news.ts_us),
-                "underlying": news.underlying,
-                "mode": news.mode,
-                "run": news.run,
-                "kind": "decision" if news.is_decision else "state",
-                "recipient": str(item.chat_id),
+                "id": f"{text.of}/{text.recipient}",
+                "ts_us": text.made_ts_us,
+                "ist": figures.date_time(text.made_ts_us),
+                "underlying": text.underlying,
+                "mode": text.mode,
+                "run": text.run,
+                "kind": text.kind,
+                "recipient": text.recipient,
                 "outcome": outcome.name,
                 "why": outcome.why,
-                "text": news.text,
+                "text": text.text,
             }
         )
 
-    async def _write_notes(self) -> None:
-        while self._unrecorded:
-            try:
-                await self._record(self._unrecorded[0])
-            except TransientError as error:  # the database is away: with the next text again
-                self.last_error = str(error)
-                return
-            except PoisonMessage as error:  # it was sent or not all the same: the next text goes on
-                self.last_error = str(error)
-                facts = {"id": self._unrecorded[0]["id"], "why": str(error)}
-                log.error("a text has no row", extra=facts)  # noqa: TRY400 - a known cause needs no traceback
-            self._unrecorded.popleft()
+    async def _deliver(self, parcel: Parcel) -> Outcome:
+        is_decision, may_be_out = parcel.text.kind == DECISION, parcel.may_be_out
+        if may_be_out and not is_decision:
+            return Outcome(name="unknown", why="its sender ended while it was being sent")
+        attempt = 0
+        while True:
+            why_not = self._why_not(parcel)
+            if why_not is None:
+                await self._wait_for_turn(parcel.text.recipient)
+                why_not = self._why_not(parcel)  # meanwhile it may have become so
+            if why_not is not None:
+                return Outcome(name="unknown" if may_be_out else "dropped", why=why_not)
+            await parcel.begin()
+            call = await self._call(parcel.text)
+            if call.why is not None:
+                self.last_error = call.why
+            if call.name == "unknown":
+                if may_be_out or not is_decision:
+                    return Outcome(name="unknown", why=call.why)
+                may_be_out = True
+            elif call.name != "not_sent":
+                return Outcome(name=call.name, why=call.why)
+            elif not may_be_out:  # else the note stays: the call before may have sent it
+                await parcel.not_sent()
+            metrics.TELEGRAM.labels("retried").inc()
+            low, high = BACKOFF_S
+            patience_s = min(high, low * 2.0 ** min(attempt, 10))
+            await asyncio.sleep(patience_s if call.wait_s is None else call.wait_s)
+            attempt += 1
+
+    def _why_not(self, parcel: Parcel) -> str | None:
+        """Return why a text is not to be sent any more."""
+        if parcel.text.recipient not in self._recipients:
+            return "the chat is not on the list"
+        if day_of(1000 * parcel.entry.at_ms) != day_of(self._clock.now_us()):
+            return "of another day"
+        if parcel.text.kind != DECISION and parcel.is_outdated:
+            return "a newer one took its place"
+        return None
+
+    async def _call(self, text: Text) -> _Call:
+        try:
+            async with asyncio.timeout(self._timeout_s):  # the library's own are of each read
+                await self._bot.send_message(
+                    text.recipient, text.text, disable_notification=not text.loud
+                )
+        except TimeoutError:
+            return _Call("unknown", f"Telegram did not answer within {self._timeout_s:g} s")
+        except RetryAfter as error:
+            after = error.retry_after
+            wait_s = after if isinstance(after, int) else after.total_seconds()
+            return _Call("not_sent", str(error), wait_s)
+        except BadRequest as error:  # a NetworkError by the library's tree, but an answer
+            return _Call("failed", str(error))
+        except (TimedOut, NetworkError) as error:
+            was_sent = type(error.__cause__).__name__ not in _NOT_SENT
+            return _Call("unknown" if was_sent else "not_sent", str(error))
+        except TelegramError as error:  # 403, a wrong token, a chat that moved
+            return _Call("failed", str(error))
+        return _Call("sent")
+
+    async def _wait_for_turn(self, recipient: str) -> None:
+        """Wait until a text may go to this chat, and then until any may."""
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(self._free_at.get(recipient, 0.0) - clock())
+        start_s = max(clock(), self._any_free_at)
+        self._any_free_at = start_s + ANY_GAP_S
+        self._free_at[recipient] = start_s + self._gap_s[recipient.startswith("-")]
+        await asyncio.sleep(start_s - clock())

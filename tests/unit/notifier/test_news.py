@@ -1,14 +1,17 @@
-import asyncio
-
 import pytest
 
-from notifier import news
-from notifier.herald import Herald
+from notifier import herald, news
+from oimon.bus import Output, Role
+from oimon.bus.log import SENDER
 from oimon.bus.memory import MemoryBus
-from oimon.messages import ADVICE_MINIMAL
+from oimon.clock import ManualClock, SystemClock
+from oimon.errors import PoisonMessage
+from oimon.messages import ADVICE_MINIMAL, ANALYSIS, OUTBOX
 from oimon.terms import Action, Direction, OptionKind
 from tests.eventually import eventually
+from tests.summing import everything, running
 from tests.unit.notifier.samples import (
+    NOW_US,
     PULSE,
     make_advice,
     make_analysis,
@@ -20,25 +23,25 @@ from tests.unit.notifier.samples import (
 )
 
 ENTER = {"action": Action.ENTER, "side": OptionKind.CE}
+DAY_S = 24 * 3600
 
 
-class Heard:
-    """A sender that keeps what it was given."""
-
-    def __init__(self):
-        self.news = []
-
-    def offer(self, item):
-        self.news.append(item)
+def outputs(*messages, chats=(42,)):
+    """What the roles that saw these messages, one after the other, put in the outbox; each was written at ``NOW_US``."""
+    duties = herald.roles(chats, ManualClock(NOW_US))
+    states = {duty.name: duty.start("NIFTY") for duty in duties}
+    found = []
+    for number, message in enumerate(messages, 1):
+        entry = make_entry(message, f"{number}-0", at_ms=NOW_US // 1000)
+        for duty in duties:
+            if entry.stream in (duty.reads, duty.consults):
+                states[duty.name], said = duty.handle(states[duty.name], entry)
+                found += said
+    return found
 
 
 def told(*messages):
-    """What a herald that saw these messages, one after the other, handed over."""
-    heard = Heard()
-    herald = Herald(heard)
-    for number, message in enumerate(messages, 1):
-        herald.take(make_entry(message, f"{number}-0"))
-    return heard.news
+    return [output.message for output in outputs(*messages)]
 
 
 def test_the_first_word_of_a_coach_is_where_the_comparison_starts():
@@ -46,10 +49,21 @@ def test_the_first_word_of_a_coach_is_where_the_comparison_starts():
 
 
 def test_a_call_that_changes_is_news_and_one_that_stays_is_not():
-    [item] = told(make_advice(), make_advice(), make_advice(**ENTER), make_advice(**ENTER))
+    [text] = told(make_advice(), make_advice(), make_advice(**ENTER), make_advice(**ENTER))
 
-    assert item.key == "oi.advice-minimal.v1:NIFTY/3-0"
-    assert (item.is_decision, item.is_loud, item.mode) == (True, True, "REPLAY")
+    assert text.of == "oi.advice-minimal.v1:NIFTY/3-0"
+    assert (text.family, text.kind, text.loud) == ("NIFTY minimal", "decision", True)
+    assert (text.underlying, text.mode, text.run) == ("NIFTY", "REPLAY", "r1")
+    assert (text.made_ts_us, text.tag) == (NOW_US, news.tag_of(text.of))
+
+
+def test_each_chat_has_a_text_of_a_name_of_its_own():
+    found = outputs(make_advice(), make_advice(**ENTER), chats=(42, -7))
+
+    assert [(output.stream, output.id, output.message.recipient) for output in found] == [
+        (OUTBOX, "oi.advice-minimal.v1:NIFTY/2-0/42", "42"),
+        (OUTBOX, "oi.advice-minimal.v1:NIFTY/2-0/-7", "-7"),
+    ]
 
 
 def test_another_side_is_another_call():
@@ -68,9 +82,9 @@ def test_another_side_is_another_call():
     ],
 )
 def test_what_opens_or_closes_a_position_rings_and_what_follows_does_not(was, now, is_loud):
-    [item] = told(make_advice(action=was), make_advice(action=now))
+    [text] = told(make_advice(action=was), make_advice(action=now))
 
-    assert item.is_loud is is_loud
+    assert text.loud is is_loud
 
 
 def test_a_new_run_is_compared_with_nothing():
@@ -83,26 +97,25 @@ def test_the_two_coaches_are_compared_each_with_itself():
 
 
 def test_a_direction_that_turns_is_silent_news():
-    [item] = told(make_analysis(), make_analysis(direction=Direction.BEARISH))
+    [text] = told(make_analysis(), make_analysis(direction=Direction.BEARISH))
 
-    assert (item.is_decision, item.is_loud) == (False, False)
-    assert "▲ BULLISH → ▼ BEARISH" in item.text
-
-
-def test_a_card_is_told_with_the_newest_analysis():
-    [item] = told(make_advice(), make_analysis(tick_age_ms=4_000), make_advice(**ENTER))
-
-    assert "prices 4.0s old" in item.text
+    assert (text.family, text.kind, text.loud) == ("NIFTY direction", "state", False)
+    assert "▲ BULLISH → ▼ BEARISH" in text.text
 
 
-def test_quotes_and_entries_that_cannot_be_read_are_no_news():
-    heard = Heard()
-    herald = Herald(heard)
+def test_a_card_is_told_with_the_analysis_that_the_advice_answers():
+    [text] = told(make_advice(), make_analysis(tick_age_ms=4_000), make_advice(**ENTER))
 
-    herald.take(make_entry(make_board()))
-    herald.take(make_entry(make_advice(), data=b"{"))
+    assert "prices 4.0s old" in text.text
 
-    assert heard.news == []
+
+def test_quotes_are_no_news_and_what_is_no_message_is_for_the_bus_to_set_aside():
+    [of_coach, *_] = herald.roles((42,), ManualClock(NOW_US))
+
+    with pytest.raises(PoisonMessage):
+        of_coach.handle(of_coach.start("NIFTY"), make_entry(make_advice(), data=b"{"))
+
+    assert told(make_board(), make_board()) == []
 
 
 def test_the_same_entry_is_told_under_the_same_tag():
@@ -110,27 +123,39 @@ def test_the_same_entry_is_told_under_the_same_tag():
     [again] = told(make_advice(), make_advice(**ENTER))
 
     assert first.text == again.text
+    assert f"#{first.tag}" in first.text
     assert news.tag_of("a") != news.tag_of("b")
 
 
-async def test_the_herald_follows_the_bus_until_it_is_stopped():
-    bus, heard = MemoryBus(), Heard()
+@pytest.mark.parametrize("days", [-1, 1])
+def test_what_was_said_on_another_day_is_not_told_but_compared_with(days):
+    [of_minimal, *_] = herald.roles((42,), ManualClock(NOW_US))
+    state, said = of_minimal.start("NIFTY"), []
+    for number, (day, given) in enumerate([(days, {}), (days, ENTER), (0, ENTER), (0, {})], 1):
+        at_ms = (NOW_US // 1_000_000 + day * DAY_S) * 1000
+        entry = make_entry(make_advice(**given), f"{number}-0", at_ms=at_ms)
+        state, found = of_minimal.handle(state, entry)
+        said += found
+
+    assert [output.id for output in said] == ["oi.advice-minimal.v1:NIFTY/4-0/42"]
+
+
+async def test_on_the_bus_a_change_of_mind_is_told_with_the_data_it_was_made_of():
+    bus = MemoryBus()
     await bus.declare(["NIFTY"])
-    calls = iter([make_advice(), make_advice(**ENTER)])
-    answer = role(ADVICE_MINIMAL, lambda: next(calls))
+    ages_ms, calls = iter([1_000, 4_000]), iter([make_advice(), make_advice(**ENTER)])
+    coach = Role(
+        name="coach-minimal", reads=ANALYSIS, writes=ADVICE_MINIMAL, start=lambda _: None,
+        handle=lambda state, _entry: (state, [Output(ADVICE_MINIMAL, next(calls))]),
+    )  # fmt: skip
+    analyst = role(ANALYSIS, lambda: make_analysis(tick_age_ms=next(ages_ms)))
+    [of_minimal, *_] = herald.roles((42,), SystemClock())
 
-    async with asyncio.TaskGroup() as tasks:
-        running = [
-            tasks.create_task(bus.own(answer)),
-            tasks.create_task(Herald(heard).run(bus)),
-        ]
-        for _ in range(2):
-            await bus.publish("NIFTY", [make_gap()], PULSE)
-            await bus.settle(2)
-        await eventually(lambda: heard.news)
-        for task in running:
-            task.cancel()
+    async with running(bus.own(analyst)), running(bus.own(coach)), running(bus.own(of_minimal)):
+        await bus.publish("NIFTY", [make_gap()], PULSE)
+        await eventually(lambda: bus.store.own(herald.MINIMAL, "NIFTY").in_n == 1)
+        await bus.publish("NIFTY", [make_gap()], PULSE)
+        [entry] = await eventually(lambda: everything(bus, OUTBOX, SENDER))
 
-    assert [item.text.splitlines()[0] for item in heard.news] == [
-        "⚡ NIFTY coach: WAIT → ENTER CE   12:41:07 IST"
-    ]
+    assert entry.message.text.splitlines()[0] == "⚡ NIFTY coach: WAIT → ENTER CE   12:41:07 IST"
+    assert "prices 4.0s old" in entry.message.text
