@@ -1,12 +1,14 @@
 import asyncio
 import contextlib
 import socket
+import time
 
 import pytest
 
 from notifier import telegram as telegram_module
 from notifier.telegram import Telegram
 from oimon import codec
+from oimon.bus import Entry
 from oimon.bus import sending as sending_module
 from oimon.bus.log import SENDER
 from oimon.bus.memory import MemoryBus, MemoryStore
@@ -417,6 +419,37 @@ async def test_a_decision_that_may_be_out_and_is_not_answered_again_is_unknown(a
 
     assert api.calls == 2
     assert successor.book.outcomes() == [("a/42", "unknown")]
+
+
+class Parcel:
+    """A text that is handed to the sender directly."""
+
+    may_be_out = is_outdated = False
+
+    def __init__(self, text):
+        self.text = text
+        self.entry = Entry(OUTBOX, SENDER, "1-0", "text", 1, b"", at_ms=time.time_ns() // 10**6)
+
+    async def begin(self):
+        pass
+
+    async def not_sent(self):
+        pass
+
+
+async def test_a_call_that_was_cut_off_after_a_long_sleep_does_not_keep_the_only_connection(api):
+    api.script.append(SLOW)
+    made = Sending(api.url, timeout_s=0.5)
+    cut_off = asyncio.ensure_future(made.sender.deliver(Parcel(make_text("a"))))
+    await eventually(lambda: api.calls == 1)
+    time.sleep(0.6)  # noqa: ASYNC251 - as a machine that was asleep: its time is over, and then it is cancelled
+    cut_off.cancel()
+    await asyncio.wait((cut_off,))
+
+    outcome = await made.sender.deliver(Parcel(make_text("b")))
+    await made.sender.close()
+
+    assert outcome.name == "sent"
 
 
 async def test_while_the_log_is_away_nothing_is_sent_and_then_everything_once(api):

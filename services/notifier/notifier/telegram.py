@@ -36,7 +36,9 @@ CHAT_GAP_S = 1.0
 GROUP_GAP_S = 60 / 18
 """Time between two texts: any two, to one chat, to one group. Source: bus contract, section 12 (25/s in all, 1/s a chat, 18/min a group)."""
 BACKOFF_S = (0.5, 30.0)
-_NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout")
+_NO_CONNECTION = "PoolTimeout"
+"""No connection was free. A call that is cancelled just as its time runs out, as after the machine was asleep, keeps its own for ever."""
+_NOT_SENT = ("ConnectError", "ConnectTimeout", _NO_CONNECTION)
 
 log = logging.getLogger(__name__)
 
@@ -77,22 +79,14 @@ class Telegram:
         os.environ.setdefault(
             "PTB_TIMEDELTA", "true"
         )  # the library's switch to its coming behaviour
-        self._request = HTTPXRequest(
-            connection_pool_size=max(1, len(chat_ids)),
-            read_timeout=timeout_s,
-            write_timeout=timeout_s,
-        )
-        self._bot = Bot(
-            token,
-            base_url=f"{base_url.rstrip('/')}/bot",
-            request=self._request,
-            get_updates_request=self._request,
-        )
+        self._token = token
+        self._base_url = f"{base_url.rstrip('/')}/bot"
+        self._timeout_s = timeout_s
+        self._requests: list[HTTPXRequest] = []
         self._recipients = {str(chat_id) for chat_id in chat_ids}
         self._record = record
         self._clock = clock
         self._gap_s = gap_s
-        self._timeout_s = timeout_s
         self._free_at: dict[str, float] = {}
         self._any_free_at = 0.0
         self.outcomes: Counter[str] = Counter()
@@ -102,6 +96,7 @@ class Telegram:
                 log.warning(
                     "a chat is a group: all its members read along", extra={"chat": chat_id}
                 )
+        self._bot = self._connect()
 
     def facts(self) -> Mapping[str, Any]:
         """Return what ``/status`` says; how many texts wait, the outbox's own line there does."""
@@ -112,9 +107,23 @@ class Telegram:
             "last_error": self.last_error,
         }
 
+    def _connect(self) -> Bot:
+        """Return the bot, with connections that nobody has used: as many as there are calls at a time."""
+        request = HTTPXRequest(
+            connection_pool_size=max(1, len(self._recipients)),
+            read_timeout=self._timeout_s,
+            write_timeout=self._timeout_s,
+            pool_timeout=self._timeout_s / 10,
+        )
+        self._requests.append(request)
+        return Bot(
+            self._token, base_url=self._base_url, request=request, get_updates_request=request
+        )
+
     async def close(self) -> None:
         """Close the connections."""
-        await self._request.shutdown()
+        for request in self._requests:
+            await request.shutdown()
 
     async def deliver(self, parcel: Parcel) -> Outcome:
         """Send a text, and return once its outcome is as known as it will be."""
@@ -201,8 +210,10 @@ class Telegram:
         except BadRequest as error:  # a NetworkError by the library's tree, but an answer
             return _Call("failed", str(error))
         except (TimedOut, NetworkError) as error:
-            was_sent = type(error.__cause__).__name__ not in _NOT_SENT
-            return _Call("unknown" if was_sent else "not_sent", str(error))
+            cause = type(error.__cause__).__name__
+            if cause == _NO_CONNECTION:
+                self._bot = self._connect()
+            return _Call("not_sent" if cause in _NOT_SENT else "unknown", str(error))
         except TelegramError as error:  # 403, a wrong token, a chat that moved
             return _Call("failed", str(error))
         return _Call("sent")
