@@ -1,6 +1,16 @@
 """All rows, in the order of the matrix."""
 
-from tests.chaos.rows import bodies, brokers, entries, links, models, owners, producers, servers
+from tests.chaos.rows import (
+    bodies,
+    brokers,
+    entries,
+    links,
+    models,
+    owners,
+    producers,
+    servers,
+    texts,
+)
 
 ROWS = tuple(
     sorted(
@@ -13,6 +23,7 @@ ROWS = tuple(
             *bodies.ROWS,
             *brokers.ROWS,
             *models.ROWS,
+            *texts.ROWS,
         ],
         key=lambda row: row.number,
     )

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl
 
 import uvicorn
@@ -32,10 +34,14 @@ class FakeTelegram:
     calls: int = 0
     url: str = ""
     answer_now: asyncio.Event = field(default_factory=asyncio.Event)
+    choose: Callable[[dict[str, str]], Any] | None = None
+    """Returns the step for a text, in place of the script's."""
 
     async def answer(self, method: str, form: dict[str, str]) -> Response:
         self.calls += 1
         step = self.script.popleft() if self.script else 200
+        if self.choose is not None:
+            step = self.choose(form)
         if step in (SLOW, DRIP):
             self.delivered.append(form)
         if step in (SLOW, LOST):
