@@ -20,7 +20,7 @@ from ingest.master.wish import wanted
 from oimon import calendar, figures
 from oimon.clock import SystemClock
 from oimon.config import load
-from oimon.errors import ConfigError
+from oimon.errors import ConfigError, TransientError, inside
 from oimon.terms import Segment
 
 _MORNING = time(9, 15)
@@ -73,7 +73,7 @@ def instruments_command(
     wish = wanted(settings)
     if expiry:
         wish = replace(wish, days=[at.date() for at in expiry])
-    dated = asyncio.run(Library.of(settings, clock).today())
+    dated = _today(Library.of(settings, clock))
     at_us = now_us if on is None else calendar.instant_us(on.date(), _MORNING)
     found = _found(dated.master, wish, given, at_us, only=segment is not None)
     spots = {} if spot is None else {c.spot.symbol: spot for p in found.parts for c in p.chains}
@@ -86,6 +86,20 @@ def instruments_command(
     out.print("\n".join([*lines, _source(dated, now_us)]))
     for note in [*settings.notes, *found.notes, *moved.notes, *dated.warnings]:
         typer.echo(f"Note: {note}", err=True)
+
+
+def _today(library: Library) -> Dated:
+    """Return the broker's list of today.
+
+    Raises:
+        ConfigError: it cannot be had, and there is no older copy.
+    """
+    try:
+        return asyncio.run(library.today())
+    except TransientError as error:
+        raise ConfigError(
+            f"{inside(error)}. Check the network, or name where it is by SMARTAPI_MASTER_URL"
+        ) from error
 
 
 def _found(master: Master, wish: Wanted, names: Sequence[str], now_us: int, *, only: bool) -> Plan:

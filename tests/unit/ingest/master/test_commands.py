@@ -9,7 +9,7 @@ from ingest.master import commands
 from ingest.master.library import Dated
 from oimon import cli
 from oimon.clock import ManualClock
-from oimon.errors import ConfigError
+from oimon.errors import ConfigError, TransientError
 from tests.unit.ingest.master.masters import at, read_master
 
 
@@ -103,3 +103,15 @@ def test_what_cannot_be_shown_is_told(instruments, arguments, what):
         instruments(*arguments)
 
     assert what in str(caught.value)
+
+
+def test_a_list_that_cannot_be_had_is_told_with_what_to_do(instruments, monkeypatch):
+    async def today(_):
+        raise TransientError(
+            "https://broker/list: the instrument master cannot be fetched: no route."
+        )
+
+    monkeypatch.setattr(commands.Library, "today", today)
+
+    with pytest.raises(ConfigError, match=r"no route\. Check the network"):
+        instruments("NIFTY")
