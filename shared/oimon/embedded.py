@@ -15,10 +15,12 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from oimon.errors import ConfigError
+from oimon.lock import is_ours
 
 MAXMEMORY = "1gb"
 NODE_BYTES = "24576"
@@ -34,6 +36,7 @@ CONFIG = {
 }
 WATCH_S = 0.5
 ANSWER_S = 5.0
+BEFORE_S = 10.0
 FALLBACK = "this system has no Valkey package, so a stand-in keeps messages in memory only; for more, see docs/operations.md"
 
 
@@ -105,6 +108,21 @@ def _fakeredis(port: int) -> Iterator[Callable[[], bool]]:
         server.server_close()
 
 
+@contextlib.contextmanager
+def _alone(folder: Path, ended: threading.Event) -> Iterator[None]:
+    """Wait until the server that wrote there before has ended: that of a killed ``oi up`` takes a moment to.
+
+    Raises:
+        ConfigError: it does not end, or this one shall end.
+    """
+    with (folder / "keeper.lock").open("ab") as lock:
+        until = time.monotonic() + BEFORE_S
+        while not is_ours(lock):
+            if ended.wait(0.1) or time.monotonic() > until:
+                raise ConfigError(f"another server writes to {folder}: end it first")
+        yield
+
+
 def _watch_stdin(ended: threading.Event) -> None:
     while os.read(0, 4096):  # not sys.stdin: its lock would abort the interpreter's exit
         pass
@@ -122,7 +140,10 @@ def serve(folder: Path, port: int, which: str) -> None:
         signal.signal(name, lambda *_: ended.set())
     threading.Thread(target=_watch_stdin, args=(ended,), daemon=True).start()
     folder.mkdir(parents=True, exist_ok=True)
-    with _valkey(folder, port) if which == "valkey" else _fakeredis(port) as is_running:
+    with (
+        _alone(folder, ended),
+        _valkey(folder, port) if which == "valkey" else _fakeredis(port) as is_running,
+    ):
         print(json.dumps({"url": f"redis://127.0.0.1:{port}/0", "kind": which}), flush=True)  # noqa: T201 - read by the parent
         while not ended.wait(WATCH_S):
             if not is_running():

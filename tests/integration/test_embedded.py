@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -67,6 +68,23 @@ def test_a_server_that_is_too_busy_to_answer_is_left_alone(tmp_path):
         client.eval(KEEP_BUSY, 0, KEEP_BUSY_S)
 
         assert client.info("server")["run_id"] == before
+
+
+def test_a_folder_has_one_server_at_a_time(tmp_path):
+    command = [sys.executable, "-m", "oimon.embedded", str(tmp_path), str(free_port()), "valkey"]
+    pipe = subprocess.PIPE
+    with (
+        a_server(tmp_path) as url,
+        redis_py.Redis.from_url(url) as client,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as second,
+    ):
+        assert select.select([second.stdout], [], [], 1.5)[0] == [], "it waits"
+        client.set("last", "word")
+        client.shutdown()
+        second_url = json.loads(second.stdout.readline())["url"]
+        with redis_py.Redis.from_url(second_url) as later:
+            assert later.get("last") == b"word"
+        second.stdin.close()
 
 
 def test_a_server_that_died_ends_its_keeper_with_a_word(tmp_path):
