@@ -10,10 +10,13 @@ import sys
 from collections import deque
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
+from typing_extensions import override
+
+from oimon.errors import ConfigError
 
 _SECRET = re.compile(
     r"(?i)(password|passwd|secret|token|api_key|apikey|authorization|pin|totp|jwt)$"
@@ -66,16 +69,46 @@ def _dumps(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
-def configure(service: str, *, level: str = "INFO", file: Path | None = None) -> None:
-    """Send this process's log records, as JSON lines, to ``file`` (rotated) or to standard output."""
-    handler: logging.Handler
-    if file is None:
-        handler = logging.StreamHandler(sys.stdout)
-    else:
+class _TellsOnce(logging.Handler):
+    """Says once, on standard error, that its log cannot be written: a full disk is no reason for a traceback a record."""
+
+    _has_told = False
+
+    @override
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._has_told:
+            self._has_told = True
+            sys.stderr.write(f"The log cannot be written: {error.strerror}\n")
+
+
+class _ToStream(_TellsOnce, logging.StreamHandler[TextIO]):
+    pass
+
+
+class _ToFile(_TellsOnce, logging.handlers.RotatingFileHandler):
+    pass
+
+
+def _to_file(file: Path) -> logging.Handler:
+    try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
-            file, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8"
-        )
+        return _ToFile(file, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"LOG_FILE: cannot write {file}: {error.strerror}. Name a file that you may write to"
+        ) from error
+
+
+def configure(service: str, *, level: str = "INFO", file: Path | None = None) -> None:
+    """Send this process's log records, as JSON lines, to ``file`` (rotated) or to standard output.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    handler = _ToStream(sys.stdout) if file is None else _to_file(file)
 
     def name_service(
         _logger: object, _method: str, event: MutableMapping[str, Any]

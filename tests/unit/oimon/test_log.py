@@ -4,6 +4,7 @@ import logging
 import pytest
 
 from oimon import log
+from oimon.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +90,24 @@ def test_what_was_hidden_is_written_nowhere_however_deep(tmp_path):
     written = (tmp_path / "a.log").read_text(encoding="utf-8")
     assert "feed-token-of-nobody" not in written
     assert '"headers":{"jwt":"***","list":["a ***",4711]}' in written  # too short to be hidden
+
+
+def test_a_log_that_finds_no_room_says_so_once(monkeypatch, capsys):
+    class Full:
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sys.stdout", Full())
+    log.configure("ingest")
+
+    for _ in range(3):
+        logging.getLogger("x").info("batch published")
+
+    assert capsys.readouterr().err == "The log cannot be written: No space left on device\n"
+
+
+def test_a_file_that_cannot_be_the_log_is_one_sentence(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"LOG_FILE: cannot write .*: Is a directory\. Name a file"
+    ):
+        log.configure("ingest", file=tmp_path)
