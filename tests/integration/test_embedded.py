@@ -99,3 +99,18 @@ def test_a_server_that_died_ends_its_keeper_with_a_word(tmp_path):
 
         assert keeper.wait(10) == 1
         assert "ended by itself" in keeper.stderr.read()
+
+
+def test_a_server_whose_keeper_was_killed_is_ended_by_the_next(tmp_path):
+    command = [sys.executable, "-m", "oimon.embedded", str(tmp_path), str(free_port()), "valkey"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as keeper:
+        url = json.loads(keeper.stdout.readline())["url"]
+        with redis_py.Redis.from_url(url) as client:
+            client.set("last", "word")
+        keeper.kill()
+
+    with a_server(tmp_path) as next_url, redis_py.Redis.from_url(next_url) as client:
+        assert client.get("last") == b"word"
+        with pytest.raises(redis_py.ConnectionError), redis_py.Redis.from_url(url) as orphan:
+            orphan.ping()
