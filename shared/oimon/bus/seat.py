@@ -126,7 +126,8 @@ class Seat(Generic[S]):
         """Handle entries and commit what comes of them, in one write unless one of them has to be parked or it takes long."""
         role, last, is_full = self._role, entries[-1], len(entries) >= self._count
         if role.newest_only and len(entries) > 1:
-            metrics.ADVICE_SKIPPED.labels(role.name).inc(len(entries) - 1)
+            if role.to is None:  # who only tells what changed gives no advice
+                metrics.ADVICE_SKIPPED.labels(role.name).inc(len(entries) - 1)
             entries = entries[-1:]
         lost = self._cursor.check_numbers(entries[0])
         self._standing.last_error = lost or self._standing.last_error

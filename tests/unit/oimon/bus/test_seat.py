@@ -2,6 +2,9 @@ import asyncio
 import json
 from dataclasses import replace
 
+import pytest
+
+from oimon import metrics
 from oimon.bus import Keeping, Output, Role
 from oimon.bus.log import LEASE_TTL_MS, stamp
 from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
@@ -198,3 +201,22 @@ async def test_what_follows_the_first_entry_is_told_also_when_telling_it_fails_a
         await bus.publish("NIFTY", [gap(1), gap(2), gap(3)], PULSE)
         outbox = bus.store.stream(OUTBOX, "telegram")
         await eventually(lambda: len(outbox.entries) == 2)
+
+
+@pytest.mark.parametrize(("to", "counted"), [(None, 2), ("telegram", 0)])
+async def test_advice_that_is_skipped_is_counted_of_who_gives_advice(to, counted):
+    bus = MemoryBus()
+    await bus.declare(["NIFTY"])
+    skipped = metrics.ADVICE_SKIPPED.labels("skipping")
+    before = skipped._value.get()
+    await bus.publish("NIFTY", [gap(1), gap(2), gap(3)], PULSE)
+    role = Role(
+        name="skipping", reads=TICKS, writes=OUTBOX, to=to, newest_only=True,
+        start=lambda _: None, handle=lambda state, _: (state, ()),
+    )  # fmt: skip
+
+    async with running(bus.own(role)):
+        last = bus.store.stream(TICKS, "NIFTY").entries[-1].id
+        await eventually(lambda: bus.store.own("skipping", "NIFTY").cursor == last)
+
+    assert skipped._value.get() - before == counted
