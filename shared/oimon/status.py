@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from oimon.bus import Entry
+from oimon.bus.log import SENDER
 from oimon.bus.redis import RedisBus
 from oimon.clock import Clock
 from oimon.errors import BusDown, ConfigError, PoisonMessage
@@ -144,7 +145,8 @@ def _owned(item: Mapping[str, Any]) -> str:
     lines = []
     for each in held[:SHOWN]:
         role = "" if each["role"] == item["service"] else f"{each['role']} of "
-        lines.append(f"{role}{each['partition']}, epoch {each['epoch']}, {_behind(each)}")
+        what = "the outbox" if each["role"] == SENDER else f"{role}{each['partition']}"
+        lines.append(f"{what}, epoch {each['epoch']}, {_behind(each)}")
     if len(held) > SHOWN:
         lines.append(f"and {len(held) - SHOWN} more")
     return "\n".join(lines) or "--"

@@ -56,9 +56,11 @@ def test_each_replica_has_a_row_with_what_it_owns_how_far_behind_it_is():
 
 
 def test_a_role_is_named_where_it_is_not_the_service_s_own():
-    owner = an_owner("notifier-a", 5_000, said_ms=9_500, role="telegram", partition="telegram")
+    tells = an_owner("notifier-a", 5_000, said_ms=9_500, role="notify-minimal")
+    sends = an_owner("notifier-a", 5_000, said_ms=9_500, role="telegram", partition="telegram")
 
-    assert "telegram of telegram, epoch 5000" in text_of({**owner, "service": "notifier"})
+    assert "notify-minimal of NIFTY, epoch 5000" in text_of({**tells, "service": "notifier"})
+    assert "the outbox, epoch 5000" in text_of({**sends, "service": "notifier"})
 
 
 def test_of_many_partitions_a_person_is_shown_some():
