@@ -26,8 +26,8 @@ POLL_S = 0.25
 RENEW_S = 1.0
 WINDOW = 1000
 """Texts that are read and not yet done with, at most."""
-LAST_CALL_S = 4.0
-"""At the stop, a call in hand gets this long; what becomes of it is unknown then."""
+LAST_CALL_S = 3.0
+"""At the stop, a call in hand gets this long, less than a notifier has to stop in; what becomes of it is unknown then."""
 CALL_S = 10.0
 """The longest that a call may take; the lease outlives it."""
 SENDING, NOT_SENT = "sending", "not_sent"
