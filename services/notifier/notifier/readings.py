@@ -150,7 +150,8 @@ def _held(position: Position) -> str:
 
 
 def _today(day: DayTotals) -> str:
-    return f"today {day.trades} trades {figures.rupees(day.net)} net"
+    trades = "1 trade" if day.trades == 1 else f"{day.trades} trades"
+    return f"today {trades} {figures.rupees(day.net)} net"
 
 
 def _exits(position: Position) -> str:

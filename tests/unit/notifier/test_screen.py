@@ -7,7 +7,7 @@ from rich.console import Console
 
 from notifier.screen import View, is_stale, screen, summary
 from oimon import figures
-from oimon.messages import OiAnchor
+from oimon.messages import DayTotals, OiAnchor
 from oimon.terms import FeedState, MarketState, Mode, Quality, Segment
 from tests.unit.notifier.samples import (
     NOW_US,
@@ -378,3 +378,9 @@ def test_ages_are_never_cut_off_where_a_conflict_takes_their_room():
             lines = drawn(make_view(analysis=analysis), width=width)[:3]
             assert any("OI 1m12s" in line for line in lines), (width, lines)
             assert not any(line.endswith("…") for line in lines), (width, lines)
+
+
+def test_a_single_trade_is_one_trade():
+    advice = make_advice(day=DayTotals(date="2026-08-18", trades=1, net="0.00"))
+
+    assert any("today 1 trade +₹0 net" in line for line in drawn(make_view(minimal=advice)))
