@@ -63,9 +63,8 @@ class Supervisor:
         Raises:
             RuntimeError: a child that announces itself ended without a word; the text is what it printed.
         """
-        self._children.append(
-            child
-        )  # before it runs: who is cancelled meanwhile leaves it to stop()
+        # before it runs: who is cancelled meanwhile leaves it to stop()
+        self._children.append(child)
         try:
             line = await self._spawn(child)
         except RuntimeError:

@@ -28,6 +28,8 @@ WINDOW = 1000
 """Texts that are read and not yet done with, at most."""
 LAST_CALL_S = 3.0
 """At the stop, a call in hand gets this long, less than a notifier has to stop in; what becomes of it is unknown then."""
+LAST_ROWS_S = 0.5
+"""… and then the database, to take their rows."""
 CALL_S = 10.0
 """The longest that a call may take; the lease outlives it."""
 SENDING, NOT_SENT = "sending", "not_sent"
@@ -135,6 +137,7 @@ class _Shift:
         self._known: Mapping[str, str] = {}
         self._window: deque[_Parcel | _Unusable] = deque()
         self._unwritten: deque[_Parcel] = deque()
+        self._has_unwritten = asyncio.Event()
         self._moving = asyncio.Lock()
         self._parked = 0
         self._last_error: str | None = None
@@ -149,9 +152,16 @@ class _Shift:
         self._known = await self._log.marks(SENDER)
         async with asyncio.TaskGroup() as tasks:
             keeping = tasks.create_task(self._keep(), name="outbox lease")
+            writing = tasks.create_task(self._write(), name="outbox rows")
             while not self._patience.is_over:
                 await self._read(tasks)
             await self._finish()
+            writing.cancel()
+            with contextlib.suppress(
+                TimeoutError
+            ):  # a row that is left is its successor's to write
+                async with asyncio.timeout(LAST_ROWS_S):
+                    await self._is_all_written()
             keeping.cancel()
         await self._move_on()
         with contextlib.suppress(BusDown):  # it runs out by itself
@@ -194,8 +204,8 @@ class _Shift:
                 outcome = await self._delivered(parcel)
                 await self.mark(parcel.entry, f"{outcome.name} {outcome.why or ''}".rstrip())
                 parcel.outcome = outcome
-            if not await self._is_recorded(parcel, parcel.outcome):
-                self._unwritten.append(parcel)
+            self._unwritten.append(parcel)
+            self._has_unwritten.set()
 
     async def _delivered(self, parcel: _Parcel) -> Outcome:
         try:
@@ -219,13 +229,22 @@ class _Shift:
         parcel.is_recorded = True
         return True
 
-    async def _write_down(self) -> None:
-        """Have written down what the database did not take, as far as it takes it now."""
+    async def _write(self) -> None:
+        """Have written down what becomes of texts, in a task of its own: a database that hangs holds up neither calls nor the lease."""
+        while True:
+            await self._has_unwritten.wait()
+            self._has_unwritten.clear()
+            while not await self._is_all_written():  # noqa: ASYNC110 - a database does not say when it is back
+                await asyncio.sleep(RENEW_S)
+
+    async def _is_all_written(self) -> bool:
+        """Write down what the database takes now; return whether that was all."""
         while self._unwritten:
             parcel = self._unwritten[0]
             if parcel.outcome is not None and not await self._is_recorded(parcel, parcel.outcome):
-                return
+                return False
             self._unwritten.popleft()
+        return True
 
     async def mark(self, entry: Entry, what: str) -> None:
         """Note what becomes of a text, if it is still this replica's to say."""
@@ -234,7 +253,7 @@ class _Shift:
     # --- the lease and the cursor ----------------------------------------------------------------------------------
 
     async def _keep(self) -> None:
-        """Keep the lease, move the cursor after what is done, and have written down what the database did not take."""
+        """Keep the lease, and move the cursor after what is done."""
         while True:
             async with self._moving:
                 grant = await self._log.acquire(SENDER, SENDER, OUTBOX)
@@ -242,7 +261,6 @@ class _Shift:
                 if grant is None or grant.lease.epoch != mine.epoch or grant.is_rolled_back:
                     raise LostOwnership("another had the outbox since, or the log was rolled back")
             await asyncio.sleep(RENEW_S)
-            await self._write_down()
             await self._move_on()
 
     async def _move_on(self) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from oimon import codec
-from oimon.bus import Outcome, sending
+from oimon.bus import Outcome, log, sending
 from oimon.bus.log import NEVER, SENDER
 from oimon.errors import TransientError
 from oimon.messages import OUTBOX, Text
@@ -215,6 +215,28 @@ async def test_while_the_database_is_away_texts_go_out_and_are_written_down_late
 
     assert sorted(courier.recorded) == [(f"{n}", "sent") for n in range(3)]
     assert len(courier.words) == 3
+
+
+async def test_a_database_that_hangs_holds_up_neither_texts_nor_the_lease(replicas, monkeypatch):
+    monkeypatch.setattr(log, "SENDER_TTL_MS", 500)
+    monkeypatch.setattr(sending, "SENDER_TTL_MS", 20_000)  # of which a call's length is kept free
+    bus, other, courier = replicas(), replicas(), Courier()
+    record, answers = courier.record, asyncio.Event()
+
+    async def hanging(*given):
+        await answers.wait()
+        await record(*given)
+
+    courier.record = hanging
+    ids = await put(bus, *(text(f"{n}") for n in range(3)))
+    async with running(bus.send(courier)):
+        await eventually(lambda: len(courier.words) == 3)
+        await asyncio.sleep(0.7)  # longer than the lease
+        assert await other._log.acquire(SENDER, SENDER, OUTBOX) is None
+        answers.set()
+        await eventually(lambda: is_done(bus, ids[-1]))
+
+    assert courier.recorded == [(f"{n}", "sent") for n in range(3)]
 
 
 async def test_what_was_sent_but_not_written_down_is_only_written_down_by_a_successor(replicas):
