@@ -91,7 +91,7 @@ def expiry_fields(found: Findings, bases: Sequence[Base]) -> dict[str, Any]:
     """
     chain, judged, levels = found.chain, found.judgement, found.interest.levels
     contributions, coi, told = _contributions(found), _coi(found), _nullable(found)
-    contrary = {_NAMES[name] for name, _ in against(judged.scored)}
+    contrary = {_NAMES[name] for name, _ in against(judged.scored, judged.state.label)}
     return dict(
         told,
         why_null=_why_null(told, coi, _why_no_iv(found)),

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from oimon.core.compare import clamp
-from oimon.terms import Quality
+from oimon.terms import Direction, Quality
 
 FULL_SCORE = 0.60  # |S| of full strength
 QUALITY_FACTOR = {Quality.OK: 1.0, Quality.DEGRADED: 0.7, Quality.BAD: 0.0}
+_SIGNS = {Direction.BULLISH: 1.0, Direction.BEARISH: -1.0}
 
 
 class Component(StrEnum):
@@ -120,6 +121,10 @@ def confidence_factor(
     return strength * (0.5 + 0.5 * agreement) * coverage * QUALITY_FACTOR[quality]
 
 
-def against(scored: DirectionScore) -> list[tuple[Component, float]]:
-    """Return the contributions that contradict the score's sign, strongest first. Source: specification, 14."""
-    return [share for share in scored.contributions if share[1] * scored.score < 0]
+def against(scored: DirectionScore, label: Direction) -> list[tuple[Component, float]]:
+    """Return the contributions that contradict the label, or of NEUTRAL the score's sign, strongest first.
+
+    The label lasts while the score has already turned. Source: analytics specification, 14; requirement B09.
+    """
+    sign = _SIGNS.get(label, scored.score)
+    return [share for share in scored.contributions if share[1] * sign < 0]

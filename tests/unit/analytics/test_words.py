@@ -7,6 +7,7 @@ from analytics.levels import LevelWatch
 from analytics.words import line
 from oimon.core.direction import Component
 from oimon.core.level_break import BreakRun, LevelReference
+from oimon.terms import Direction
 from tests.unit.analytics.days import make_session, play
 from tests.unit.analytics.test_properties import NOW_S, make_given
 
@@ -32,10 +33,11 @@ def test_each_contribution_says_its_score_share_and_raw_value():
     )
 
 
-def test_what_contradicts_the_score_is_listed_strongest_first():
+def test_what_contradicts_the_direction_is_listed_strongest_first():
     answer = play(make_session(strikes=21, cadence_s=60.0), range(1300))[-1]
 
-    assert all(share * answer.score < 0 for _, share, _ in answer.against)
+    sign = {Direction.BULLISH: 1, Direction.BEARISH: -1}.get(answer.direction, answer.score)
+    assert all(share * sign < 0 for _, share, _ in answer.against)
     sizes = [abs(share) for _, share, _ in answer.against]
     assert sizes == sorted(sizes, reverse=True)
 

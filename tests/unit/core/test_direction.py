@@ -78,8 +78,16 @@ def test_the_strongest_contrary_evidence_is_named():
         Component.SR_POSITION: Part.of(-0.9),
     }
 
-    assert against(direction_score(parts))[0][0] is Component.SR_POSITION
-    assert against(direction_score({Component.FUTURES: Part.of(1.0)})) == []
+    assert against(direction_score(parts), Direction.BULLISH)[0][0] is Component.SR_POSITION
+    assert against(direction_score({Component.FUTURES: Part.of(1.0)}), Direction.BULLISH) == []
+
+
+def test_what_is_contrary_to_a_label_that_lasts_is_what_turned_the_score():
+    scored = direction_score({Component.NET_BUILDUP: Part.of(0.9), Component.PCR_LEVEL: Part.of(-0.5)})  # fmt: skip
+
+    assert scored.score > 0
+    assert [name for name, _ in against(scored, Direction.BEARISH)] == [Component.NET_BUILDUP]
+    assert [name for name, _ in against(scored, Direction.NEUTRAL)] == [Component.PCR_LEVEL]
 
 
 def test_bad_data_leave_no_confidence():
