@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from oimon.core.compare import reaches
+from oimon.core.compare import SLACK, reaches
 from oimon.core.direction import FULL_SCORE, QUALITY_FACTOR, WEIGHTS, Component, Status
 from oimon.core.direction_filter import (
     CONFIRM_S,
@@ -167,14 +167,23 @@ def _changes(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Iterator[str]:
 
 
 def _would(label: Direction, smoothed: float) -> str:
+    """Return how far the smoothed score is from what would change the label; what it has reached already has no distance."""
     if label is Direction.NEUTRAL:
         up, down = ENTER - smoothed, ENTER + smoothed
+        if up <= SLACK:
+            return f"the smoothed score is enough for BULLISH, BEARISH needs {-down:+.3f} of it"
+        if down <= SLACK:
+            return f"the smoothed score is enough for BEARISH, BULLISH needs {up:+.3f} of it"
         return f"BULLISH needs {up:+.3f} of smoothed score, BEARISH {-down:+.3f}"
     sign = 1.0 if label is Direction.BULLISH else -1.0
-    left = sign * smoothed - LEAVE
+    left, far = sign * smoothed - LEAVE, sign * smoothed + ENTER
+    if far <= SLACK:
+        return "the smoothed score is enough for the opposite"
+    if left <= SLACK:
+        return f"the smoothed score is not enough to keep it, the opposite comes when it loses {far:.3f}"
     return (
         f"NEUTRAL comes when the smoothed score loses {left:.3f}, the opposite when it loses "
-        f"{sign * smoothed + ENTER:.3f}"
+        f"{far:.3f}"
     )
 
 

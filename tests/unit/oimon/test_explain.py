@@ -278,6 +278,25 @@ def test_a_change_that_waits_is_told():
     )
 
 
+@pytest.mark.parametrize(
+    ("direction", "smoothed", "says"),
+    [
+        (Direction.NEUTRAL, 0.212, "the smoothed score is enough for BULLISH, BEARISH needs -0.412 of it"),
+        (Direction.NEUTRAL, -0.266, "the smoothed score is enough for BEARISH, BULLISH needs +0.466 of it"),
+        (Direction.BEARISH, -0.073, "the smoothed score is not enough to keep it, the opposite comes when it loses 0.273"),
+        (Direction.BEARISH, 0.259, "the smoothed score is enough for the opposite"),
+        (Direction.BULLISH, 0.25, "NEUTRAL comes when the smoothed score loses 0.150, the opposite when it loses 0.450"),
+    ],
+)  # fmt: skip
+def test_what_the_smoothed_score_has_reached_already_is_not_told_as_a_distance(
+    direction, smoothed, says
+):
+    label = LabelReading(smoothed=smoothed, since_us=NOW_US - 95_000_000, wanted=None, wanted_since_us=None)  # fmt: skip
+    analysis = of_components(DIR_01, direction=direction, label=label)
+
+    assert f"It has stood for 95 s; {says}." in read_direction(analysis, analysis).sentences
+
+
 def test_an_analysis_without_label_and_scores_is_explained_without_inventing():
     analysis = make_unknown_analysis(components={})
 
