@@ -5,7 +5,6 @@ from enum import StrEnum
 
 import numpy as np
 
-from oimon.core.chain import FloatArray
 from oimon.core.quality import OI_STALE_S
 from oimon.explain.words import known, span
 from oimon.messages import ChainAnalysis, ExpiryAnalysis, Legs
@@ -55,26 +54,31 @@ def states(analysis: ChainAnalysis, expiry: ExpiryAnalysis | None = None) -> dic
 
 def oi_age_s(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> float | None:
     """Return how long ago any leg's open interest moved; before the first move, since it has been watched."""
-    newest = max(_newest(expiry.chain.ce.oi_changed_us), _newest(expiry.chain.pe.oi_changed_us))
-    if math.isfinite(newest):
-        return (analysis.ts_us - newest) / 1e6
-    return analysis.history_s or None
+    newest_us = _moved_us(expiry)
+    return analysis.history_s or None if newest_us is None else (analysis.ts_us - newest_us) / 1e6
 
 
-def ages(analysis: ChainAnalysis) -> list[str]:
-    """Return the ages that all numbers of an analysis stand on, and each state that holds."""
+def ages(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> list[str]:
+    """Return the ages that the numbers of one expiry stand on, and each state that holds.
+
+    Args:
+        analysis: of one underlying.
+        expiry: whose chain: the analysis itself, or one of its ``more``.
+    """
     tick_s = None if analysis.tick_age_ms is None else analysis.tick_age_ms / 1e3
     each = (
         "" if analysis.cadence_s < 1 else f" (the source sends one each {span(analysis.cadence_s)})"
     )
-    why = ", ".join(analysis.quality_why).replace("_", " ")
+    why = ", ".join(expiry.quality_why).replace("_", " ")
+    newest_us = _moved_us(expiry)
+    moved_s = None if newest_us is None else (analysis.ts_us - newest_us) / 1e6
     return [
         (
             f"Ages: newest price {span(tick_s)}{each}, open interest last moved "
-            f"{span(analysis.oi_age_s)} ago, history {span(analysis.history_s)}."
+            f"{span(moved_s)} ago, history {span(analysis.history_s)}."
         ),
-        f"Quality: {analysis.quality}{f' ({why})' if why else ''}.",
-        *(f"{_title(state)}: {reason}." for state, reason in states(analysis).items()),
+        f"Quality: {expiry.quality}{f' ({why})' if why else ''}.",
+        *(f"{_title(state)}: {reason}." for state, reason in states(analysis, expiry).items()),
     ]
 
 
@@ -98,8 +102,11 @@ def _leg(legs: Legs, place: int, now_us: int) -> str:
     )
 
 
-def _newest(instants: FloatArray) -> float:
-    return float(np.fmax.reduce(instants, initial=-np.inf))
+def _moved_us(expiry: ExpiryAnalysis) -> float | None:
+    """Return when any leg's open interest moved last, None where none has."""
+    sides = (expiry.chain.ce.oi_changed_us, expiry.chain.pe.oi_changed_us)
+    newest = max(float(np.fmax.reduce(side, initial=-np.inf)) for side in sides)
+    return newest if math.isfinite(newest) else None
 
 
 def _words(name: str) -> str:

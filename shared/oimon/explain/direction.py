@@ -102,7 +102,7 @@ def read_direction(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Direction
             *_changes(analysis, expiry),
             _signal(expiry),
             *anchor_sentences(expiry),
-            *ages(analysis),
+            *ages(analysis, expiry),
         ],
     )
 

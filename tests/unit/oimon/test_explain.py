@@ -1,5 +1,7 @@
 """The explanation's numbers are the engine's numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -352,6 +354,23 @@ def test_a_chain_of_calls_alone_is_one_sided():
     analysis = make_analysis(chain=make_chain(pe=make_legs(-1, oi=nothing)))
 
     assert states(analysis) == {DataState.ONE_SIDED: "the puts have no open interest"}
+
+
+def test_another_expiry_is_explained_by_its_own_quality_ages_and_states():
+    headline = make_analysis()
+    (other,) = headline.more
+    moved = np.full(len(other.chain.strike), NOW_US - 90e6)
+    nothing = np.full(len(moved), np.nan)
+    chain = make_chain(
+        ce=make_legs(+1, oi_changed_us=moved), pe=make_legs(-1, oi=nothing, oi_changed_us=moved)
+    )
+    other = replace(other, chain=chain, quality=Quality.DEGRADED, quality_why=["oi_stale"])
+
+    told = read_direction(headline, other).sentences
+
+    assert "Quality: degraded (oi stale)." in told
+    assert any("open interest last moved 90 s ago" in line for line in told)
+    assert "ONE SIDED: the puts have no open interest." in told
 
 
 def test_open_interest_that_has_not_moved_for_ten_minutes_is_old_and_says_so():

@@ -76,7 +76,9 @@ def test_ten_minutes_after_it_froze_the_numbers_say_so(frozen_day):
     assert last.tick_age_ms <= 60_000
     assert not last.is_stale
     assert last.quality is Quality.OK  # prices are fresh and every leg repeats its open interest
-    assert any(line.startswith("OI OLD: no open interest has moved for 1") for line in ages(last))
+    assert any(
+        line.startswith("OI OLD: no open interest has moved for 1") for line in ages(last, last)
+    )
 
 
 def test_verdicts_are_grey_once_open_interest_is_old(frozen_day):
