@@ -39,7 +39,7 @@ def direction_filter(
 
     Args:
         state: after the score before; None at the first.
-        at_s: time of this score, in seconds.
+        at_s: time of this score, in seconds; one before the last counts as no time passed.
         score: S of the direction score.
         agreement: of the components.
         coverage: of the components.
@@ -51,7 +51,8 @@ def direction_filter(
         state = DirectionState(
             at_s=at_s, smoothed=score, label=Direction.NEUTRAL, label_since_s=at_s
         )
-    weight = 1.0 - math.exp(-(at_s - state.at_s) / TAU_S)
+    # a clock that went back has let no time pass: the exponential would grow without bound
+    weight = 1.0 - math.exp(-max(at_s - state.at_s, 0.0) / TAU_S)
     smoothed = state.smoothed + weight * (score - state.smoothed)
     label, since_s, wanted, wanted_s = state.label, state.label_since_s, None, 0.0
     if quality is Quality.BAD or not reaches(coverage, MIN_COVERAGE):

@@ -222,6 +222,7 @@ def test_beats_that_go_back_in_time_are_answered():
     back, on = feed.tick(100), feed.run(range(401, 800, 20))[-1]
 
     assert back.ts_us < ahead.ts_us
+    assert back.label.smoothed == ahead.label.smoothed
     assert (on.quality, on.is_warm) == (Quality.OK, True)
 
 
