@@ -100,9 +100,10 @@ def take_in(
         cells[exchange_us, row], cells[seq_at, row], cells[received_us, row] = exchange, seq, at
         delivered[row] = True
         if (flags & _PRICE) != 0 and tick.ltp > 0:
-            traded = float(tick.traded_s) * 1e6
+            told = float(tick.traded_s) * 1e6
+            traded = told if told > 0 else float(tick.exchange_us)
             cells[ltp, row] = tick.ltp / paise
-            cells[traded_us, row] = traded if traded > 0 else float(tick.exchange_us)
+            cells[traded_us, row] = at if traded > at + ahead_us else traded
         if (flags & _QUOTE) != 0:
             cells[bid, row], cells[ask, row] = tick.bid / paise, tick.ask / paise
             cells[bid_qty, row], cells[ask_qty, row] = float(tick.bid_qty), float(tick.ask_qty)

@@ -100,7 +100,8 @@ def _keep(
     flags = ticks["flags"]
     has_price = flags & TickFlag.PRICE > 0
     has_price &= ticks["ltp"] > 0  # a contract that never traded has a last price of 0
-    _trade(cells, ticks, rows, _places(has_price))
+    at = _places(has_price)
+    _trade(cells, ticks, rows, at, seen=received[at])
     at = _places(flags & TickFlag.QUOTE > 0)
     _quote(cells, ticks, rows, at, seen=received[at])
     at = _places(flags & TickFlag.VOLUME > 0)
@@ -115,12 +116,15 @@ def _keep(
     return old, doubtful
 
 
-def _trade(cells: FloatArray, ticks: npt.NDArray[np.void], rows: Rows, at: Rows) -> None:
+def _trade(
+    cells: FloatArray, ticks: npt.NDArray[np.void], rows: Rows, at: Rows, *, seen: FloatArray
+) -> None:
     traded, into = ticks["traded_s"][at] * 1e6, rows[at]
     cells[Cell.LTP, into] = ticks["ltp"][at] / PAISE
     # A feed that does not say when the last trade was: it is as old as the frame that tells it.
     traded = np.where(traded > 0, traded, ticks["exchange_us"][at])
-    cells[Cell.TRADED_US, into] = traded
+    # One that is dated ahead would not grow old until the clock is there.
+    cells[Cell.TRADED_US, into] = np.where(traded > seen + AHEAD_US, seen, traded)
 
 
 def _quote(

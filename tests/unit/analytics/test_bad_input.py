@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analytics.cells import Cell
-from oimon.messages import Instruments
+from oimon.messages import Instruments, TickFlag
 from oimon.terms import Direction, Quality
 from tests.unit.analytics.days import (
     EXPIRIES,
@@ -213,6 +213,23 @@ def test_a_clock_of_the_exchange_that_jumped_once_shuts_nobody_out(jump_us):
     cells = feed.tape.desk.run.book.copy()
 
     assert (cells[Cell.RECEIVED_US, :-1] == START_US + 61_000_000).all()
+
+
+@pytest.mark.parametrize("ahead", [{"exchange_us": 3_600_000_000, "traded_s": None}, {"traded_s": 3_600}])  # fmt: skip
+def test_a_trade_that_is_dated_ahead_grows_old_like_any_other(ahead):
+    feed = Feed()
+    feed.run(range(0, 60, 10))
+
+    def dated_ahead(ticks):
+        ticks["flags"] = TickFlag.PRICE
+        for name, by in ahead.items():
+            ticks[name] = 0 if by is None else ticks[name] + by
+
+    feed.tick(60, change=dated_ahead)
+    fresh, old = feed.beat(120), feed.beat(121)
+
+    assert set(fresh.chain.ce.mark_source) == {"ltp"}
+    assert set(old.chain.ce.mark_source) == {None}
 
 
 def test_beats_that_go_back_in_time_are_answered():

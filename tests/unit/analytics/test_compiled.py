@@ -22,7 +22,7 @@ tick = st.fixed_dictionaries(
         "rows": st.sampled_from([[0], [3], [3], [4]]),  # few, so that each has several
         "flags": st.one_of(st.just(15), st.integers(0, 31)),
         "seq": st.integers(0, 9),
-        "traded_s": st.sampled_from([0, 1_795_578_301]),
+        "traded_s": st.sampled_from([0, START_US // 1_000_000, 1_795_578_301]),
         "ltp": paise,
         "bid": paise,
         "ask": paise,
