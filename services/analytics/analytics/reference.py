@@ -1,7 +1,7 @@
 """Where the market stands: forward, reference level, the strikes around the money (pure)."""
 
 from analytics.findings import Reference
-from analytics.situation import Before, ChainNow, MarketNow, marks_of
+from analytics.situation import CARRY_S, Before, ChainNow, MarketNow, marks_of
 from oimon.core.chain import nearest_index, strike_window
 from oimon.core.compare import age_limit
 from oimon.core.forward import Forward, ForwardSource, synthetic_forward
@@ -10,7 +10,6 @@ from oimon.core.quality import SLOW_S
 from oimon.terms import MarketState
 
 EACH_SIDE = 10  # strikes of ATM±n for window ratios
-CARRY_S = 60.0  # how much of F − S is averaged while spot is no traded price
 
 
 def reference_of(chain: ChainNow, market: MarketNow, before: Before) -> Reference:

@@ -27,6 +27,7 @@ CHAINS_KEPT = (
     64  # chains of which what was once worked out is remembered: the next beat mostly has the same
 )
 SAMPLES_S = 1860.0  # how long PCR and carry are kept; skew is kept for the day
+CARRY_S = 60.0  # how much of F − S is averaged while spot is no traded price, which may last longer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,12 +207,13 @@ def sampled(
         return before
     oldest = now_s - SAMPLES_S
     skew = before.rr25 if rr25 is None else (*before.rr25, rr25)
-    kept = tuple(sample for sample in before.carry if sample[0] >= oldest)
+    carries = before.carry if carry is None else (*before.carry, (now_s, carry))
+    since = min(oldest, carries[-1][0] - CARRY_S) if carries else oldest
     return replace(
         before,
         sampled_s=now_s,
         pcr=(*(sample for sample in before.pcr if sample[0] >= oldest), (now_s, pcr)),
-        carry=kept if carry is None else (*kept, (now_s, carry)),
+        carry=tuple(sample for sample in carries if sample[0] >= since),
         rr25=skew,
         rr25_reference=skew_reference(skew),
     )

@@ -443,6 +443,20 @@ def test_the_reference_level_follows_the_forward_in_the_closing_auction():
     assert auction.x == pytest.approx(24_560.0, abs=1.0)
 
 
+def test_the_reference_level_follows_the_forward_however_long_the_index_is_silent():
+    session = make_session(strikes=5)
+    tape, levels = started(session), []
+
+    for minute in range(40):
+        ticks = market_ticks(session, 60 * minute, spot=24_500.0 if minute < 5 else 24_560.0)
+        ticks = ticks if minute < 5 else ticks[1:]  # options move on, the index stands still
+        tape.put(make_batch(session, ticks, at(60 * minute)))
+        levels.append(tape.beat(60 * minute + 1).x)
+
+    assert set(levels[:5]) == {24_500.0}
+    assert levels[5:] == pytest.approx([24_560.0] * 35, abs=1.0)
+
+
 def test_commodities_and_shares_get_a_quote_board():
     for segment in (Segment.MCX, Segment.NSE):
         session = make_session(segment=segment, strikes=0, expiries=())
