@@ -245,11 +245,16 @@ class RollingTicks(Mapping[str, "deque[Point]"]):
         )
 
     def level_at(self, now_s: float, window_s: float) -> float | None:
-        """Return the reference level when a window that ends now began, of a young history its oldest."""
+        """Return the reference level when a window that ends now began, of a young history the oldest that is known."""
         base = self._base(now_s, window_s)
-        if base is None and self._times and self.span_s(now_s) >= MIN_WINDOW_S:
-            base = 0
-        return None if base is None else self._levels[base]
+        if base is not None:
+            levels = map(self._levels.__getitem__, range(base, -1, -1))
+            known = next((level for level in levels if level is not None), None)
+            if known is not None:
+                return known
+        seen = zip(self._times, self._levels, strict=True)
+        at_s, oldest = next(((at_s, level) for at_s, level in seen if level is not None), (now_s, None))  # fmt: skip
+        return oldest if now_s - at_s >= MIN_WINDOW_S - SLACK else None
 
     def anchors(self, now_s: float, windows_s: Iterable[float]) -> tuple[object, ...]:
         """Return what changes over these windows count from: of two equal answers, from the same values."""

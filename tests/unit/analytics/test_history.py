@@ -49,6 +49,19 @@ def test_an_instrument_s_points_are_plain_values():
     ]
 
 
+def test_a_level_that_is_known_later_than_the_first_sample_counts_from_when_it_is_known():
+    rolling = RollingTicks(["A"])
+    for at_s, level in ((0.0, None), (15.0, 100.0), (30.0, 101.0), (45.0, None), (60.0, 102.0)):
+        rolling.append(sample(at_s, level=level))
+
+    assert rolling.level_at(314.0, 900.0) is None  # 299 s of it
+    assert rolling.level_at(315.0, 900.0) == 100.0
+    assert rolling.level_at(905.0, 900.0) == 100.0  # at the window's start there was none
+    assert rolling.level_at(930.0, 900.0) == 101.0
+    assert rolling.level_at(950.0, 900.0) == 101.0  # the last one known by then
+    assert rolling.level_at(960.0, 900.0) == 102.0
+
+
 def test_a_window_before_the_first_sample_has_only_the_oldest():
     rolling = RollingTicks(["A"])
     rolling.append(sample(100.0, oi=65.0))
