@@ -179,7 +179,7 @@ def future_reading(found: Findings) -> FutureReading | None:
         mark=future.mark,
         oi=None if future.oi is None else int(future.oi),
         build_up=None if flow.future is None else flow.future.value,
-        basis=flow.basis,
+        basis=None if future.mark is None else flow.basis,  # the synthetic one's stands in
     )
 
 

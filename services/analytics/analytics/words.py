@@ -27,10 +27,11 @@ def _net_buildup(found: Findings) -> str:
     net = found.flow.net
     if net is None:
         return "no open interest to compare with"
-    return (
-        f"build-up near the money {net.net:+.2f}, of {net.participation:.0%} of a full flow, "
-        f"the price moved {net.significance:.0%} of what is usual"
-    )
+    is_known = None not in (found.market.level_then, found.reference.level)
+    moved = "how far the price moved is unknown"
+    if is_known and found.volatility.em_window:
+        moved = f"the price moved {net.significance:.0%} of what is usual"
+    return f"build-up near the money {net.net:+.2f}, of {net.participation:.0%} of a full flow, {moved}"
 
 
 def _pcr_slope(found: Findings) -> str:
@@ -52,7 +53,8 @@ def _coi_balance(found: Findings) -> str:
 
 def _futures(found: Findings) -> str:
     flow = found.flow
-    kind = "synthetic future" if found.market.future is None else "future"
+    future = found.market.future
+    kind = "synthetic future" if future is None or future.mark is None else "future"
     is_classed = flow.future not in (None, BuildUp.NONE)
     label = f" {str(flow.future).replace('_', ' ').lower()}," if is_classed else ""
     was = "" if flow.basis_then is None else f", was {flow.basis_then:+.3%}"

@@ -4,12 +4,13 @@ from dataclasses import replace
 import pytest
 
 from analytics.levels import LevelWatch
+from analytics.report import future_reading
 from analytics.words import line
 from oimon.core.direction import Component
 from oimon.core.level_break import BreakRun, LevelReference
 from oimon.terms import Direction
 from tests.unit.analytics.days import make_session, play
-from tests.unit.analytics.test_properties import NOW_S, make_given
+from tests.unit.analytics.test_properties import NOW_S, SPOT, make_given
 
 
 def broken(strike, ago_s):
@@ -74,3 +75,25 @@ def test_a_strike_between_two_rupees_is_named_as_it_is():
         (Component.MAX_PAIN, [pain.strike]),
     ):
         assert all(f" {strike:,.1f}" in line(name, 0.0, found) for strike in strikes)
+
+
+def test_a_move_that_nobody_knows_is_not_told_as_a_usual_one():
+    market = make_given(1)
+    unknown = replace(market, market=replace(market.market, level_then=None)).found()
+
+    assert unknown.flow.net.significance == 1.0
+    assert "how far the price moved is unknown" in line(Component.NET_BUILDUP, 0.1, unknown)
+    assert re.search(
+        r"the price moved \d+% of what is usual", line(Component.NET_BUILDUP, 0.1, market.found())
+    )
+
+
+def test_a_basis_without_a_price_of_the_future_is_the_synthetic_one_s():
+    market = make_given(1)
+    future = replace(market.market.future, mark=None, mark_change=None)
+    found = replace(market, market=replace(market.market, future=future)).found()
+
+    assert found.flow.basis == pytest.approx((found.reference.forward.price - SPOT) / SPOT)
+    assert ": synthetic future basis" in line(Component.FUTURES, 0.1, found)
+    told = future_reading(found)
+    assert (told.mark, told.basis) == (None, None)
