@@ -8,13 +8,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from analytics.anchors import Base, anchors
+from analytics.anchors import NAMES, Base, anchors
 from analytics.cells import Cell
 from analytics.findings import Findings
 from analytics.sheets import chain_sheet, verdict_sheet
 from analytics.situation import CHAINS_KEPT, ChainCells, marks_of
 from analytics.words import line
 from oimon.core import fast
+from oimon.core.coi import MIN_KNOWN
 from oimon.core.direction import Component, against
 from oimon.core.direction_filter import DirectionState
 from oimon.core.implied_vol import IV_STATUSES
@@ -45,7 +46,13 @@ _NAMES = {part: part.value for part in Component}  # asking an enum takes ten ti
 
 _NO_SPOT = "no price of the underlying yet"
 _NO_VOLATILITY = "no at-the-money volatility"
+_NO_STRIKE = "no strike has come yet"
 _YOUNG = "history is younger than 5 minutes"
+_FEW_CHANGES = (
+    f"less than {MIN_KNOWN:.0%} of the legs around the money have a change over 15 minutes"
+)
+_SHORT_TERM = tuple(NAMES).index(Cell.OI_CHANGE_15M)
+"""Place of the short-term window among the anchors."""
 _WHY: Mapping[str, str] = MappingProxyType(
     {
         "lot": "lot unknown: open interest is in contracts",
@@ -94,7 +101,7 @@ def expiry_fields(found: Findings, bases: Sequence[Base]) -> dict[str, Any]:
     contrary = {_NAMES[name] for name, _ in against(judged.scored, judged.state.label)}
     return dict(
         told,
-        why_null=_why_null(told, coi, _why_no_iv(found)),
+        why_null=_why_null(told, found, bases),
         expiry=chain.expiry,
         days_to_expiry=max(chain.seconds_left, 0.0) / DAY_S,
         tick=chain.tick,
@@ -183,23 +190,37 @@ def future_reading(found: Findings) -> FutureReading | None:
     )
 
 
-def _why_null(told: Mapping[str, object], coi: CoiReading, why_no_iv: str | None) -> dict[str, str]:
+def _why_null(told: Mapping[str, object], found: Findings, bases: Sequence[Base]) -> dict[str, str]:
     """Return the reason of each null at the top."""
     why = {name: _WHY[name] for name, value in told.items() if value is None}
+    reference, nowhere = found.reference, None
+    if reference.atm is None:
+        nowhere = _NO_SPOT if reference.forward is None else _NO_STRIKE
+        why |= dict.fromkeys(why.keys() & {"atm", "pcr_window", "straddle"}, nowhere)
+    if found.market.spot is not None:
+        why |= dict.fromkeys(why.keys() & {"atm_spot"}, _NO_STRIKE)
+    if reference.level is None:
+        why |= dict.fromkeys(why.keys() & {"support_wall", "resistance_wall"}, _NO_SPOT)
+    for side in ("support", "resistance"):
+        if f"{side}_second_ratio" in why:
+            why[f"{side}_weak_towards"] = why[f"{side}_second_ratio"]
+    why_no_iv = nowhere or _why_no_iv(found)
     if why_no_iv is not None:
-        why |= {name: why_no_iv for name in ("atm_iv", "gex") if name in why}
-    if coi.balance is None:
-        why["coi.balance"] = _YOUNG
+        why |= dict.fromkeys(why.keys() & {"atm_iv", "gex"}, why_no_iv)
+    if "atm_iv" in why and "rr25" in why:
+        why["rr25"] = why["atm_iv"]
+    if found.interest.coi.balance is None:
+        is_young = bases[_SHORT_TERM].source is None
+        why["coi.balance"] = nowhere or (_YOUNG if is_young else _FEW_CHANGES)
     return why
 
 
 def _why_no_iv(found: Findings) -> str | None:
-    """Return why the strike at the money has no volatility."""
+    """Return why the strike at the money has no volatility, None where it has one."""
     curve, atm = found.volatility.curve, found.reference.atm
-    if curve is None or atm is None:
-        return _NO_SPOT
-    status = IV_STATUSES[curve.status[atm]]
-    return None if curve.status[atm] == 0 else f"at the money: {status.replace('_', ' ')}"
+    if curve is None or atm is None or curve.status[atm] == 0:
+        return None
+    return f"at the money: {IV_STATUSES[curve.status[atm]].replace('_', ' ')}"
 
 
 def _contributions(found: Findings) -> list[Contribution]:

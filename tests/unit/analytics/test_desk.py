@@ -92,6 +92,29 @@ def test_every_null_at_the_top_has_a_reason():
             assert not nulls - set(other["why_null"])
 
 
+def test_the_reason_of_a_null_is_the_one_that_holds():
+    session, everything = make_session(strikes=5, with_future=False), set(range(21))
+    no_spot, no_legs, no_puts = "no price of the underlying yet", "no strike has come yet", "less than 80% of the legs around the money have a change over 15 minutes"  # fmt: skip
+
+    def why(missing, seconds):
+        tape = Tape()
+        tape.put(session)
+        for second in range(0, seconds, 20):
+            ticks = market_ticks(session, second)
+            tape.put(make_batch(session, ticks[~np.isin(ticks["row"], list(missing))], at(second)))
+            answer = tape.beat(second + 1)
+        return answer.why_null
+
+    unknown = why({0}, 1_000)
+    assert {unknown[name] for name in ("pcr_window", "support_wall", "resistance_wall", "straddle", "rr25", "coi.balance")} == {no_spot}  # fmt: skip
+    empty = why(everything - {0}, 1_000)
+    assert {empty[name] for name in ("atm", "atm_spot", "pcr_window", "straddle", "atm_iv", "rr25", "gex", "coi.balance")} == {no_legs}  # fmt: skip
+    one_sided = why(set(range(2, 21, 2)), 1_000)
+    assert one_sided["coi.balance"] == no_puts
+    assert one_sided["support_weak_towards"] == "no second strike"
+    assert why(set(), 100)["coi.balance"] == "history is younger than 5 minutes"
+
+
 def test_an_analysis_survives_the_bus():
     answer = play(make_session(strikes=5), range(100))[-1]
     data = codec.encode(answer)
