@@ -122,13 +122,12 @@ def bases(
         None if is_told else first_s,
         f"first of the day, as {session.source} tells it" if is_told else "first seen in this run",
     )
-    is_old = reaches(now_s - first_s, MIN_WINDOW_S)
-    young = Base(first_s, "oldest seen: the history is younger", is_partial=True)
-    return [
-        day,
-        first,
-        *(base if base.source or not is_old else young for base in windows),
-    ]
+    young = Base()
+    if reaches(now_s - first_s, MIN_WINDOW_S):
+        young = Base(first_s, "oldest seen: the history is younger", is_partial=True)
+    # a sample from before the expiry's first leg was seen is none of its
+    since = [young if base.at_s is None or base.at_s < first_s else base for base in windows]
+    return [day, first, *since]
 
 
 @lru_cache(

@@ -7,7 +7,15 @@ import pytest
 
 from analytics.nse import read_page
 from analytics.page import page_analysis
-from tests.unit.analytics.days import START_US, Tape, make_batch, make_session, market_ticks, play
+from tests.unit.analytics.days import (
+    EXPIRIES,
+    START_US,
+    Tape,
+    make_batch,
+    make_session,
+    market_ticks,
+    play,
+)
 from tests.unit.analytics.test_nse import make_page, make_row, write
 
 S = 1_000_000
@@ -69,6 +77,27 @@ def test_before_five_minutes_a_window_has_no_anchor_and_no_total():
     for name in ("5m", "15m", "30m"):
         assert (told[name].at_us, told[name].source) == (None, None)
         assert (told[name].legs, told[name].ce_change, told[name].pe_change) == (0, None, None)
+
+
+def test_an_expiry_that_comes_later_counts_from_its_own_oldest():
+    session, tape = make_session(), Tape()
+    tape.put(session)
+    is_late = np.array([expiry == EXPIRIES[1] for expiry in session.instruments.expiry])
+    told = {}
+    for second in range(0, 2_001, 20):
+        ticks = market_ticks(session, second, oi_step=second // 100)
+        ticks = ticks if second >= 1_000 else ticks[~is_late]
+        tape.put(make_batch(session, ticks, START_US + second * S))
+        answer = tape.beat(second)
+        told[second] = [by_name(other) for other in answer.more]
+
+    first_us = START_US + 1_000 * S
+    assert [told[1_100][0][name].source for name in ("3m", "15m")] == [None, None]
+    for second, name in ((1_300, "15m"), (1_880, "15m"), (2_000, "30m")):
+        late = told[second][0][name]
+        assert (late.at_us, late.is_partial, late.legs) == (first_us, True, 22)
+    assert not told[2_000][0]["15m"].is_partial
+    assert told[2_000][0]["15m"].at_us == START_US + 1_100 * S
 
 
 def test_a_source_without_yesterday_has_no_change_of_the_day_and_no_invented_one():
