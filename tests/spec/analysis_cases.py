@@ -49,6 +49,7 @@ def _chain(a, seconds_left):
         session_s=float(calendar.session_s(segment, day)),
         is_in_entry_window=True,
         rows=ChainCells(np.array([float(row["strike"]) for row in rows]), cells),
+        future=a["fut"]["mark"] if a["fut"]["same_expiry"] else None,
     )
 
 
@@ -63,7 +64,6 @@ def _market(a, ts_us):
         level_then=a["spot_w"],
         future=FutureNow(
             symbol="FUT",
-            expiry=a["expiry"] if future["same_expiry"] else None,
             lot=a["lot"],
             tick=a["tick"],
             mark=future["mark"],

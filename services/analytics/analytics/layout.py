@@ -16,12 +16,14 @@ VIX = "INDIA VIX"
 class ExpiryLayout:
     """One expiry's listed strikes in rupees, ascending, shape (n,), and the column of each leg, shape (2, n).
 
-    A leg that is not listed has the last column of the matrix, of which nothing is ever known.
+    A leg that is not listed has the last column of the matrix, of which nothing is ever known; so has the ``future`` that
+    expires with them.
     """
 
     expiry: str  # ISO day
     strike: FloatArray
     columns: npt.NDArray[np.intp]
+    future: int
     lot: int
     tick: float
 
@@ -74,11 +76,13 @@ def _expiry(instruments: Instruments, expiry: str) -> ExpiryLayout:
     columns = np.full((2, len(strikes)), len(instruments.kind), np.intp)
     for strike, side, row in legs:
         columns[side, places[strike]] = row
-    first = legs[0][2]
+    first, nothing = legs[0][2], len(instruments.kind)
+    told = enumerate(zip(instruments.kind, instruments.expiry, strict=True))
     return ExpiryLayout(
         expiry=expiry,
         strike=np.array(strikes),
         columns=columns,
+        future=next((row for row, each in told if each == (Kind.FUT, expiry)), nothing),
         lot=instruments.lot[first],
         tick=instruments.tick[first],
     )

@@ -134,7 +134,6 @@ def _future(price: float, lot: int | None) -> FutureNow:
     """Return the near future of which only the price is known."""
     return FutureNow(
         symbol="future",
-        expiry=None,
         lot=lot or 1,
         tick=TICK,
         mark=price,

@@ -23,9 +23,7 @@ def reference_of(chain: ChainNow, market: MarketNow, before: Before) -> Referenc
     Source: analytics specification, 1.5.
     """
     years = years_to_expiry(chain.seconds_left)
-    future = market.future
-    future_mark = None if future is None else future.mark
-    is_own = future is not None and future.expiry == chain.expiry
+    near = None if market.future is None else market.future.mark
     forward: Forward | None = None
     if market.spot is not None:
         forward = synthetic_forward(
@@ -33,21 +31,21 @@ def reference_of(chain: ChainNow, market: MarketNow, before: Before) -> Referenc
             marks_of(chain.rows),
             spot=market.spot,
             years=years,
-            future=future_mark if is_own else None,
+            future=chain.future,
         )
-    elif future_mark is not None:
-        forward = Forward(price=future_mark, source=ForwardSource.FUTURE, strikes=0)
+    elif near is not None:
+        forward = Forward(price=near, source=ForwardSource.FUTURE, strikes=0)
     is_spot_good = _is_spot_good(market)
     price = None if forward is None else forward.price
     atm = None if price is None else nearest_index(chain.strike, price)
-    near = None if market.spot is None else nearest_index(chain.strike, market.spot)
+    at_spot = None if market.spot is None else nearest_index(chain.strike, market.spot)
     return Reference(
         years=years,
         is_spot_good=is_spot_good,
         forward=forward,
         level=market.spot if is_spot_good else _level_by_carry(market, price, before),
         atm=atm,
-        atm_spot=None if near is None else chain.strike.item(near),
+        atm_spot=None if at_spot is None else chain.strike.item(at_spot),
         window=slice(0, 0)
         if atm is None
         else strike_window(chain.strike, chain.strike[atm], EACH_SIDE),

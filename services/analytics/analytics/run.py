@@ -197,7 +197,6 @@ def _future_at(run: Run, cells: FloatArray, row: int) -> FutureNow:
     told = run.book.session.instruments
     return FutureNow(
         symbol=told.symbol[row],
-        expiry=told.expiry[row],
         lot=told.lot[row],
         tick=told.tick[row],
         mark=known(cells[Cell.MARK, row]),
@@ -225,6 +224,7 @@ def chain_now(run: Run, expiry: ExpiryLayout, standing: Standing, ts_us: int) ->
         session_s=_session_s(segment, today),
         is_in_entry_window=first_us <= ts_us <= last_us,
         rows=rows,
+        future=known(standing.cells[Cell.MARK, expiry.future]),
     )
 
 

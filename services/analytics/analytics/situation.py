@@ -114,6 +114,7 @@ class ChainNow:
     session_s: float  # length of a trading session
     is_in_entry_window: bool
     rows: ChainCells
+    future: float | None = None  # price of the future of the same expiry, in rupees
 
     @property
     def strike(self) -> FloatArray:
@@ -131,7 +132,6 @@ class FutureNow:
     """The near future at a beat: prices in rupees, interest in quantity, changes over the short-term window."""
 
     symbol: str
-    expiry: str | None
     lot: int
     tick: float
     mark: float | None

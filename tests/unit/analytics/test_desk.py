@@ -9,7 +9,7 @@ import pytest
 
 from oimon import codec
 from oimon.errors import PoisonMessage
-from oimon.messages import ChainAnalysis, ExpiryAnalysis, Gap, QuoteBoard, TickFlag
+from oimon.messages import ChainAnalysis, ExpiryAnalysis, Gap, Instruments, QuoteBoard, TickFlag
 from oimon.terms import FeedState, MarketState, Quality, Segment
 from tests.unit.analytics.days import (
     START_US,
@@ -256,6 +256,28 @@ def test_an_instrument_added_in_the_middle_joins_the_chain():
     assert not np.isnan(after.chain.ce.oi_change_15m[:-1]).any()
     assert np.isnan(after.chain.ce.oi_change_15m[-1])
     assert np.isnan(after.chain.pe.oi[-1])
+
+
+def test_the_forward_of_an_expiry_without_pairs_is_its_own_future_s_price():
+    session = make_session(strikes=5, expiries=("2026-08-18", "2026-08-25", "2026-09-29"))
+    told = {name: getattr(session.instruments, name) for name in Instruments.__slots__}
+    told = {name: [*values, values[1]] for name, values in told.items()}  # one more future
+    told["token"][-1], told["symbol"][-1], told["expiry"][-1] = "9999", "SEP FUT", "2026-09-29"
+    session = replace(session, instruments=Instruments(**told))
+    tape = started(session)
+    ticks = make_ticks(
+        session, [0, 1, len(told["token"]) - 1], at(90), seq=99, flags=TickFlag.PRICE,
+        ltp=[2_450_000, 2_453_000, 2_462_000],
+    )  # fmt: skip
+
+    tape.put(make_batch(session, ticks, at(90)))
+    answer = tape.beat(91)
+
+    assert (answer.forward_source, answer.quality_why) == ("carry", ["no_forward"])
+    assert [(one.forward, one.forward_source, one.quality_why) for one in answer.more] == [
+        (24_530.0, "future", []),
+        (24_620.0, "future", []),
+    ]
 
 
 def test_what_is_known_of_the_day_before_may_come_later():

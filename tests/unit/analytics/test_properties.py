@@ -91,7 +91,6 @@ def make_market(random):
         level_then=SPOT + float(random.uniform(-40, 40)),
         future=FutureNow(
             symbol="FUT",
-            expiry="2026-08-25",
             lot=LOT,
             tick=TICK,
             mark=SPOT + 30.0,
