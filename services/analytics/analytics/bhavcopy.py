@@ -132,6 +132,7 @@ def _page(path: Path, layout: _Layout, own: list[Row], expiry: date | None) -> P
         some = ", ".join(map(str, sorted(days)))
         raise InputError(path, "the file", f"no option of {name} expires on {wanted}, found {some}", "Choose one with --expiry")  # fmt: skip
     strikes, cells = _cells(path, layout, legs)
+    futures = _futures(path, layout, own)
     return Page(
         path=path,
         underlying=name,
@@ -142,7 +143,8 @@ def _page(path: Path, layout: _Layout, own: list[Row], expiry: date | None) -> P
         cells=cells,
         oi_unit=OiUnit.QTY,
         lot=_lot(path, legs[0], layout),
-        future=_future(path, layout, own),
+        future=next(iter(futures.values()), None),
+        own_future=futures.get(wanted),
     )
 
 
@@ -199,10 +201,11 @@ def _cells(path: Path, layout: _Layout, legs: list[Row]) -> tuple[FloatArray, Fl
     return np.array(strikes), cells
 
 
-def _future(path: Path, layout: _Layout, own: list[Row]) -> float | None:
-    """Return the near future's close, None where the file has none."""
-    futures = [(_day(path, row[0], row[1][layout.expiry]), row) for row in own if row[1][layout.kind] in _FUTURES]  # fmt: skip
-    return _number(path, min(futures)[1], layout.close) if futures else None
+def _futures(path: Path, layout: _Layout, own: list[Row]) -> dict[date, float]:
+    """Return the close of each future in rupees, by its expiry, the nearest first."""
+    rows = [row for row in own if row[1][layout.kind] in _FUTURES]
+    found = {_day(path, row[0], row[1][layout.expiry]): _number(path, row, layout.close) for row in rows}  # fmt: skip
+    return dict(sorted(found.items()))
 
 
 def _lot(path: Path, leg: Row, layout: _Layout) -> int | None:

@@ -39,6 +39,7 @@ class Page:
     volume_unit: OiUnit = OiUnit.LOTS
     lot: int | None = None  # quantity of a contract, where the file itself tells it
     future: float | None = None  # price of the near future, where the file has it
+    own_future: float | None = None  # price of the future that expires with the options
     warning: str | None = None  # what a person should look at again
 
     @property
@@ -117,6 +118,7 @@ def situation(page: Page, lot: int | None) -> tuple[ChainNow, MarketNow]:
         session_s=float(calendar.session_s(segment, page.at.date())),
         is_in_entry_window=first_us <= now_us <= last_us,
         rows=ChainCells(page.strike, cells),
+        future=page.own_future,
     )
     market = MarketNow(
         ts_us=now_us,

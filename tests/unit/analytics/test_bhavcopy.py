@@ -67,6 +67,16 @@ def test_udiff_tells_its_own_lot_and_spot(tmp_path, oi):
     assert told["chain"]["ce"]["volume"] == [20 * LOT]
 
 
+@pytest.mark.parametrize(("expiry", "source"), [("2025-09-09", "future"), ("2025-09-30", "carry")])
+def test_the_future_of_the_same_expiry_is_the_forward(tmp_path, oi, expiry, source):
+    future = new(expiry=expiry).replace(",IDO,", ",IDF,").replace(",150.00,", ",24599.00,")
+
+    told = json.loads(oi(write(tmp_path, NEW, [new(), future]), "--json").output)
+
+    assert told["forward_source"] == source
+    assert (told["forward"] == 24_599.0, told["x"]) == (source == "future", 24_579.6)
+
+
 def test_an_expiry_that_is_named_is_taken(tmp_path, oi):
     rows = [*CHAIN, old(expiry="18-Mar-2021", strike=14_000)]
     path = write(tmp_path, OLD, rows)
