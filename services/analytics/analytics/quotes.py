@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from analytics.belief import MOST
 from analytics.cells import Cell, known
 from oimon import calendar
 from oimon.core.chain import FloatArray
@@ -30,10 +31,10 @@ QuoteDays = dict[int, QuoteDay]
 
 
 def with_deals(before: QuoteDays, batch: TickBatch) -> QuoteDays:
-    """Return the days after more ticks; a tick without a price, or with one that no market has, is no deal."""
+    """Return the days after more ticks; a tick without a price, or with a price or a volume that no market has, is no deal."""
     ticks = batch.records
-    is_told = (ticks["flags"] & _TOLD == _TOLD) & (ticks["ltp"] > 0) & (ticks["volume"] >= 0)
-    ticks = ticks[is_told]
+    is_told = (ticks["flags"] & _TOLD == _TOLD) & (ticks["ltp"] > 0)
+    ticks = ticks[is_told & (ticks["volume"] >= 0) & (ticks["volume"] <= MOST)]
     after = dict(before)
     for row in np.unique(ticks["row"]).tolist():
         own, day = ticks[ticks["row"] == row], after.get(row, QuoteDay())

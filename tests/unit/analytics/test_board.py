@@ -64,6 +64,14 @@ def test_the_average_comes_from_ticks_where_the_feed_tells_none():
     assert day.future(5).vwap == (110 * 30 + 130 * 10) / 40
 
 
+def test_a_volume_beyond_any_market_is_no_deal():
+    day = Day()
+    for second, (rupees, volume) in enumerate([(100, 10), (110, 40), (90, 2**62), (130, 50)]):
+        day.tick(second, ltp=rupees * 100, volume=volume)
+
+    assert day.future(5).vwap == (110 * 30 + 130 * 10) / 40
+
+
 def test_the_feed_s_own_average_stands_before_one_of_ticks():
     day = Day()
     told = day_records(1, open=9_000, low=9_000, high=11_000, average=10_400)
