@@ -15,6 +15,7 @@ from oimon.messages import Beat, Quote, QuoteBoard, Session
 from oimon.terms import Kind, Segment
 
 _OFF_SHARES = "open interest, option analysis and coaches: shares have none"
+_DAY = (Cell.DAY_OPEN, Cell.DAY_LOW, Cell.DAY_HIGH, Cell.DAY_AVERAGE)
 _NO_DAY = "the feed has told no day's range of it"
 _NO_OPENING = "the feed told no day's range of it in the first 15 minutes"
 _NO_YEAR = "the feed tells no range of 52 weeks"
@@ -102,9 +103,9 @@ def _quotes(run: Run, beat: Beat, cells: FloatArray, rows: Iterable[int]) -> lis
 
 def _quote(run: Run, row: int, cells: FloatArray, now_us: int, *, spread: float | None) -> Quote:
     """Return one row from an instrument's cells, shape (COUNT,)."""
-    ltp, close, opened = (known(cells[c]) for c in (Cell.LTP, Cell.PREV_CLOSE, Cell.DAY_OPEN))
-    low, high = known(cells[Cell.DAY_LOW]), known(cells[Cell.DAY_HIGH])
-    received_us, average = known(cells[Cell.RECEIVED_US]), known(cells[Cell.DAY_AVERAGE])
+    ltp, close, received_us = (known(cells[c]) for c in (Cell.LTP, Cell.PREV_CLOSE, Cell.RECEIVED_US))  # fmt: skip
+    # a feed that tells none, as before the day's first trade, says 0
+    opened, low, high, average = (known(cells[c]) or None for c in _DAY)
     day, told = run.quotes.get(row, QuoteDay()), run.book.session
     opening, year = day.opening or (None, None), day.year or (None, None)
     is_over = is_opening_over(told.segment, now_us)
@@ -117,7 +118,7 @@ def _quote(run: Run, row: int, cells: FloatArray, now_us: int, *, spread: float 
         oi=_count(cells[Cell.OI]),
         change_pct=_change_pct(ltp, close),
         gap_pct=_change_pct(opened, close),
-        vwap=average or day.dealt.vwap,  # a feed that tells none says 0
+        vwap=day.dealt.vwap if average is None else average,
         low=low,
         high=high,
         range_position=range_position(ltp, low, high),

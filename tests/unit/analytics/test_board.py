@@ -64,6 +64,20 @@ def test_the_average_comes_from_ticks_where_the_feed_tells_none():
     assert day.future(5).vwap == (110 * 30 + 130 * 10) / 40
 
 
+def test_a_day_without_a_trade_has_no_range_and_no_gap():
+    day = Day()
+    day.session.instruments.prev_close[FUTURE] = 24_400.0
+    day.tape.put(day.session)
+    nothing = day_records(1, open=0, low=0, high=0, average=0)
+
+    day.tick(0, ltp=2_450_000, volume=0, flags=PLAIN | TickFlag.DAY, day=nothing)
+
+    row = day.future(1)
+    assert row.change_pct is not None
+    assert (row.gap_pct, row.low, row.high, row.vwap) == (None, None, None, None)
+    assert day.tape.beat(2).why_null["low"] == "the feed has told no day's range of it"
+
+
 def test_a_volume_beyond_any_market_is_no_deal():
     day = Day()
     for second, (rupees, volume) in enumerate([(100, 10), (110, 40), (90, 2**62), (130, 50)]):
