@@ -195,8 +195,10 @@ class View:
 
     async def wanted(self) -> set[str]:
         """Say that this replica lives, look who else does, and return the partitions that it should own."""
-        if self._has_left:
-            return set()
+        wanted = set[str]() if self._has_left else await self._look()
+        return set() if self._has_left else wanted  # it may have left while it looked
+
+    async def _look(self) -> set[str]:
         now_s = asyncio.get_running_loop().time()
         try:
             members = await self._log.members(self._role)

@@ -108,6 +108,22 @@ def test_an_outage_is_no_time_in_which_anybody_could_have_taken_it(monkeypatch):
     assert looked(life) >= ORPHANED_S
 
 
+async def test_who_leaves_while_it_looks_wants_nothing():
+    log = MemoryLog(MemoryStore(), "one")
+    await log.declare(["NIFTY"])
+    view, partitions = View(log, "one", "analytics"), log.partitions
+    assert await view.wanted() == {"NIFTY"}
+
+    async def slowly():
+        await view.leave()
+        return await partitions()
+
+    log.partitions = slowly
+    view._looked_s = float("-inf")
+
+    assert await view.wanted() == set()
+
+
 async def test_who_stops_is_no_member_before_it_has_given_anything_back():
     bus, members = MemoryBus(me="one"), []
     release = bus._log.release
