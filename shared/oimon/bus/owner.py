@@ -113,8 +113,10 @@ class _Share:
                     attempt = 0
                     if grant is None:
                         await self._patience.sleep(POLL_S)
-                    else:
+                    elif partition in self._wanted:
                         await self._work(partition, grant)
+                    else:  # nobody would tell its seat to leave
+                        await self._log.release(grant.lease)
                 except BusDown as error:
                     await self._patience.wait_out(error, attempt)
                     attempt += 1

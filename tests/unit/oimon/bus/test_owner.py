@@ -124,6 +124,27 @@ async def test_who_leaves_while_it_looks_wants_nothing():
     assert await view.wanted() == set()
 
 
+async def test_what_is_granted_to_who_is_leaving_is_given_back():
+    bus = MemoryBus()
+    acquire, is_asked, may_go_on = bus._log.acquire, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*args):
+        is_asked.set()
+        await may_go_on.wait()
+        return await acquire(*args)
+
+    bus._log.acquire = slowly
+    await bus.declare(["NIFTY"])
+    async with running(bus.own(SUMS)) as owning:
+        await is_asked.wait()
+        await bus.stop()
+        may_go_on.set()
+        async with asyncio.timeout(5):
+            await owning
+
+    assert bus.store.own("analytics", "NIFTY").owner == ""
+
+
 async def test_who_stops_is_no_member_before_it_has_given_anything_back():
     bus, members = MemoryBus(me="one"), []
     release = bus._log.release
