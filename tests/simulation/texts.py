@@ -52,11 +52,13 @@ class Told:
     repeated: int
     doubled: int
     disordered: bool
+    hung: int
     faults: Counter[str] = field(default_factory=Counter)
 
     @property
     def is_clean(self) -> bool:
         is_wrong = self.untold or self.told_twice or self.lost or self.doubled or self.disordered
+        is_wrong = is_wrong or self.hung
         return not is_wrong and self.repeated <= self.faults.total()
 
 
@@ -120,5 +122,6 @@ class Texts(World):
             repeated=sum(arrived[text] - 1 for text in decisions if text in arrived),
             doubled=sum(count > 1 for text, count in arrived.items() if text not in set(decisions)),
             disordered=first != [text for text in decisions if text in arrived],
+            hung=self.hung,
             faults=self.fate.happened,
         )

@@ -134,12 +134,13 @@ class Findings:
     unequal: int
     repeated: int
     disordered: int
+    hung: int
     faults: Counter[str] = field(default_factory=Counter)
 
     @property
     def is_clean(self) -> bool:
         return self.beats > 0 and not (
-            self.missing or self.unequal or self.repeated or self.disordered
+            self.missing or self.unequal or self.repeated or self.disordered or self.hung
         )
 
 
@@ -181,11 +182,17 @@ class FatefulLog:
         if process.is_dead:
             raise asyncio.CancelledError
         result = await call(*args, **kwargs)
+        await self._on_its_way(fault)
         if process.is_dead or fault == "crash":
             self._die()
         if fault == "lost reply":
             raise BusDown("the reply was lost")
         return result
+
+    async def _on_its_way(self, fault: str | None) -> None:
+        """Let the reply to who is told to stop meanwhile come when it is stopping."""
+        if fault == "stop":
+            await asyncio.sleep(self._world.fate.random.uniform(*LATENCY_S))
 
     def _die(self) -> None:
         self._world.kill(self._process)
@@ -211,6 +218,9 @@ class World:
         self._living: list[Process] = []
         self._is_fed = True
         self._ending: set[asyncio.Task[None]] = set()
+        self._stopped: list[Process] = []
+        self.hung = 0
+        """Processes that were told to stop long ago and work on."""
 
     def run(self) -> Findings:
         """Live through it and return what is left."""
@@ -234,10 +244,12 @@ class World:
         await asyncio.sleep(self.calm_s)
         self._is_fed = False
         await asyncio.sleep(PACE_S)
-        for process in self._living:
+        self.hung = sum(not process.task.done() for process in self._stopped)
+        for process in self._living + self._stopped:
             process.is_dead = True
             process.task.cancel()
-        await asyncio.gather(*(process.task for process in self._living), return_exceptions=True)
+        ended = (process.task for process in self._living + self._stopped)
+        await asyncio.gather(*ended, return_exceptions=True)
 
     # --- processes -------------------------------------------------------------------------------------------------
 
@@ -277,6 +289,7 @@ class World:
         """Tell a process to stop in good order."""
         if not process.is_stopping and not process.is_dead:
             process.is_stopping = True
+            self._stopped.append(process)
             ending = self.loop.create_task(process.bus.stop())
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
@@ -309,5 +322,6 @@ class World:
             unequal=sum(once[key] != due[key] for key in due.keys() & once.keys()),
             repeated=len(said) - len(once),
             disordered=(not is_ordered) + (not is_whole) + (list(once) != sorted(once, key=int)),
+            hung=self.hung,
             faults=self.fate.happened,
         )
