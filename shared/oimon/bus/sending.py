@@ -162,7 +162,10 @@ class _Shift:
             ):  # a row that is left is its successor's to write
                 async with asyncio.timeout(LAST_ROWS_S):
                     await self._is_all_written()
-            keeping.cancel()
+            async with (
+                self._moving
+            ):  # a write that is cut off may be in the log, and then nothing could follow it
+                keeping.cancel()
         await self._move_on()
         with contextlib.suppress(BusDown):  # it runs out by itself
             await self._log.release(self._lease)
