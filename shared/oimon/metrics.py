@@ -72,7 +72,10 @@ TELEGRAM = Counter("oi_telegram_total", "Texts by outcome", ["outcome"])
 COMMIT_SECONDS = Histogram("oi_bus_commit_seconds", "Time of one commit", buckets=_FAST)
 DUPLICATES = Counter("oi_bus_duplicate_refused_total", "Entries refused because their id was there")
 DIVERGED = Counter("oi_bus_diverged_total", "Commits refused because log and memory disagreed")
-FENCED = Counter("oi_bus_fenced_total", "Writes refused because another replica owns the partition")
+FENCED = Counter(
+    "oi_bus_fenced_total",
+    "Writes and renewals refused because another replica owns the partition, or has had it since",
+)
 ROLLBACKS = Counter(
     "oi_bus_rollback_total", "Times the log turned out to be older than a reader knew it"
 )

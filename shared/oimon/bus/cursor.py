@@ -23,6 +23,10 @@ MINE = (Taken.HELD, Taken.RENEWED)
 """Nobody else has had it since."""
 
 
+class RolledBack(LostOwnership):
+    """The log is an older one than what was worked here."""
+
+
 class Cursor(Generic[S]):
     """The cursor of one (role, partition), moved by its owner.
 
@@ -117,7 +121,8 @@ class Cursor(Generic[S]):
         """Extend the lease; also one that had run out and that nobody took, since the state is still that of the cursor.
 
         Raises:
-            LostOwnership: another has had the partition since, or the log is older than what was worked here.
+            LostOwnership: another has had the partition since.
+            RolledBack: the log is older than what was worked here.
         """
         role, mine = self._role, self.lease
         grant = await self._log.acquire(role.name, mine.partition, role.reads)
@@ -125,8 +130,7 @@ class Cursor(Generic[S]):
             raise LostOwnership(f"{role.name} of {mine.partition} went to another replica")
         cursors = f"its cursor is {grant.lease.cursor}, mine {mine.cursor}"
         if grant.is_rolled_back or stamp(grant.lease.cursor) < stamp(mine.cursor):
-            metrics.ROLLBACKS.inc()
-            raise LostOwnership(f"the log was rolled back: {cursors}")
+            raise RolledBack(f"the log was rolled back: {cursors}")
         if grant.taken not in MINE or grant.lease.cursor != mine.cursor:
             raise LostOwnership(f"another had {role.name} of {mine.partition} since: {cursors}")
         self.lease = grant.lease
@@ -141,15 +145,14 @@ class Cursor(Generic[S]):
             what was lost, in plain words, if something was.
 
         Raises:
-            LostOwnership: the log is an older one than what was worked here.
+            RolledBack: the log is an older one than what was worked here.
         """
         _, known = self.position
         if not known or first.n == known + 1:
             return None
         if first.n <= known:
             if self._has_answered:
-                metrics.ROLLBACKS.inc()
-                raise LostOwnership(f"the log was rolled back: entry {first.n} after {known}")
+                raise RolledBack(f"the log was rolled back: entry {first.n} after {known}")
             return None  # just restored: what the record says is of before
         if self._role.newest_only:
             return None

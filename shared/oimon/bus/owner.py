@@ -9,6 +9,7 @@ from typing import Any
 from oimon import metrics
 from oimon.bus import Held, Role
 from oimon.bus.assignment import share_out
+from oimon.bus.cursor import RolledBack
 from oimon.bus.log import LEASE_TTL_MS, Grant, Log, Record, stamp
 from oimon.bus.patience import Patience
 from oimon.bus.seat import Seat, StateDropped
@@ -123,7 +124,9 @@ class _Share:
                 except StateDropped:
                     continue
                 except LostOwnership as error:
-                    _count(error)
+                    count_loss(error)
+                    if isinstance(error, RolledBack):
+                        self._known.pop(partition, None)  # counted: nothing to compare with
                     logger.warning(
                         "ownership lost",
                         extra={"role": role.name, "partition": partition, "error": str(error)},
@@ -242,5 +245,11 @@ class View:
             await self._log.members(self._role, leave=True)
 
 
-def _count(error: LostOwnership) -> None:
-    (metrics.FENCED if str(error).startswith("FENCED") else metrics.DIVERGED).inc()
+def count_loss(error: Exception) -> None:
+    """Count a loss of ownership as what it was."""
+    if isinstance(error, RolledBack):
+        metrics.ROLLBACKS.inc()
+    elif str(error).startswith("DIVERGED"):
+        metrics.DIVERGED.inc()
+    else:
+        metrics.FENCED.inc()

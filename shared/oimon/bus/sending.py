@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 
 from oimon import metrics
 from oimon.bus import Courier, Entry, Held, Outcome
+from oimon.bus.cursor import RolledBack
 from oimon.bus.log import SENDER, SENDER_TTL_MS, Grant, Lease, Log
+from oimon.bus.owner import count_loss
 from oimon.bus.patience import BATCH, BLOCK_MS, Patience
 from oimon.errors import BusDown, LostOwnership, PoisonMessage, TransientError
 from oimon.messages import OUTBOX, Text
@@ -55,14 +57,16 @@ class Sending:
                 if grant is None:
                     await self._patience.sleep(POLL_S)
                     continue
+                if grant.is_rolled_back:
+                    count_loss(RolledBack())
                 self._shift = _Shift(self._log, self._patience, grant, courier)
                 await self._shift.work()
             except* BusDown as away:
                 await self._patience.wait_out(BusDown(str(away.exceptions[0])), attempt)
                 attempt += 1
             except* LostOwnership as lost:
-                metrics.FENCED.inc()
-                logger.warning("another sends now", extra={"error": str(lost.exceptions[0])})
+                count_loss(lost.exceptions[0])
+                logger.warning("outbox lost", extra={"error": str(lost.exceptions[0])})
             finally:
                 self._shift = None
 
@@ -261,8 +265,10 @@ class _Shift:
             async with self._moving:
                 grant = await self._log.acquire(SENDER, SENDER, OUTBOX)
                 mine = self._lease
-                if grant is None or grant.lease.epoch != mine.epoch or grant.is_rolled_back:
-                    raise LostOwnership("another had the outbox since, or the log was rolled back")
+                if grant is None or grant.lease.epoch != mine.epoch:
+                    raise LostOwnership("another had the outbox since")
+                if grant.is_rolled_back:
+                    raise RolledBack("the log was rolled back: the outbox ends before its cursor")
             await asyncio.sleep(RENEW_S)
             await self._move_on()
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from oimon import codec
 from oimon.bus import Outcome, sending
@@ -28,14 +29,17 @@ class Courier:
     def __init__(self):
         self.delivered = []
         self.recorded = []
+        self.written = []
+        self.outcomes = {}
 
     async def deliver(self, parcel):
         await parcel.begin()
         self.delivered.append(parcel.text.text)
-        return Outcome(name="sent")
+        return self.outcomes.get(parcel.text.text, Outcome(name="sent"))
 
     async def record(self, text, entry, outcome):
         self.recorded.append(text.text)
+        self.written.append(outcome)
 
 
 def slowly(bus, name):
@@ -56,6 +60,10 @@ async def stopped(bus, working) -> None:
     async with asyncio.timeout(5):
         await bus.stop()
         await working
+
+
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(name)
 
 
 def own(bus):
@@ -176,6 +184,93 @@ async def test_what_is_known_as_not_sent_is_no_text_that_may_be_out():
         await eventually(lambda: second.recorded)
 
     assert seen == [False]
+
+
+@pytest.mark.parametrize("is_at_work", [True, False])
+async def test_an_outbox_that_lost_its_end_is_counted_once_and_begun_anew(is_at_work):
+    bus, courier = MemoryBus(), Courier()
+    await put(bus, "a")
+    async with running(bus.send(courier)) as working:
+        await eventually(lambda: own(bus).cursor != NEVER)
+        if not is_at_work:
+            await stopped(bus, working)
+        before, fenced = counted("oi_bus_rollback_total"), counted("oi_bus_fenced_total")
+        del bus.store.streams[OUTBOX, SENDER]
+        [entry_id] = await put(bus, "b")
+        stream = bus.store.stream(OUTBOX, SENDER)
+        bus.store.own(SENDER, SENDER).cursor = f"{stream.last[0] + 1}-0"
+        again = MemoryBus(bus.store, "two")
+        async with running(again.send(courier)):
+            await eventually(lambda: own(bus).cursor == entry_id)
+
+    assert counted("oi_bus_rollback_total") == before + 1
+    assert counted("oi_bus_fenced_total") == fenced
+
+
+async def test_who_finds_the_outbox_another_s_counts_it():
+    bus, courier = MemoryBus(), Courier()
+    async with running(bus.send(courier)):
+        await eventually(lambda: own(bus).owner)
+        before = counted("oi_bus_fenced_total")
+        own(bus).owner = "another"
+        await eventually(lambda: not bus.held())
+
+    assert counted("oi_bus_fenced_total") == before + 1
+
+
+async def test_only_what_is_refused_for_good_is_set_aside():
+    bus, courier = MemoryBus(), Courier()
+    courier.outcomes = {
+        "a": Outcome(name="unknown", why="no answer"),
+        "b": Outcome(name="dropped", why="of another day"),
+    }
+    ids = await put(bus, "a", "b")
+
+    async with running(bus.send(courier)):
+        await eventually(lambda: own(bus).cursor == ids[-1])
+
+    assert await bus._log.parked(SENDER, SENDER) == []
+    assert courier.written == [*courier.outcomes.values()]
+
+
+async def test_a_successor_writes_down_and_sets_aside_what_was_noted_as_it_was():
+    bus, courier = MemoryBus(), Courier()
+    ids = await put(bus, "a", "b", "c")
+    noted = ["failed Chat not found", "sent", "unknown no answer"]
+    bus.store.marks[SENDER] = dict(zip(ids, noted, strict=True))
+
+    async with running(bus.send(courier)):
+        await eventually(lambda: own(bus).cursor == ids[-1])
+
+    assert courier.delivered == []
+    assert courier.written == [
+        Outcome(name="failed", why="Chat not found"),
+        Outcome(name="sent"),
+        Outcome(name="unknown", why="no answer"),
+    ]
+    [parked] = await bus._log.parked(SENDER, SENDER)
+    assert (parked.entry.id, parked.why) == (ids[0], "Chat not found")
+
+
+async def test_at_the_stop_no_other_text_is_begun():
+    bus, courier, may_go_on = MemoryBus(), Courier(), asyncio.Event()
+
+    async def held_up(parcel):
+        outcome = await Courier.deliver(courier, parcel)
+        await may_go_on.wait()
+        return outcome
+
+    courier.deliver = held_up
+    ids = await put(bus, "a", "b")
+    async with running(bus.send(courier)) as working:
+        await eventually(lambda: courier.delivered)
+        stopping = asyncio.ensure_future(stopped(bus, working))
+        await eventually(lambda: bus._patience.is_over)
+        may_go_on.set()
+        await stopping
+
+    assert courier.delivered == ["a"]
+    assert (own(bus).cursor, own(bus).owner) == (ids[0], "")
 
 
 async def test_a_log_that_goes_away_is_waited_out_and_said(monkeypatch):
