@@ -36,6 +36,20 @@ from tests.unit.notifier.samples import (
 HAS_POSTGRES = shutil.which("initdb") is not None and os.name == "posix"
 KINDS = ["sqlite", "postgres"] if HAS_POSTGRES else ["sqlite"]
 
+TEXT = {
+    "id": "oi.advice-minimal.v1:NIFTY/1-0/42",
+    "ts_us": NOW_US,
+    "ist": "2026-08-18 12:41:07",
+    "underlying": "NIFTY",
+    "mode": "REPLAY",
+    "run": "r1",
+    "kind": "decision",
+    "recipient": "42",
+    "outcome": "sent",
+    "why": None,
+    "text": "⚡ NIFTY",
+}
+
 
 @pytest.fixture(scope="session")
 def postgres_url():
@@ -227,24 +241,24 @@ async def test_stores_of_several_partitions_write_at_once(url):
 
 
 async def test_what_became_of_a_text_is_a_row(url):
-    columns = {
-        "id": "oi.advice-minimal.v1:NIFTY/1-0/42",
-        "ts_us": NOW_US,
-        "ist": "2026-08-18 12:41:07",
-        "underlying": "NIFTY",
-        "mode": "REPLAY",
-        "run": "r1",
-        "kind": "decision",
-        "recipient": "42",
-        "outcome": "sent",
-        "why": None,
-        "text": "⚡ NIFTY",
-    }
+    async with opened(url) as store:
+        await store.write_text(TEXT)
+
+    assert await rows_of(url, "texts") == [TEXT]
+
+
+async def test_a_text_that_had_failed_and_went_out_since_is_said_to_have_been_sent(url):
+    columns = TEXT | {"outcome": "failed", "why": "Chat not found"}
+    sent = TEXT | {"outcome": "sent", "why": None}
+    counts = []
 
     async with opened(url) as store:
-        await store.write_text(columns)
+        for each in (columns, columns, sent, sent, columns):
+            await store.write_text(each)
+            counts.append(store.rows_written)
 
-    assert await rows_of(url, "texts") == [columns]
+    assert await rows_of(url, "texts") == [sent]
+    assert counts == [1, 1, 2, 2, 2]
 
 
 async def test_tables_of_another_version_are_refused_and_named(url):

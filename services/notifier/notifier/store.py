@@ -18,9 +18,19 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from notifier.rows import Row, row_name, row_of, session_name
-from notifier.tables import OF_STREAM, SCHEMA, TABLES, metadata, naming_columns, schema, sessions
+from notifier.tables import (
+    OF_STREAM,
+    SCHEMA,
+    TABLES,
+    metadata,
+    naming_columns,
+    schema,
+    sessions,
+    texts,
+)
 from oimon import metrics
 from oimon.bus import Entry
+from oimon.bus.sending import FAILED
 from oimon.errors import ConfigError, PoisonMessage, TransientError, inside
 
 BUSY_MS = 5_000
@@ -118,7 +128,7 @@ class Store:
             raise
 
     async def write_text(self, columns: dict[str, Any]) -> None:
-        """Write what became of a text to a person.
+        """Write what became of a text to a person; of one that had failed, what became of it since.
 
         Raises:
             TransientError: the database is away.
@@ -187,11 +197,21 @@ class Store:
     async def _insert_new(
         self, connection: AsyncConnection, table: sa.Table, columns: list[dict[str, Any]]
     ) -> int:
-        dialect = sqlite if self._is_sqlite else postgresql
-        statement = dialect.insert(table).on_conflict_do_nothing().returning(table.c.id)
+        statement = self._insertion(table).returning(table.c.id)
         # One shape a statement: a column that one row lacks would be missing in all.
         full = [{c.name: given.get(c.name) for c in table.c} for given in columns]
         return len((await connection.execute(statement, full)).all())
+
+    def _insertion(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+        new = sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
+        if table is not texts:
+            return new.on_conflict_do_nothing()
+        is_better = (table.c.outcome == FAILED) & (new.excluded.outcome != FAILED)
+        return new.on_conflict_do_update(  # `oi dead replay` puts a text that failed in the outbox again
+            index_elements=[table.c.id],
+            set_={"outcome": new.excluded.outcome, "why": new.excluded.why},
+            where=is_better,
+        )
 
     @contextmanager
     def _troubles(self) -> Iterator[None]:
