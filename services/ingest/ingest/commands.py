@@ -50,6 +50,9 @@ Spread = Annotated[
     ),
 ]
 Origin = Annotated[str | None, typer.Option(help="Where the data is from; kept in the recording.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace another file that has this name already.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -72,6 +75,7 @@ def import_command(  # noqa: PLR0913 - typer makes each parameter an option
     lot: Lot = None,
     assume_spread: Spread = None,
     origin: Origin = None,
+    force: Force = False,
 ) -> None:
     """Make a recording of a CSV: ts, underlying, expiry, strike, right, ltp, volume, oi, spot and, if known, oi_chg_day.
 
@@ -87,6 +91,7 @@ def import_command(  # noqa: PLR0913 - typer makes each parameter an option
         lot=lot,
         spread=None if assume_spread is None else round(assume_spread / 100, 6),
         origin=origin,
+        replace=force,
     )
     plan = replace(plan, command=_command(source, target, plan))
     with _bar() as bar:

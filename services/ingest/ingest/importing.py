@@ -48,6 +48,8 @@ class Plan:
     """Where the data is from, for people."""
     command: str | None = None
     """That asked for this; kept in the header."""
+    replace: bool = False
+    """Another file that has the recording's name already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +94,8 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Im
         oi_prev=[None, *_oi_prev(source, rows, keys, factors)],
         oi_open=[None] * len(master),
     )
-    _write(target, header, rows, Snapshots(source, master, keys, factors, plan.spread), progress)
+    writer = RecordingWriter(target, header, replace=plan.replace)
+    _write(target, writer, rows, Snapshots(source, master, keys, factors, plan.spread), progress)
     warning = unit_warning(rows, lots, plan.oi_unit)
     return Imported(recording=open_recording(target), warning=warning)
 
@@ -118,17 +121,22 @@ def _chain(source: Path, wanted: str | None) -> tuple[str, Chain]:
 
 def _write(
     target: Path,
-    header: Header,
+    writer: RecordingWriter,
     rows: Sequence[ChainRow],
     snapshots: Snapshots,
     progress: Progress,
 ) -> None:
     by_time = [list(group) for _, group in groupby(rows, lambda row: row.ts_us)]
     try:
-        with RecordingWriter(target, header) as writer:
+        with writer:
             for done, snapshot in enumerate(by_time, 1):
                 writer.put(*snapshots.frames(snapshot))
                 progress(done, len(by_time))
+    except FileExistsError as error:
+        raise InputError(
+            target, "the recording", "would replace a file that is there already and holds something else",
+            "Choose another name, or replace it with --force",
+        ) from error  # fmt: skip
     except OSError as error:
         raise InputError(
             target, "the recording", f"cannot be written ({error.strerror})", "Choose another place"

@@ -1,5 +1,6 @@
 """Writes a recording: a feed's frames to a file, completed or not there at all; and what every writer of one shares."""
 
+import filecmp
 import hashlib
 import os
 from collections.abc import Sequence
@@ -102,10 +103,16 @@ class RecordingWriter:
     """Writes one recording; use as a context: leaving it completes the file, an exception leaves nothing behind.
 
     It works under another name and renames at the end, so that nobody finds half a recording.
+
+    Args:
+        path: the file.
+        header: what stands before the frames.
+        replace: put it in the place of a file that has the name already; else leaving raises ``FileExistsError`` where the two
+            differ.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
-        self._path = path
+    def __init__(self, path: Path, header: Header, *, replace: bool = True) -> None:
+        self._path, self._replace = path, replace
         self._part = path.with_name(path.name + ".part")
         self._header = header
         self._frames: list[bytes] = []
@@ -134,9 +141,16 @@ class RecordingWriter:
                 self._flush()
                 self._blocks.end()
                 self._file.close()
-                self._part.replace(self._path)
+                self._take_place()
         finally:
             self._remove()
+
+    def _take_place(self) -> None:
+        if not self._replace and self._path.exists():
+            if not filecmp.cmp(self._part, self._path, shallow=False):
+                raise FileExistsError(self._path)
+        else:
+            self._part.replace(self._path)
 
     def _remove(self) -> None:
         try:

@@ -65,6 +65,19 @@ def test_the_header_keeps_the_command_without_folders(oi, chain_csv, tmp_path):
     assert header.master[1].lotsize == "75"
 
 
+def test_another_recording_is_replaced_by_force_alone(oi, chain_csv, tmp_path):
+    target = tmp_path / "day.oirec"
+    oi("import", chain_csv, target)
+
+    with pytest.raises(InputError, match="--force"):
+        oi("import", chain_csv, target, "--expiries", "1")
+
+    assert open_recording(target).last.frames == 5
+    assert oi("import", chain_csv, target, "--expiries", "1", "--force").exit_code == 0
+    assert open_recording(target).last.frames == 4
+    assert "--force" not in open_recording(target).header.command
+
+
 def test_a_bad_csv_is_one_error_for_the_command_line(oi, tmp_path):
     with pytest.raises(InputError, match="none"):
         oi("import", tmp_path / "none.csv", tmp_path / "day.oirec")

@@ -174,7 +174,7 @@ def test_expiries_and_strikes_can_be_chosen(tmp_path):
     ]
 
     nearest = imported(tmp_path, *rows, expiries=2, strikes_each_side=1)
-    named = imported(tmp_path, *rows, expiries=[date(2026, 9, 1)])
+    named = imported(tmp_path, *rows, expiries=[date(2026, 9, 1)], replace=True)
 
     strikes = nearest.session("r").instruments.strike
     assert nearest.header.expiries == ["2026-08-18", "2026-08-25"]
@@ -185,7 +185,7 @@ def test_expiries_and_strikes_can_be_chosen(tmp_path):
 
 def test_a_contract_has_the_same_token_in_every_recording(tmp_path):
     alone = imported(tmp_path, line(strike="24300"))
-    among = imported(tmp_path, line(strike="24200"), line(strike="24300"))
+    among = imported(tmp_path, line(strike="24200"), line(strike="24300"), replace=True)
 
     assert alone.header.master[1].token == among.header.master[2].token
 
@@ -333,6 +333,27 @@ def test_the_csv_itself_is_never_replaced(tmp_path):
         import_csv(path, path, Plan(), silent)
 
     assert path.read_bytes() == before
+
+
+def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path):
+    path, other = write(tmp_path, ROW), tmp_path / "day.oirec"
+    other.write_bytes(b"another day, recorded with care")
+
+    with pytest.raises(InputError, match=r"day\.oirec: .* --force"):
+        import_csv(path, other, Plan(), silent)
+
+    assert other.read_bytes() == b"another day, recorded with care"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["day.csv", "day.oirec"]
+    assert import_csv(path, other, Plan(replace=True), silent).recording.last.frames == 2
+
+
+def test_the_same_import_again_is_no_replacing(tmp_path):
+    first = imported(tmp_path, ROW)
+
+    again = imported(tmp_path, ROW)
+
+    assert again.last == first.last
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["day.csv", "day.oirec"]
 
 
 def test_a_folder_is_no_name_for_a_recording(tmp_path, monkeypatch):
