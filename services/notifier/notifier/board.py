@@ -33,18 +33,27 @@ class _Column:
 
 
 def quote_table(quotes: Sequence[Quote], *, width: int) -> Table:
-    """Return the quotes, a line each: the plain columns, then as many of what else is known as there is room for."""
-    columns, used = list(_PLAIN), sum(column.width(quotes) for column in _PLAIN)
+    """Return the quotes, a line each: the plain columns, then as many of what else is known as there is room for.
+
+    Where there is no room for the plain ones, those that matter least are left out: no number is ever cut.
+    """
+    columns = list(_PLAIN)
+    for heads in _DISPENSABLE:
+        if _width(columns, quotes) > width:
+            columns = [column for column in columns if column.head not in heads]
     for column in _MORE:
-        if column.is_told(quotes) and used + column.width(quotes) <= width + 1:
+        if column.is_told(quotes) and _width([*columns, column], quotes) <= width:
             columns.append(column)
-            used += column.width(quotes)
     table = Table(box=FRAME, padding=0, show_edge=False)
     for column in columns:
         table.add_column(column.head, justify=column.justify, no_wrap=True, header_style="bold")
     for quote in quotes:
         table.add_row(*(Text(column.cell(quote)) for column in columns))
     return table
+
+
+def _width(columns: Sequence[_Column], quotes: Sequence[Quote]) -> int:
+    return sum(column.width(quotes) for column in columns) - 1
 
 
 def arrow(change: float | None) -> str:
@@ -80,6 +89,8 @@ _PLAIN = (
     _Column(head="Volume", cell=lambda q: figures.lakh_crore(q.volume)),
     _Column(head="Age", cell=lambda q: figures.age(None if q.age_ms is None else q.age_ms / 1e3)),
 )
+_DISPENSABLE = (("Volume",), ("Bid", "Ask"), ("Change",))
+"""What a narrow terminal goes without, one after the other."""
 _MORE = (
     _Column(head="OI", cell=lambda q: figures.lakh_crore(q.oi or None)),  # 0: a share has none
     _Column(head="ΔOI day", cell=lambda q: figures.lakh_crore_change(q.oi_change_day)),

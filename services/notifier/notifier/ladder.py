@@ -4,7 +4,7 @@ Calls stand left and red (resistance), puts right and green (support); words and
 Source: screens, section 2.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,6 @@ from oimon import figures
 from oimon.messages import ChainAnalysis, Legs
 from oimon.terms import BuildUp, Verdict
 
-WIDE = 112
-"""Columns that the full ladder needs; below it the narrow one is drawn."""
 OI_OLD_S = 600.0
 """A leg whose last message is older than this is grey. Source: specification 1.6."""
 
@@ -43,7 +41,7 @@ _CALL, _PUT = "red", "green"
 @dataclass(frozen=True, kw_only=True)
 class _Column:
     head: str
-    width: int
+    width: int  # at least
     cell: Callable[["_Row"], Text]
     justify: JustifyMethod = "right"
     colour: str = ""
@@ -79,30 +77,50 @@ def chain_table(
 ) -> Table:
     """Return the strikes around the money, the at-the-money one framed.
 
+    Where there is no room words are shortened and columns left out, as no number is ever cut.
+
     Args:
         analysis: what to draw.
-        width: columns of the terminal; below ``WIDE`` the day's change is left out and words are shortened.
+        width: columns of the terminal.
         each_side: strikes above and below the money; ``None`` for the whole chain.
         contracts: show open interest in contracts instead of quantity.
         is_stale: draw every verdict grey, as the analysis is too old to act on.
     """
-    columns = _wide_columns() if width >= WIDE else _narrow_columns()
+    rows = _rows(analysis, each_side, contracts=contracts, is_stale=is_stale)
+    columns = _fitting(rows, width)
     table = Table(box=FRAME, padding=0, show_edge=False)
-    for column in columns:
+    for column, least in columns:
         table.add_column(
             column.head,
-            width=column.width,
+            width=least,
             justify=column.justify,
             no_wrap=True,
             header_style=f"bold {column.colour}",
         )
-    rows = _rows(analysis, each_side, contracts=contracts, is_stale=is_stale)
     for row, below in zip(rows, [*rows[1:], None], strict=True):
         table.add_row(
-            *(column.cell(row) for column in columns),
+            *(column.cell(row) for column, _ in columns),
             end_section=row.is_atm or (below is not None and below.is_atm),
         )
     return table
+
+
+_Cell = Callable[[Legs, _Row], str]
+_Side = tuple[str, int, _Cell]
+"""Head, least width and text of a column that both sides have."""
+
+
+def _fitting(rows: Sequence[_Row], width: int) -> Sequence[tuple[_Column, int]]:
+    """Return the fullest columns that fit, each with its width; the fewest where none do."""
+    found: Sequence[tuple[_Column, int]] = ()
+    for columns in _layouts():
+        found = [
+            (column, max([column.width, *(column.cell(row).cell_len for row in rows)]))
+            for column in columns
+        ]
+        if sum(least + 1 for _, least in found) <= width + 1:
+            break
+    return found
 
 
 def _rows(
@@ -139,20 +157,20 @@ def _shown(strikes: Sequence[float], atm: float | None, each_side: int | None) -
     return range(max(0, middle - each_side), min(len(strikes), middle + each_side + 1))
 
 
-def _leg(
-    head: str,
-    width: int,
-    side: str,
-    cell: Callable[[Legs, _Row], str],
-    justify: JustifyMethod = "right",
-) -> _Column:
+def _leg(head: str, width: int, cell: _Cell, *, side: str) -> _Column:
     colour = _CALL if side == "ce" else _PUT
 
     def draw(row: _Row) -> Text:
         text = cell(row.ce if side == "ce" else row.pe, row)
         return Text(text, style="bright_black" if row.is_old(side) else colour)
 
-    return _Column(head=head, width=width, cell=draw, justify=justify, colour=colour)
+    return _Column(
+        head=head.format(side=side.upper()),
+        width=width,
+        cell=draw,
+        justify="left" if cell in (_long_word, _short_word) else "right",
+        colour=colour,
+    )
 
 
 def build_up_word(name: str | None, place: int = 0) -> str:
@@ -204,39 +222,36 @@ def _verdict(row: _Row) -> Text:
     return Text(word, style="bright_black" if grey else colour)
 
 
-def _wide_columns() -> list[_Column]:
-    middle = [
-        _Column(head="STRIKE", width=11, cell=_strike, justify="center"),
-        _Column(head="Verdict", width=9, cell=_verdict, justify="left"),
-    ]
-    return [
-        _leg("CE build-up", 11, "ce", _long_word, "left"),
-        _leg("ΔOI 5m", 8, "ce", _oi_5m),
-        _leg("ΔOI day", 8, "ce", _oi_day),
-        _leg("OI", 8, "ce", _oi),
-        _leg("LTP", 9, "ce", _ltp),
-        *middle,
-        _leg("LTP", 9, "pe", _ltp),
-        _leg("OI", 8, "pe", _oi),
-        _leg("ΔOI day", 8, "pe", _oi_day),
-        _leg("ΔOI 5m", 8, "pe", _oi_5m),
-        _leg("PE build-up", 11, "pe", _long_word, "left"),
-    ]
+_FULL: Sequence[_Side] = (
+    ("{side} build-up", 11, _long_word),
+    ("ΔOI 5m", 8, _oi_5m),
+    ("ΔOI day", 8, _oi_day),
+    ("OI", 8, _oi),
+    ("LTP", 9, _ltp),
+)
+_SHORT: Sequence[_Side] = (
+    ("{side}", 2, _short_word),
+    ("ΔOI 5m", 7, _oi_5m),
+    ("ΔOI day", 7, _oi_day),
+    ("OI", 7, _oi),
+    ("LTP", 8, _ltp),
+)
+_DISPENSABLE = (_oi_day, _short_word, _ltp, _oi_5m, _oi)
+"""What a narrow terminal goes without, one after the other."""
 
 
-def _narrow_columns() -> list[_Column]:
-    middle = [
-        _Column(head="STRIKE", width=9, cell=_strike, justify="center"),
-        _Column(head="Verdict", width=9, cell=_verdict, justify="left"),
-    ]
+def _layouts() -> Iterator[Sequence[_Column]]:
+    """Give the columns, the fullest first."""
+    yield _columns(_FULL, middle=11)
+    for gone in range(len(_DISPENSABLE) + 1):
+        yield _columns([each for each in _SHORT if each[2] not in _DISPENSABLE[:gone]], middle=9)
+
+
+def _columns(sides: Sequence[_Side], *, middle: int) -> Sequence[_Column]:
+    """Return those of calls from the edge on, what stands in the middle, and those of puts towards the edge."""
     return [
-        _leg("CE", 2, "ce", _short_word),
-        _leg("ΔOI 5m", 7, "ce", _oi_5m),
-        _leg("OI", 7, "ce", _oi),
-        _leg("LTP", 8, "ce", _ltp),
-        *middle,
-        _leg("LTP", 8, "pe", _ltp),
-        _leg("OI", 7, "pe", _oi),
-        _leg("ΔOI 5m", 7, "pe", _oi_5m),
-        _leg("PE", 2, "pe", _short_word, "left"),
+        *(_leg(*each, side="ce") for each in sides),
+        _Column(head="STRIKE", width=middle, cell=_strike, justify="center"),
+        _Column(head="Verdict", width=9, cell=_verdict, justify="left"),
+        *(_leg(*each, side="pe") for each in reversed(sides)),
     ]

@@ -31,9 +31,9 @@ DIRECTIONS = {
 """Arrow and colour of each direction."""
 
 
-def readings(analysis: ChainAnalysis) -> list[Text]:
-    """Return the lines of levels, reasons for and against, and what happened at this beat."""
-    levels = Text.assemble(
+def levels(analysis: ChainAnalysis) -> Text:
+    """Return the line of levels, straddle and expected move."""
+    return Text.assemble(
         ("S ", "bold green"),
         _levels(analysis.support),
         ("   R ", "bold red"),
@@ -41,12 +41,16 @@ def readings(analysis: ChainAnalysis) -> list[Text]:
         f"   Straddle {figures.decimal(analysis.straddle, 1)}",
         f"   ±{plain(_whole(analysis.em_expiry))} by expiry",
     )
+
+
+def readings(analysis: ChainAnalysis) -> list[Text]:
+    """Return the lines of reasons for and against, and of what happened at this beat."""
     happened = _event(analysis) if analysis.events else []
     if analysis.off:  # there is no direction to give reasons for
-        return [levels, *happened]
+        return happened
     why = Text.assemble(("Why      ", "bold"), _evidence(analysis.contributions[:3]))
     against = Text.assemble(("Against  ", "bold"), _evidence(analysis.against[:2]))
-    return [levels, why, against, *happened]
+    return [why, against, *happened]
 
 
 def anchors(analysis: ChainAnalysis, *, width: int, contracts: bool) -> list[Text]:
@@ -101,12 +105,17 @@ def other_expiry(other: ExpiryAnalysis, *, has_direction: bool = True) -> Text:
 
 
 def coaches(analysis: ChainAnalysis, minimal: Advice | None, rich: Advice | None) -> list[Text]:
-    """Return a line for each coach, and one for the paper position when there is or was one today."""
+    """Return a line for each coach."""
     fast, deep = (_of_run(analysis.run, advice) for advice in (minimal, rich))
-    lines = [_coach_line("MINIMAL", fast, analysis), _coach_line("RICH", deep, analysis)]
-    if fast is not None and (fast.position is not None or _has_traded(fast)):
-        lines.append(Text.assemble(("PAPER    ", "bold"), _paper(fast)))
-    return lines
+    return [_coach_line("MINIMAL", fast, analysis), _coach_line("RICH", deep, analysis)]
+
+
+def paper(analysis: ChainAnalysis, minimal: Advice | None) -> list[Text]:
+    """Return a line of the paper position when there is or was one today."""
+    fast = _of_run(analysis.run, minimal)
+    if fast is None or (fast.position is None and not _has_traded(fast)):
+        return []
+    return [Text.assemble(("PAPER    ", "bold"), _paper(fast))]
 
 
 def _of_run(run: str, advice: Advice | None) -> Advice | None:

@@ -3,7 +3,7 @@
 Source: screens, section 2; requirement B01 (an age on every number); rulings 10, 11, 13.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -11,8 +11,19 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from notifier.board import arrow, off_lines, quote_table
-from notifier.ladder import WIDE, chain_table
-from notifier.readings import DIRECTIONS, anchors, coaches, iv, nearest, other_expiry, readings
+from notifier.fitting import cut, flow
+from notifier.ladder import chain_table
+from notifier.readings import (
+    DIRECTIONS,
+    anchors,
+    coaches,
+    iv,
+    levels,
+    nearest,
+    other_expiry,
+    paper,
+    readings,
+)
 from notifier.render import call
 from oimon import figures
 from oimon.explain.ages import DataState, states
@@ -21,6 +32,8 @@ from oimon.figures import UNKNOWN, age, clock_time, grouped, percent, plain, sig
 from oimon.messages import Advice, ChainAnalysis, QuoteBoard
 from oimon.terms import FeedState, MarketState, Mode, Quality
 
+WIDE = 112
+"""Columns that the full header needs; below it some of it is left out."""
 STALE_S = 5.0
 """An analysis written longer ago than this is stale, whatever it says. Source: bus contract, section 11."""
 
@@ -65,7 +78,7 @@ def screen(
 
     Args:
         view: what is known.
-        width: columns of the terminal; 112 and more give the wide form.
+        width: columns of the terminal; 112 and more give the full header.
         each_side: strikes above and below the money, ``None`` for the whole chain.
         contracts: open interest in contracts instead of lakh and crore of quantity.
     """
@@ -80,7 +93,7 @@ def screen(
             ]
         case ChainAnalysis() as analysis:
             body = [
-                *_header(analysis, view, width=width),
+                *_flowed(_header(analysis, view, width=width), width),
                 chain_table(
                     analysis,
                     width=width,
@@ -88,19 +101,21 @@ def screen(
                     contracts=contracts,
                     is_stale=is_stale(view) or DataState.OI_OLD in states(analysis),
                 ),
-                *anchors(analysis, width=width, contracts=contracts),
-                *readings(analysis),
-                *([] if analysis.off else coaches(analysis, view.minimal, view.rich)),
-                *(other_expiry(each, has_direction=not analysis.off) for each in analysis.more),
+                *_flowed(anchors(analysis, width=width, contracts=contracts), width),
+                *flow(levels(analysis), width),
+                *(cut(line, width) for line in readings(analysis)),
+                *([] if analysis.off else _coaches(analysis, view, width=width)),
+                *_flowed(_other_expiries(analysis), width),
                 *([quote_table(analysis.quotes, width=width)] if analysis.quotes else []),
                 *_notes(analysis, view, contracts=contracts),
                 *off_lines(analysis.off),
             ]
     if view.others:
-        body.append(Text(f"Also watched: {', '.join(view.others)}", style="bright_black"))
+        others = Text(f"Also watched: {', '.join(view.others)}", style="bright_black")
+        body.append(cut(others, width))
     if view.trouble:
         body.append(Text(view.trouble, style="bold red"))
-    return Group(*(_one_line(part) for part in body))
+    return Group(*body)
 
 
 def summary(view: View) -> str:
@@ -136,10 +151,17 @@ def _conflict(analysis: ChainAnalysis) -> str:
     return " CONFLICT" if is_conflict(analysis) else ""
 
 
-def _one_line(part: RenderableType) -> RenderableType:
-    if isinstance(part, Text):
-        part.no_wrap, part.overflow = True, "ellipsis"
-    return part
+def _flowed(lines: Iterable[Text], width: int) -> Iterator[Text]:
+    return (part for line in lines for part in flow(line, width))
+
+
+def _coaches(analysis: ChainAnalysis, view: View, *, width: int) -> list[Text]:
+    said = (cut(line, width) for line in coaches(analysis, view.minimal, view.rich))
+    return [*said, *_flowed(paper(analysis, view.minimal), width)]
+
+
+def _other_expiries(analysis: ChainAnalysis) -> Iterator[Text]:
+    return (other_expiry(each, has_direction=not analysis.off) for each in analysis.more)
 
 
 def _waiting(view: View) -> Text:

@@ -3,6 +3,7 @@ import io
 import re
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from notifier.screen import View, is_stale, screen, summary
@@ -98,6 +99,38 @@ def test_the_narrow_screen_fits_80_columns():
 
     assert lines[:9] == NARROW.splitlines()
     assert max(len(line) for line in drawn(make_view(), width=80)) <= 80
+
+
+def numbers_of(lines):
+    return {word for line in lines for word in line.split() if re.search(r"\d", word)}
+
+
+@pytest.mark.parametrize("width", [40, 52, 60, 74, 80, 100, 112, 118, 120])
+def test_a_narrow_terminal_has_fewer_columns_and_never_a_part_of_a_number(width):
+    big = {"ltp": np.full(len(STRIKES), 1_02_345.6), "oi_change_5m": np.full(len(STRIKES), -12.3e7)}
+    chain = dataclasses.replace(make_chain(), ce=make_legs(+1, **big), pe=make_legs(-1, **big))
+    analysis = make_analysis(
+        chain=chain, support=[(24_500.0, 91.0)], resistance=[(24_500.0, 72.0)], cadence_s=60.0,
+        quality=Quality.DEGRADED, quality_why=["oi_stale"], is_gapped=True, is_warm=False, is_stale=True,
+    )  # fmt: skip
+    view = make_view(analysis=analysis, others=["BANKNIFTY", "SENSEX"], trouble="The bus is away")
+
+    lines = drawn(view, width=width)
+
+    assert max(len(line) for line in lines) <= width
+    assert {word.rstrip("…") for word in numbers_of(lines)} <= numbers_of(drawn(view, width=1000))
+    for word in ("REPLAY", "STALE", "*24500*SR", "gap", "away", "1m12s"):
+        assert word in " ".join(lines).split(), word
+
+
+def test_what_a_narrow_terminal_leaves_out_matters_least():
+    heads = {
+        width: drawn(make_view(), width=width)[3 if width < 60 else 2].split()
+        for width in (100, 74, 60)
+    }
+
+    assert " ".join(heads[100][:7]) == "CE ΔOI 5m ΔOI day OI LTP"
+    assert " ".join(heads[74][:5]) == "ΔOI 5m OI LTP STRIKE"
 
 
 def strikes_of(lines):
@@ -288,6 +321,17 @@ def test_other_underlyings_are_named():
     assert drawn(make_view(others=["BANKNIFTY", "SENSEX"]))[-1] == (
         "Also watched: BANKNIFTY, SENSEX"
     )
+
+
+def test_a_narrow_board_leaves_out_what_matters_least_too():
+    view = View(underlying="SILVERMIC", analysis=make_board(rows=[make_quote()]))
+
+    lines = drawn(view, width=40)
+
+    assert lines[1].split() == ["Symbol", "LTP", "Age", "OI"]
+    assert lines[3].split() == ["SILVERMIC26AUGFUT", "1,13,245.00", "1.2s", "0.28L"]
+    assert drawn(view, width=60)[1].split()[2:] == ["Change", "Age", "OI", "Range"]
+    assert drawn(view, width=70)[1].split()[2:] == ["Change", "Bid", "Ask", "Age"]
 
 
 def test_a_mode_without_option_analysis_shows_quotes_and_what_is_off():
