@@ -191,7 +191,7 @@ async def _services(
     """Start every service; return the address of the dashboard.
 
     Ports are looked for here and bound there: who finds that another program was faster takes the next free one, so the one
-    address that people are told is asked of who has it.
+    address that people are told is asked of who has it, and asked for again whenever that one is started again.
     """
     environment = _environment(choice, settings, redis_url)
     children = [
@@ -199,12 +199,13 @@ async def _services(
         for name, count in choice.replicas.items()
         for child in names_of(name, count)
     ]
-    [shown] = [child for child in children if child.name == DASHBOARD]
+    [shown] = [replace(child, announces=True) for child in children if child.name == DASHBOARD]
     for child in children:
-        if child is not shown:
+        if child.name != DASHBOARD:
             await supervisor.start(child)
-    address = await supervisor.start(replace(shown, announces=True))
-    return f"http://127.0.0.1:{address.rpartition(':')[2]}"
+    port = (await supervisor.start(shown)).rpartition(":")[2]
+    shown.environment = {**shown.environment, "HTTP_PORT": port}
+    return f"http://127.0.0.1:{port}"
 
 
 def _environment(

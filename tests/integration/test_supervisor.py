@@ -105,6 +105,25 @@ async def test_ctrl_c_while_all_starts_ends_what_has_begun(tmp_path, monkeypatch
     assert child.process.returncode is not None
 
 
+async def test_a_dashboard_that_starts_again_asks_for_the_port_that_people_were_told(tmp_path):
+    started = []
+
+    class Slow:
+        async def start(self, child):
+            started.append(child)
+            return "http://127.0.0.1:8999"  # another program had the one it was to take
+
+    replicas = {"analytics": 1, "dashboard": 1}
+    choice = Choice(segment=Segment.NFO, commodity=None, feed="replay", replicas=replicas)
+
+    address = await up._services(Slow(), choice, load(Settings, {"data_dir": tmp_path}), "redis://")
+
+    assert address == "http://127.0.0.1:8999"
+    assert [child.name for child in started] == ["analytics", "dashboard"]
+    assert started[1].environment["HTTP_PORT"] == "8999"
+    assert started[0].environment["HTTP_PORT"] != "8999"
+
+
 async def test_a_child_that_does_not_start_is_an_error_with_what_it_said(tmp_path):
     keeper = Supervisor(lambda _: None)
     child = make_child(
