@@ -38,7 +38,9 @@ def register(app: typer.Typer) -> None:
         width: Annotated[
             int | None, typer.Option(min=40, help="Columns; left out, the terminal's.")
         ] = None,
-        whole: Annotated[bool, typer.Option("--all", help="All strikes of the chain.")] = False,
+        whole: Annotated[
+            bool, typer.Option("--all", help="All strikes that the window has room for.")
+        ] = False,
         contracts: Annotated[
             bool, typer.Option("--contracts", help="Open interest in contracts, not lakh/crore.")
         ] = False,

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from notifier.screen import View, screen, summary
@@ -15,7 +15,7 @@ from oimon.messages import ChainAnalysis
 
 _FONT_FROM_ELSEWHERE = re.compile(r"@font-face\s*{.*?}\s*", re.DOTALL)
 """rich asks a public server for its font; whoever looks at our picture shall ask nobody."""
-_LINES_AROUND = 18  # of the screen, beside the strikes
+_EACH_SIDE = 5  # strikes above and below the money, where there is room
 
 
 class Surface(Protocol):
@@ -47,17 +47,19 @@ class Table:
     def show(self, view: View) -> bool:
         """Draw the view over the one before."""
         self._live.start()
-        fitting = (self._console.height - _LINES_AROUND) // 2  # a short window shows fewer strikes
-        self._live.update(
-            screen(
-                view,
-                width=self._width or self._console.width,
-                each_side=None if self._whole_chain else min(5, max(2, fitting)),
-                contracts=self._contracts,
-            ),
-            refresh=True,
-        )
+        self._live.update(self._fitting(view), refresh=True)
         return False
+
+    def _fitting(self, view: View) -> RenderableType:
+        """Return the screen with as many strikes as the window has lines for: what stands below them is never pushed out of it."""
+        least = self._drawn(view, 1)
+        lines = len(self._console.render_lines(least, pad=False))
+        more = max(0, (self._console.height - lines) // 2)
+        return self._drawn(view, 1 + (more if self._whole_chain else min(more, _EACH_SIDE - 1)))
+
+    def _drawn(self, view: View, each_side: int) -> RenderableType:
+        width = min(self._width or self._console.width, self._console.width)
+        return screen(view, width=width, each_side=each_side, contracts=self._contracts)
 
     def close(self) -> None:
         """Leave the last table standing and show the cursor again."""
@@ -118,7 +120,7 @@ class Picture:
             screen(
                 view,
                 width=self._width,
-                each_side=None if self._whole_chain else 5,
+                each_side=None if self._whole_chain else _EACH_SIDE,
                 contracts=self._contracts,
             )
         )

@@ -2,11 +2,18 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from notifier.screen import View
 from notifier.surfaces import Lines, Picture, Table
 from oimon.errors import InputError
-from tests.unit.notifier.samples import make_advice, make_analysis, make_board
+from tests.unit.notifier.samples import (
+    make_advice,
+    make_analysis,
+    make_board,
+    make_position,
+    make_rich_advice,
+)
 
 
 def test_lines_are_printed_only_when_they_say_something_new():
@@ -22,7 +29,7 @@ def test_lines_are_printed_only_when_they_say_something_new():
 
 def test_the_table_is_redrawn_in_place_and_shows_fewer_strikes_in_a_short_window():
     out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=120, height=24, no_color=True)
+    console = Console(file=out, force_terminal=True, width=120, height=22, no_color=True)
     table = Table(console, width=None, whole_chain=False, contracts=False)
 
     for _ in range(2):
@@ -30,9 +37,44 @@ def test_the_table_is_redrawn_in_place_and_shows_fewer_strikes_in_a_short_window
     table.close()
 
     assert "\x1b[1A" in out.getvalue()  # the cursor goes up before the second drawing
-    assert "24800" in out.getvalue()
-    assert "24900" not in out.getvalue()
+    assert "24900" in out.getvalue()
+    assert "25000" not in out.getvalue()
     assert "\x1b[3" not in out.getvalue()  # NO_COLOR: not one colour
+
+
+@pytest.mark.parametrize("whole_chain", [False, True])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 30), (40, 32), (120, 80)])
+def test_strikes_leave_room_for_what_has_to_be_known_beside_them(width, height, whole_chain):
+    view = View(
+        underlying="NIFTY",
+        analysis=make_analysis(is_stale=True, is_gapped=True, quotes_assumed=0.003),
+        minimal=make_advice(position=make_position()),
+        rich=make_rich_advice(),
+        others=["BANKNIFTY"],
+        trouble="The bus is away",
+    )
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=width, height=height, no_color=True)
+    table = Table(console, width=None, whole_chain=whole_chain, contracts=False)
+
+    table.show(view)
+    lines = Text.from_ansi(out.getvalue()).plain.splitlines()
+    table.close()
+
+    told = ("STALE", "gap in the data", "quotes assumed 0.3 %", "The bus is away", "*24500*")
+    assert [words for words in told if words not in "\n".join(lines)] == []
+    assert len(lines) <= height
+
+
+def test_no_table_is_wider_than_its_window():
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=80, height=40, no_color=True)
+    table = Table(console, width=200, whole_chain=False, contracts=False)
+
+    table.show(View(underlying="NIFTY", analysis=make_analysis()))
+    table.close()
+
+    assert "179.26  *24500*  - Neutral   166.91" in Text.from_ansi(out.getvalue()).plain
 
 
 def test_the_picture_waits_for_the_fast_coach_and_asks_no_other_server(tmp_path):
