@@ -8,6 +8,7 @@ from oimon.core.direction import WEIGHTS, Component
 from oimon.core.level_break import LevelKind
 from oimon.core.oi import WINDOW_S
 from oimon.core.pcr import pcr_band
+from oimon.figures import grouped
 from oimon.terms import BuildUp
 
 _MINUTES = f"in {WINDOW_S / 60:.0f} min"
@@ -16,7 +17,7 @@ _MINUTES = f"in {WINDOW_S / 60:.0f} min"
 def line(name: Component, share: float, found: Findings) -> str:
     """Return a component's score, its share of the whole score, and what it was read from.
 
-    For example ``coi_balance +0.80 → +0.126: puts written 1,648,400, calls covered 456,300 in 15 min``.
+    For example ``coi_balance +0.80 → +0.126: puts written 16,48,400, calls covered 4,56,300 in 15 min``.
     """
     score = found.judgement.parts[name].score
     shown = "" if score is None else f" {score:+.2f}"
@@ -46,8 +47,8 @@ def _coi_balance(found: Findings) -> str:
     puts = "written" if change.pe_change >= 0 else "covered"
     calls = "written" if change.ce_change >= 0 else "covered"
     return (
-        f"puts {puts} {abs(change.pe_change):,.0f}, "
-        f"calls {calls} {abs(change.ce_change):,.0f} {_MINUTES}"
+        f"puts {puts} {grouped(abs(change.pe_change), 0)}, "
+        f"calls {calls} {grouped(abs(change.ce_change), 0)} {_MINUTES}"
     )
 
 

@@ -113,8 +113,8 @@ def trigger(why: Trigger) -> str:
 def evidence(item: Contribution) -> str:
     """Return one component's part in the score: its name, its share, and its raw value in words.
 
-    The analysis' own line (``coi_balance +0.80 → +0.126: puts written 1,648,400``) gives way to
-    ``coi balance +0.13: puts written 1,648,400``. Source: specification 6.1.
+    The analysis' own line (``coi_balance +0.80 → +0.126: puts written 16,48,400``) gives way to
+    ``coi balance +0.13: puts written 16,48,400``. Source: specification 6.1.
     """
     name, share, line = item
     return f"{name.replace('_', ' ')} {figures.signed(share)}: {line.split(': ', 1)[-1]}"

@@ -1,5 +1,6 @@
 """Why a leg has its class: changes of price and of open interest, each against its dead-band (pure)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,8 +139,8 @@ def _price(leg: LegReading) -> str:
     if moved is None or band is None:
         return f"Price {rupees(now)}; its change in 15 min is unknown."
     return (
-        f"Price {rupees(now - moved)} → {rupees(now)} ({moved:+,.2f}); it must move by "
-        f"{rupees(band)} ({leg.price_rule}): {_reached(abs(moved), band)}."
+        f"Price {rupees(now - moved)} → {rupees(now)} ({_signed(moved, rupees)}); it must move "
+        f"by {rupees(band)} ({leg.price_rule}): {_reached(abs(moved), band, rupees)}."
     )
 
 
@@ -150,10 +151,14 @@ def _interest(leg: LegReading) -> str:
     if flowed is None or band is None:
         return f"Open interest {quantity(now)}; its change in 15 min is unknown."
     return (
-        f"Open interest {quantity(now - flowed)} → {quantity(now)} ({flowed:+,.0f}); it must change "
-        f"by {quantity(band)} ({leg.oi_rule}): {_reached(abs(flowed), band)}."
+        f"Open interest {quantity(now - flowed)} → {quantity(now)} ({_signed(flowed, quantity)}); it must "
+        f"change by {quantity(band)} ({leg.oi_rule}): {_reached(abs(flowed), band, quantity)}."
     )
 
 
-def _reached(size: float, band: float) -> str:
-    return "reached" if size >= band - 1e-9 else f"missed by {band - size:,.2f}"
+def _signed(change: float, shown: Callable[[float], str]) -> str:
+    return f"{'-' if change < 0 else '+'}{shown(abs(change))}"
+
+
+def _reached(size: float, band: float, shown: Callable[[float], str]) -> str:
+    return "reached" if size >= band - 1e-9 else f"missed by {shown(band - size)}"

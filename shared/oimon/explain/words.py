@@ -1,4 +1,6 @@
-"""Numbers in sentences: digits in threes, so that a reader can check the arithmetic; unknown is ``--`` (pure)."""
+"""Numbers in sentences: all digits, in Indian groups, so that a reader can check the arithmetic; unknown is ``--`` (pure)."""
+
+from oimon import figures
 
 UNKNOWN = "--"
 
@@ -10,12 +12,12 @@ def known(value: float | None) -> float | None:
 
 def rupees(value: float | None) -> str:
     """Return a price with its paise."""
-    return UNKNOWN if value is None else f"{value:,.2f}"
+    return figures.grouped(value)
 
 
 def quantity(value: float | None) -> str:
     """Return an open interest in whole units."""
-    return UNKNOWN if value is None else f"{value:,.0f}"
+    return figures.grouped(value, 0)
 
 
 def strike_name(value: float | None) -> str:

@@ -78,7 +78,7 @@ def test_bu_01_is_told_with_both_dead_bands_reached():
     assert leg_sentences(leg) == [
         "Call: short buildup (call writing), which says -1.0.",
         "  Price 150.00 → 138.00 (-12.00); it must move by 6.56 (0.35 × |delta| 0.49 × expected move 38.22): reached.",
-        "  Open interest 4,550,000 → 4,745,000 (+195,000); it must change by 45,500 (1 % of the old): reached.",
+        "  Open interest 45,50,000 → 47,45,000 (+1,95,000); it must change by 45,500 (1 % of the old): reached.",
     ]
 
 
@@ -129,8 +129,8 @@ def test_verdict_01_is_told_as_the_specification_works_it_out():
     told = reading.sentences
     assert told[0].startswith("NIFTY 26000 of 2026-08-20: Bull, score +0.779 (Bull from +0.25")
     assert told[7:12] == [
-        "Flow, what changed in 15 min: (+0.7 × 234,000 +1.0 × 604,500) / 838,500 = +0.916.",
-        "Balance, puts against calls held: (7,728,500 - 4,829,500) / 12,558,000 = +0.231.",
+        "Flow, what changed in 15 min: (+0.7 × 2,34,000 +1.0 × 6,04,500) / 8,38,500 = +0.916.",
+        "Balance, puts against calls held: (77,28,500 - 48,29,500) / 1,25,58,000 = +0.231.",
         "Score: 0.8 × +0.916 + 0.2 × +0.231 = +0.779.",
         "Against it: nothing that counts.",
         "It would be Neutral with 0.529 less in its own direction.",
