@@ -10,6 +10,7 @@ from rich.text import Text
 from notifier.render import call, evidence, trigger
 from oimon import figures
 from oimon.explain.anchors import change
+from oimon.explain.direction import for_and_against
 from oimon.figures import UNKNOWN, age, clock_time, plain
 from oimon.messages import (
     Advice,
@@ -48,8 +49,9 @@ def readings(analysis: ChainAnalysis) -> list[Text]:
     happened = _event(analysis) if analysis.events else []
     if analysis.off:  # there is no direction to give reasons for
         return happened
-    why = Text.assemble(("Why      ", "bold"), _evidence(analysis.contributions[:3]))
-    against = Text.assemble(("Against  ", "bold"), _evidence(analysis.against[:2]))
+    supporting, contrary = for_and_against(analysis)
+    why = Text.assemble(("Why      ", "bold"), _evidence(supporting[:3]))
+    against = Text.assemble(("Against  ", "bold"), _evidence(contrary[:2]))
     return [why, against, *happened]
 
 

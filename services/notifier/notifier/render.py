@@ -4,6 +4,7 @@ Every text for a person far away has the time, the data's age, the mode, and the
 """
 
 from oimon import figures
+from oimon.explain.direction import for_and_against
 from oimon.figures import age, clock_time, grouped
 from oimon.messages import Advice, ChainAnalysis, Contribution, Trigger
 from oimon.terms import Action, Coach, Direction
@@ -32,8 +33,8 @@ def decision(advice: Advice, was: Advice, analysis: ChainAnalysis | None, tag: s
         ),
         f"{grouped(advice.x)} · {'; '.join(advice.reasons[:2]) or 'no reason given'}",
     ]
-    if analysis is not None and analysis.against:
-        lines.append(f"Against: {evidence(analysis.against[0])}")
+    if analysis is not None:
+        lines += _against(analysis)
     lines.append(_idea(advice))
     return _finished(lines, _age_line(advice, analysis), tag)
 
@@ -46,11 +47,8 @@ def turn(analysis: ChainAnalysis, was: Direction, tag: str) -> str:
         was: the direction before.
         tag: short name of this text.
     """
-    shown = analysis.contributions[:2]
-    against = [
-        item for item in analysis.against if item not in shown
-    ]  # all, where the label is NEUTRAL
-    why = "; ".join(evidence(item) for item in shown) or "no reason given"
+    supporting, _ = for_and_against(analysis)
+    why = "; ".join(evidence(item) for item in supporting[:2]) or "no reason given"
     lines = [
         (
             f"🧭 {analysis.underlying}: {_MARKS[was]} {was} → {_MARKS[analysis.direction]} "
@@ -63,9 +61,14 @@ def turn(analysis: ChainAnalysis, was: Direction, tag: str) -> str:
         ),
         f"Why: {why}",
     ]
-    if against:
-        lines.append(f"Against: {evidence(against[0])}")
+    lines += _against(analysis)
     return _finished(lines, _age_line(analysis, analysis), tag)
+
+
+def _against(analysis: ChainAnalysis) -> list[str]:
+    """Return a line of the strongest evidence against the direction, where there is any."""
+    _, contrary = for_and_against(analysis)
+    return [f"Against: {evidence(item)}" for item in contrary[:1]]
 
 
 def transcript(advice: Advice, was: str | None) -> str:

@@ -20,6 +20,7 @@ from oimon.explain.words import share, span
 from oimon.messages import ChainAnalysis, Contribution, ExpiryAnalysis
 from oimon.terms import Direction, Quality
 
+AGAINST = 3  # contrary lines told
 RULE = (
     f"Rule: eight components from -1 to +1 are weighed. The score, smoothed over {TAU_S:.0f} s, starts a direction at ±{ENTER:.2f} "
     f"and keeps it beyond ±{LEAVE:.2f}; a start needs agreement {MIN_AGREEMENT:.2f}, coverage {MIN_COVERAGE:.2f}, and data that are not "
@@ -59,6 +60,20 @@ def is_conflict(expiry: ExpiryAnalysis) -> bool:
     )
 
 
+def for_and_against(expiry: ExpiryAnalysis) -> tuple[list[Contribution], list[Contribution]]:
+    """Return what speaks for the label and what against it, the strongest first; of NEUTRAL, for and against the score's own sign.
+
+    The score may have turned while the label still stands: what made it turn is against the label then, not for it.
+    """
+    sign = {Direction.BULLISH: 1.0, Direction.BEARISH: -1.0}.get(
+        expiry.direction, expiry.score or 0.0
+    )
+    told = expiry.contributions
+    if not sign:
+        return told, []
+    return [c for c in told if c[1] * sign > 0], [c for c in told if c[1] * sign < 0]
+
+
 def read_direction(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> DirectionReading:
     """Return why the market has its direction.
 
@@ -85,7 +100,7 @@ def read_direction(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Direction
         coverage=expiry.coverage,
         is_conflict=conflict,
         contributions=expiry.contributions,
-        against=expiry.against,
+        against=for_and_against(expiry)[1][:AGAINST],
         not_counted=not_counted,
         states=states(analysis, expiry),
         sentences=[
@@ -142,9 +157,10 @@ def _contributions(expiry: ExpiryAnalysis) -> list[str]:
 
 
 def _against(expiry: ExpiryAnalysis) -> str:
-    if not expiry.against:
+    _, against = for_and_against(expiry)
+    if not against:
         return "Against it: nothing that counts."
-    return "Against it: " + "; ".join(text for _, _, text in expiry.against) + "."
+    return "Against it: " + "; ".join(text for _, _, text in against[:AGAINST]) + "."
 
 
 def _changes(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Iterator[str]:

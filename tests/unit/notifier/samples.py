@@ -141,6 +141,7 @@ EXPIRY_FIELDS: dict[str, Any] = {
     "contributions": [
         ("net_buildup", 0.184, "net_buildup +0.74 → +0.184: puts written at 24400 and 24500"),
         ("coi_balance", 0.126, "coi_balance +0.84 → +0.126: puts +16.5L, calls +4.6L in 15 min"),
+        ("sr_position", -0.021, "sr_position -0.21 → -0.021: call wall 24600 is near"),
     ],
     "against": [("sr_position", -0.021, "sr_position -0.21 → -0.021: call wall 24600 is near")],
     "signal": SignalReading(signal=Signal.BUY, raw=Signal.BUY, vetoes=[]),

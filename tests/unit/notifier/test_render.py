@@ -112,11 +112,17 @@ def test_a_forced_decision_and_its_warnings_are_marked():
 
 
 def test_what_is_told_as_the_reason_is_not_told_again_as_the_contrary():
-    neutral = make_analysis(direction=Direction.NEUTRAL)
-    neutral = make_analysis(
-        direction=Direction.NEUTRAL, against=[*neutral.contributions, *neutral.against]
+    contributions = [("coi_balance", -0.2, "calls written"), ("net_buildup", 0.1, "puts written")]
+    standing = make_analysis(  # the score has turned, the label not yet
+        direction=Direction.BULLISH,
+        score=-0.1,
+        contributions=contributions,
+        against=contributions[1:],
     )
 
-    lines = render.turn(neutral, Direction.BULLISH, "00ff").splitlines()
+    lines = render.turn(standing, Direction.NEUTRAL, "00ff").splitlines()
 
-    assert lines[3] == "Against: sr position -0.02: call wall 24600 is near"
+    assert lines[2:4] == [
+        "Why: net buildup +0.10: puts written",
+        "Against: coi balance -0.20: calls written",
+    ]

@@ -388,6 +388,16 @@ def test_evidence_that_contradicts_itself_is_called_a_conflict():
     assert " CONFLICT | " in summary(make_view(analysis=analysis))
 
 
+def test_evidence_stands_on_one_side_only_when_the_score_has_turned_before_the_label():
+    contributions = [("coi_balance", -0.2, "calls written"), ("net_buildup", 0.1, "puts written")]
+    analysis = make_analysis(score=-0.1, contributions=contributions, against=contributions[1:])
+
+    lines = drawn(make_view(analysis=analysis))
+
+    assert "Why      net buildup +0.10: puts written" in lines
+    assert "Against  coi balance -0.20: calls written" in lines
+
+
 def test_changes_on_all_anchors_are_told_whole_on_one_line_or_on_two():
     anchors = [
         OiAnchor(

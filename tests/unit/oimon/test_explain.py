@@ -258,6 +258,15 @@ def test_dir_02_is_a_conflict_and_said_to_be_one():
     )
 
 
+def test_what_speaks_against_a_label_that_still_stands_is_what_turned_the_score():
+    analysis = of_components(DIR_01, direction=Direction.BEARISH)
+
+    reading = read_direction(analysis, analysis)
+
+    assert [name for name, _, _ in reading.against] == ["net_buildup", "coi_balance", "futures"]
+    assert any(line.startswith("Against it: net_buildup +0.70") for line in reading.sentences)
+
+
 def test_no_evidence_is_no_conflict():
     nothing = of_components(dict.fromkeys(DIR_01, 0.0))
 
