@@ -30,7 +30,7 @@ class ExpiryLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layout:
-    """All of a session: expiries and futures from the nearest on, and where the indices are; ticks in rupees."""
+    """All of a session: expiries and futures from the nearest on, where spot (an index, else the share) and VIX are; ticks in rupees."""
 
     expiries: tuple[ExpiryLayout, ...]
     futures: tuple[int, ...]
@@ -48,6 +48,7 @@ def layout_of(instruments: Instruments) -> Layout:
     kinds, symbols = instruments.kind, instruments.symbol
     indices = [row for row, kind in enumerate(kinds) if kind is Kind.INDEX]
     vix = next((row for row in indices if symbols[row].upper() == VIX), None)
+    shares = [row for row, kind in enumerate(kinds) if kind is Kind.EQ]
     futures = [row for row, kind in enumerate(kinds) if kind is Kind.FUT]
     expiries = {
         expiry
@@ -57,7 +58,7 @@ def layout_of(instruments: Instruments) -> Layout:
     return Layout(
         expiries=tuple(_expiry(instruments, expiry) for expiry in sorted(expiries)),
         futures=tuple(sorted(futures, key=lambda row: (instruments.expiry[row] or "", row))),
-        spot=next((row for row in indices if row != vix), None),
+        spot=next((row for row in [*indices, *shares] if row != vix), None),
         vix=vix,
         tick=np.array([*instruments.tick, np.nan]),
     )

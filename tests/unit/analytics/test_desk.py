@@ -10,7 +10,7 @@ import pytest
 from oimon import codec
 from oimon.errors import PoisonMessage
 from oimon.messages import ChainAnalysis, ExpiryAnalysis, Gap, Instruments, QuoteBoard, TickFlag
-from oimon.terms import FeedState, MarketState, Quality, Segment
+from oimon.terms import FeedState, Kind, MarketState, Quality, Segment
 from tests.unit.analytics.days import (
     START_US,
     Tape,
@@ -71,6 +71,18 @@ def test_only_a_beat_makes_an_analysis():
     assert tape.put(session) == []
     assert tape.put(make_batch(session, market_ticks(session, 0), START_US)) == []
     assert isinstance(tape.beat(1), ChainAnalysis)
+
+
+def test_the_spot_of_a_share_with_options_is_the_share():
+    index = make_session(strikes=5)
+    kinds = [Kind.EQ if kind is Kind.INDEX else kind for kind in index.instruments.kind]
+    share = replace(index, instruments=replace(index.instruments, kind=kinds))
+
+    of_index, of_share = started(index).beat(1), started(share).beat(1)
+
+    assert of_share.spot is not None
+    assert expiry_part(of_share) == expiry_part(of_index)
+    assert (of_share.spot, of_share.spot_prev_close) == (of_index.spot, of_index.spot_prev_close)
 
 
 def test_nothing_is_said_before_the_first_session():
