@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from oimon import figures
 from oimon.bus import Entry
 from oimon.errors import InputError
 from oimon.messages import Advice, ChainAnalysis
@@ -96,8 +97,6 @@ class Summary:
     def __init__(self) -> None:
         self._analyses = 0
         self._advice: dict[str, int] = {}
-        self._changes: dict[tuple[str, str], str] = {}
-        self._last: dict[str, str] = {}
         self._newest: ChainAnalysis | None = None
 
     def take(self, entry: Entry) -> None:
@@ -106,7 +105,6 @@ class Summary:
             case ChainAnalysis() as analysis:
                 self._analyses += 1
                 self._newest = analysis
-                self._last["direction"] = analysis.direction
             case Advice() as advice:
                 key = f"{advice.coach} {advice.action} ({advice.by})"
                 self._advice[key] = self._advice.get(key, 0) + 1
@@ -121,6 +119,7 @@ class Summary:
             last = self._newest
             table.add_row(
                 "last",
-                f"{last.underlying} {last.spot} {last.expiry}  PCR {last.pcr}  max pain {last.max_pain}  {last.direction}",
+                f"{last.underlying} {figures.grouped(last.spot)} {last.expiry}  PCR {figures.decimal(last.pcr)}  "
+                f"max pain {figures.plain(last.max_pain)}  {last.direction}",
             )
         return table

@@ -1,11 +1,15 @@
-"""What ``oi replay --out`` writes: whole files, or none and one sentence."""
+"""What ``oi replay`` tells at its end, and what ``--out`` writes: whole files, or none and one sentence."""
 
+import io
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from oimon.errors import InputError
-from oimon.playback import Lines
+from oimon.playback import Lines, Summary
+from tests.unit.notifier.samples import make_analysis, make_unknown_analysis
 
 
 @dataclass
@@ -14,6 +18,30 @@ class Said:
 
     data: bytes
     stream: str = "oi.analysis.v1"
+
+
+@dataclass
+class Made:
+    """As much of an entry as is counted."""
+
+    message: object
+
+
+@pytest.mark.parametrize(
+    ("analysis", "last"),
+    [
+        (make_analysis(), "NIFTY 24,512.35 2026-08-20  PCR 1.18  max pain 24450  BULLISH"),
+        (make_unknown_analysis(), "NIFTY -- 2026-08-20  PCR --  max pain --  NEUTRAL"),
+    ],
+)
+def test_the_last_analysis_is_told_as_on_every_screen(analysis, last):
+    summary = Summary()
+    summary.take(Made(analysis))
+    console = Console(file=io.StringIO(), width=120)
+
+    console.print(summary.table(Path("day.oirec")))
+
+    assert last in console.file.getvalue()
 
 
 def names(folder) -> list[str]:
