@@ -94,7 +94,7 @@ def health(
     """
     if service not in SERVICES:
         raise ConfigError(f"no service is called {service!r}; there are {', '.join(SERVICES)}")
-    ready, words = ask(port or SERVICES[service])
+    ready, words = ask(service, port or SERVICES[service])
     out.print(words, markup=False, highlight=False)
     raise typer.Exit(0 if ready else 1)
 

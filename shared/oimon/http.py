@@ -58,7 +58,8 @@ def app(
     @web.get("/readyz", summary="Ready to work, or why not")
     async def readyz() -> Response:
         reasons = list(problems())
-        return json_response({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        body = {"service": title, "ready": not reasons, "reasons": reasons}
+        return json_response(body, 503 if reasons else 200)
 
     @web.get("/metrics", summary="Prometheus metrics")
     async def metrics() -> Response:

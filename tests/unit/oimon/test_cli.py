@@ -2,6 +2,8 @@
 
 import json
 import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 from prompt_toolkit.application import create_app_session
@@ -14,6 +16,7 @@ from oimon import cli, offline, questions, up, up_command
 from oimon.broker_keys import BROKER_KEYS, has_broker_keys
 from oimon.config import Settings, load, run_file
 from oimon.errors import ConfigError, InputError
+from oimon.health import ask
 from oimon.terms import Segment
 
 NAMES = ("FEED", "FEED_SEGMENT", "MCX_NAME", *BROKER_KEYS)
@@ -270,6 +273,33 @@ def test_what_is_no_port_has_no_health(port):
 
     assert done.exit_code == 2
     assert "--port" in done.output
+
+
+def test_another_service_at_the_port_does_not_answer_for_the_one_that_was_asked():
+    ready = {"service": "coach-rich", "ready": True, "reasons": []}
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(ready).encode())
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        own, other = (ask(name, port) for name in ("coach-rich", "notifier"))
+        server.shutdown()
+    gone, words = ask("notifier", port)
+
+    assert own == (True, "ready")
+    assert not other[0]
+    assert other[1].startswith(f"at 127.0.0.1:{port} is coach-rich, not notifier; if it runs")
+    assert not gone
+    assert "no answer" in words
+    assert "--port" in words
 
 
 @pytest.mark.parametrize(
