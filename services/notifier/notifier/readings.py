@@ -5,6 +5,7 @@ Source: screens, section 2.
 
 from collections.abc import Sequence
 
+import numpy as np
 from rich.text import Text
 
 from notifier.render import call, evidence, trigger
@@ -14,16 +15,19 @@ from oimon.explain.direction import for_and_against
 from oimon.figures import UNKNOWN, age, clock_time, plain
 from oimon.messages import (
     Advice,
+    Chain,
     ChainAnalysis,
     Contribution,
     DayTotals,
     ExpiryAnalysis,
     Level,
+    OiAnchor,
     Position,
 )
 from oimon.terms import Direction
 
 _ANCHORS = "ΔOI CE/PE "
+_COMPLETE = 0.8  # of a chain's legs, as the quality of a chain has it
 DIRECTIONS = {
     Direction.BULLISH: ("▲", "green"),
     Direction.BEARISH: ("▼", "red"),
@@ -60,6 +64,7 @@ def anchors(analysis: ChainAnalysis, *, width: int, contracts: bool) -> list[Tex
     told = [
         f"{anchor.name} {change(anchor.ce_change, analysis.lot, contracts=contracts)}/"
         f"{change(anchor.pe_change, analysis.lot, contracts=contracts)}{'~' * anchor.is_partial}"
+        f"{_few(anchor, analysis.chain)}"
         for anchor in analysis.oi_anchors
     ]
     is_one_line = len(_ANCHORS) + len("  ".join(told)) <= width
@@ -69,6 +74,13 @@ def anchors(analysis: ChainAnalysis, *, width: int, contracts: bool) -> list[Tex
         for place in range(0, len(told), max(a_line, 1))
         for part in [told[place : place + a_line]]
     ]
+
+
+def _few(anchor: OiAnchor, chain: Chain) -> str:
+    """Say of how many legs a sum is, where it lacks so many that it is not the chain's."""
+    known = sum(int(np.isfinite(legs.oi).sum()) for legs in (chain.ce, chain.pe))
+    lacks = 0 < anchor.legs < _COMPLETE * known
+    return f" ({anchor.legs} of {known} legs)" if lacks else ""
 
 
 def _event(analysis: ChainAnalysis) -> list[Text]:

@@ -423,6 +423,19 @@ def test_changes_on_all_anchors_are_told_whole_on_one_line_or_on_two():
     assert " ".join(" ".join(two).split()) == " ".join(one.split())
 
 
+def test_a_change_of_few_legs_is_not_told_as_the_chain_s():
+    def day(legs):
+        anchor = OiAnchor(
+            name="day", at_us=NOW_US, source="note", is_partial=False, legs=legs, ce_change=2e5, pe_change=1e5
+        )  # fmt: skip
+        analysis = dataclasses.replace(make_analysis(), oi_anchors=[anchor])
+        return next(line for line in drawn(make_view(analysis=analysis)) if "ΔOI CE/PE" in line)
+
+    assert len(STRIKES) == 11
+    assert day(22) == day(18) == "ΔOI CE/PE day +2.0L/+1.0L"
+    assert day(8) == "ΔOI CE/PE day +2.0L/+1.0L (8 of 22 legs)"
+
+
 def test_ages_are_never_cut_off_where_a_conflict_takes_their_room():
     calm = make_analysis(cadence_s=60.0, tick_age_ms=53_000)
     torn = dataclasses.replace(calm, agreement=0.1, score=0.05)
