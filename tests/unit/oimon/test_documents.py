@@ -75,6 +75,17 @@ def test_compose_passes_nothing_that_no_service_knows():
     } == set()
 
 
+def test_what_only_compose_reads_stands_in_the_operator_s_page():
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    settings = set(re.findall(r"^#([A-Z_0-9]+)=", documents.env_example(), re.MULTILINE))
+
+    of_compose = set(re.findall(r"\$\{([A-Z_]+):-", text)) - settings
+
+    assert of_compose
+    assert [name for name in sorted(of_compose) if f"`{name}`" not in page] == []
+
+
 def test_every_metric_on_the_board_is_one_that_we_have():
     board = (ROOT / "deploy" / "grafana" / "dashboards" / "oimon.json").read_text(encoding="utf-8")
     known = set(re.findall(r"`(oi_\w+)`", documents.metrics_md()))
