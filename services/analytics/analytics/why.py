@@ -264,6 +264,8 @@ async def _of_recording(
 
 def _instant_us(at: str, day_us: int) -> int:
     if _AT.fullmatch(at) is None:
-        raise ConfigError(f"--at takes a time of day as 12:41 or 12:41:07, found {at!r}")
+        raise ConfigError(
+            f"--at takes a time of day in two digits each, as 09:41 or 12:41:07; found {at!r}"
+        )
     time = datetime.strptime(at, "%H:%M:%S" if at.count(":") > 1 else "%H:%M").time()  # noqa: DTZ007 - the day is added below
     return round(datetime.combine(calendar.day_of(day_us), time, calendar.IST).timestamp() * 1e6)

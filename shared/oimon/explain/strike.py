@@ -1,5 +1,6 @@
 """Why a strike says Bull, Bear or Neutral: both legs, flow, balance, score, thresholds (pure)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,16 +104,23 @@ def _arithmetic(
     moved = [(leg.says, abs(leg.oi_change)) for leg in (call, put) if leg.oi_change is not None]
     total = sum(size for _, size in moved)
     parts = " ".join(f"{says:+.1f} × {quantity(size)}" for says, size in moved)
-    shown = f"({parts}) / {quantity(total)} = " if total else "no open interest changed: "
-    ce, pe = call.oi or 0.0, put.oi or 0.0
+    shown = f"({parts}) / {quantity(total)} = " if total else _nothing("changed", moved)
+    known = [leg.oi for leg in (call, put) if leg.oi is not None]
+    both = sum(known)
     held = (
-        f"({quantity(pe)} - {quantity(ce)}) / {quantity(pe + ce)} = " if pe + ce else "none held: "
+        f"({quantity(put.oi)} - {quantity(call.oi)}) / {quantity(both)} = "
+        if both
+        else _nothing("is held", known)
     )
     return [
         f"Flow, what changed in 15 min: {shown}{flow:+.3f}.",
         f"Balance, puts against calls held: {held}{balance:+.3f}.",
         f"Score: 0.8 × {flow:+.3f} + 0.2 × {balance:+.3f} = {score:+.3f}.",
     ]
+
+
+def _nothing(what: str, known: Sequence[object]) -> str:
+    return f"no open interest {what}: " if known else "unknown, which counts as none: "
 
 
 def _against(call: LegReading, put: LegReading, balance: float, score: float) -> str | None:

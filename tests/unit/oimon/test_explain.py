@@ -110,6 +110,8 @@ def test_what_is_unknown_of_a_leg_is_said_and_not_invented():
     told = "\n".join(read_strike(analysis, analysis, 24_500.0).sentences)
 
     assert "Call: not in the chain." in told
+    assert "Flow, what changed in 15 min: unknown, which counts as none: +0.000." in told
+    assert "held: unknown, which counts as none: +0.000." in told
     assert "nan" not in told
     assert "None" not in told
 
@@ -139,6 +141,17 @@ def test_verdict_01_is_told_as_the_specification_works_it_out():
         "Ages: call heard 2.0 s ago (exchange's time 3.0 s), traded 4.0 s ago"
     )
     assert "open interest moved 2 min ago" in told[12]
+
+
+def test_what_did_not_change_is_told_otherwise_than_what_is_unknown():
+    still = one_leg(price=100.0, then=100.0, oi=650, oi_then=650, delta=0.5, build_up="NONE")
+    gone = one_leg(price=np.nan, then=np.nan, oi=np.nan, oi_then=np.nan, delta=np.nan, build_up=None)  # fmt: skip
+
+    quiet = "\n".join(read_strike(*2 * (one_strike(still, still),), 26_000.0).sentences)
+    alone = "\n".join(read_strike(*2 * (one_strike(gone, still),), 26_000.0).sentences)
+
+    assert "Flow, what changed in 15 min: no open interest changed: +0.000." in quiet
+    assert "held: (650 - --) / 650 = +1.000." in alone
 
 
 def test_the_strongest_contrary_evidence_of_a_strike_is_named():
