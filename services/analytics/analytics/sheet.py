@@ -9,6 +9,7 @@ from rich.text import Text
 
 from oimon.calendar import IST
 from oimon.explain.anchors import both_units
+from oimon.figures import grouped
 from oimon.messages import ChainAnalysis, Legs
 
 EACH_SIDE = 10
@@ -90,12 +91,17 @@ def _ladder(analysis: ChainAnalysis) -> Table:
         call, put = _leg(analysis.chain.ce, i), _leg(analysis.chain.pe, i)
         table.add_row(
             *call,
-            strike_text(strikes[i]),
+            _marked(strikes[i], is_atm=strikes[i] == analysis.atm),
             *reversed(put),
             f"{iv:.1%}" if math.isfinite(iv) else UNKNOWN,
             style="bold" if strikes[i] == analysis.atm else None,
         )
     return table
+
+
+def _marked(strike: float, *, is_atm: bool) -> str:
+    """Return a strike, in stars at the money: bold type is lost in a file."""
+    return f"*{strike_text(strike)}*" if is_atm else f"{strike_text(strike)} "
 
 
 def _leg(legs: Legs, i: int) -> tuple[str, str, str]:
@@ -115,7 +121,7 @@ def _count(value: float, sign: str = "") -> str:
 
 def price_text(value: float | None) -> str:
     """Return a price in rupees as it is shown, dashes where there is none."""
-    return UNKNOWN if value is None or math.isnan(value) else f"{value:,.2f}"
+    return grouped(value)
 
 
 def strike_text(value: float | None) -> str:
