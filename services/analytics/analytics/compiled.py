@@ -105,7 +105,8 @@ def take_in(
             cells[ltp, row] = tick.ltp / paise
             cells[traded_us, row] = at if traded > at + ahead_us else traded
         if (flags & _QUOTE) != 0:
-            cells[bid, row], cells[ask, row] = tick.bid / paise, tick.ask / paise
+            cells[bid, row] = tick.bid / paise if tick.bid > 0 else math.nan
+            cells[ask, row] = tick.ask / paise if tick.ask > 0 else math.nan
             cells[bid_qty, row], cells[ask_qty, row] = float(tick.bid_qty), float(tick.ask_qty)
             cells[quoted_us, row] = at
         if (flags & _VOLUME) != 0:

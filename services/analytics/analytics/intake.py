@@ -131,8 +131,9 @@ def _quote(
     cells: FloatArray, ticks: npt.NDArray[np.void], rows: Rows, at: Rows, *, seen: FloatArray
 ) -> None:
     into = rows[at]
-    cells[Cell.BID, into] = ticks["bid"][at] / PAISE
-    cells[Cell.ASK, into] = ticks["ask"][at] / PAISE
+    for cell, name in ((Cell.BID, "bid"), (Cell.ASK, "ask")):
+        paise = ticks[name][at]
+        cells[cell, into] = np.where(paise > 0, paise / PAISE, np.nan)  # an empty side says 0
     cells[Cell.BID_QTY, into] = ticks["bid_qty"][at]
     cells[Cell.ASK_QTY, into] = ticks["ask_qty"][at]
     cells[Cell.QUOTED_US, into] = seen

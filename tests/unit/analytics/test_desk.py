@@ -534,6 +534,20 @@ def test_commodities_and_shares_get_a_quote_board():
         assert row.change_pct == pytest.approx(100 / 244)
 
 
+def test_a_side_of_the_book_where_nobody_stands_has_no_price():
+    session = make_session(strikes=5)
+    tape, ticks = Tape(), market_ticks(session, 0)
+    tape.put(session)
+    ticks["bid"][2], ticks["bid_qty"][2], ticks["ask"][3], ticks["ask_qty"][3] = 0, 0, 0, 0
+
+    tape.put(make_batch(session, ticks, at(0)))
+    chain = tape.beat(1).chain
+
+    assert (np.isnan(chain.ce.bid[0]), chain.ce.bid_qty[0], chain.ce.mark_source[0]) == (True, 0, "ltp")  # fmt: skip
+    assert (np.isnan(chain.pe.ask[0]), chain.pe.ask_qty[0], chain.pe.mark_source[0]) == (True, 0, "ltp")  # fmt: skip
+    assert not np.isnan(chain.ce.ask[0])
+
+
 def test_a_last_price_of_zero_is_no_price():
     session = make_session(strikes=5)
     tape = started(session)
