@@ -133,14 +133,14 @@ class Findings:
 
 
 def _spread(chain: ChainNow, atm: int | None, label: Direction) -> float | None:
-    """Return spread over mid of the leg that the label would buy; of no label the wider of both."""
+    """Return spread over mid of the leg that the label would buy, None without a good quote (1.4); of no label the wider of both."""
     if atm is None:
         return None
     sides = {Direction.BULLISH: (CE,), Direction.BEARISH: (PE,), Direction.NEUTRAL: (CE, PE)}
     shares: list[float] = []
     for side in sides[label]:
-        bid, ask = chain.cells.item(Cell.BID, side, atm), chain.cells.item(Cell.ASK, side, atm)
-        if not (bid > 0 and ask >= bid):
+        if not chain.cells.item(Cell.IS_MID, side, atm) > 0:
             return None
+        bid, ask = chain.cells.item(Cell.BID, side, atm), chain.cells.item(Cell.ASK, side, atm)
         shares.append(2.0 * (ask - bid) / (ask + bid))
     return max(shares)

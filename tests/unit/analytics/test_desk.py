@@ -12,6 +12,7 @@ from oimon.errors import PoisonMessage
 from oimon.messages import ChainAnalysis, ExpiryAnalysis, Gap, Instruments, QuoteBoard, TickFlag
 from oimon.terms import FeedState, Kind, MarketState, Quality, Segment
 from tests.unit.analytics.days import (
+    FULL,
     START_US,
     Tape,
     day_records,
@@ -532,6 +533,21 @@ def test_commodities_and_shares_get_a_quote_board():
         assert row.range_position == 0.5
         assert row.gap_pct == 0.0
         assert row.change_pct == pytest.approx(100 / 244)
+
+
+def test_the_spread_of_a_quote_that_is_too_old_is_unknown():
+    session = make_session(strikes=5)
+    tape = started(session)
+    quoted = tape.beat(60)
+    ticks = market_ticks(session, 61)
+    ticks["flags"] = FULL & ~TickFlag.QUOTE
+
+    tape.put(make_batch(session, ticks, at(61)))
+    answer = tape.beat(61)
+
+    assert "wide_spread" not in quoted.signal.vetoes
+    assert set(answer.chain.ce.mark_source) == {"ltp"}
+    assert "wide_spread" in answer.signal.vetoes
 
 
 def test_a_side_of_the_book_where_nobody_stands_has_no_price():
