@@ -50,6 +50,9 @@ class _Feeding:
         self._group = group
         self._streams = streams
         self._sink = sink
+        self._read_to: dict[
+            str, int
+        ] = {}  # number of the newest entry of each stream that came here
         self._claimed_s = float("-inf")
         self._last_chance_s: float | None = None
 
@@ -71,6 +74,7 @@ class _Feeding:
                 if not entries and self._is_draining:
                     return
                 if entries:
+                    await self._look_for_holes(partition, entries)
                     await self._deliver(entries)
                 self._patience.answered()
                 attempt = 0
@@ -85,6 +89,22 @@ class _Feeding:
     @property
     def _is_draining(self) -> bool:
         return self._last_chance_s is not None
+
+    async def _look_for_holes(self, partition: str, entries: Sequence[Entry]) -> None:
+        """Count what was trimmed before the group was given it: then nothing of before is left.
+
+        What other members were given since is counted with it, where that is trimmed as well.
+        """
+        for first in {entry.stream: entry for entry in reversed(entries)}.values():
+            missing = first.n - self._read_to.get(first.stream, first.n) - 1
+            if missing <= 0 or await self._log.newest(first.stream, partition, first.id):
+                continue
+            metrics.HOLES.inc(missing)
+            logger.error(
+                "hole in the log",
+                extra={"group": self._group, "entries": missing, "stream": first.stream},
+            )
+        self._read_to |= {entry.stream: entry.n for entry in entries}
 
     async def _take_over(self, partition: str) -> None:
         """Hand over what a dead member was given; what was given too often has killed them."""

@@ -1,0 +1,86 @@
+"""What a group's members lose is counted; what they share is not."""
+
+import asyncio
+
+import pytest
+from prometheus_client import REGISTRY
+
+from oimon.bus import sharing
+from oimon.bus.log import stamp
+from oimon.bus.memory import MemoryBus
+from oimon.messages import TICKS
+from tests.eventually import eventually
+from tests.summing import PULSE, gap, running
+
+
+def holes() -> float:
+    return REGISTRY.get_sample_value("oi_bus_hole_entries_total")
+
+
+class Sink:
+    """Takes entries, once it may."""
+
+    def __init__(self):
+        self.taken = []
+        self.may_go_on = asyncio.Event()
+
+    async def __call__(self, entries):
+        await self.may_go_on.wait()
+        self.taken += [entry.n for entry in entries]
+
+
+async def published(bus, *numbers: int) -> None:
+    for number in numbers:
+        await bus.publish("NIFTY", [gap(number)], PULSE)
+
+
+@pytest.fixture
+async def bus(monkeypatch):
+    monkeypatch.setattr(sharing, "BATCH", 2)
+    made = MemoryBus()
+    await made.declare(["NIFTY"])
+    return made
+
+
+async def test_what_was_trimmed_before_a_group_was_given_it_is_counted_to_the_entry(bus):
+    sink, before = Sink(), holes()
+    kept = bus.store.stream(TICKS, "NIFTY")
+    await published(bus, *range(10))
+
+    async with running(bus.share("db", [TICKS], sink)):
+        await eventually(lambda: bus.store.groups)
+        del kept.entries[:7], kept.order[:7]  # two that the sink has in hand, five that nobody has
+        sink.may_go_on.set()
+        await eventually(lambda: len(sink.taken) == 5)
+
+    assert sink.taken == [1, 2, 8, 9, 10]
+    assert holes() - before == 5
+
+
+async def test_what_another_member_was_given_is_no_hole(bus):
+    sink, before = Sink(), holes()
+    await published(bus, *range(10))
+
+    async with running(bus.share("db", [TICKS], sink)):
+        await eventually(lambda: bus.store.groups)
+        group = bus.store.groups["db", TICKS, "NIFTY"]
+        await eventually(lambda: group.pending)
+        group.last = stamp(bus.store.stream(TICKS, "NIFTY").entries[6].id)  # another was quicker
+        sink.may_go_on.set()
+        await eventually(lambda: len(sink.taken) == 5)
+
+    assert sink.taken == [1, 2, 8, 9, 10]
+    assert holes() == before
+
+
+async def test_a_new_group_misses_nothing_of_before_it_was(bus):
+    sink, before = Sink(), holes()
+    sink.may_go_on.set()
+    kept = bus.store.stream(TICKS, "NIFTY")
+    await published(bus, *range(10))
+    del kept.entries[:7], kept.order[:7]
+
+    async with running(bus.share("db", [TICKS], sink)):
+        await eventually(lambda: len(sink.taken) == 3)
+
+    assert holes() == before
