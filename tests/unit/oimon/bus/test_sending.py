@@ -9,7 +9,7 @@ from oimon import codec
 from oimon.bus import Outcome, sending
 from oimon.bus.log import NEVER, SENDER
 from oimon.bus.memory import MemoryBus
-from oimon.errors import BusDown
+from oimon.errors import BusDown, PoisonMessage, TransientError
 from oimon.messages import OUTBOX, Text
 from tests.eventually import eventually
 from tests.summing import running
@@ -231,6 +231,47 @@ async def test_only_what_is_refused_for_good_is_set_aside():
 
     assert await bus._log.parked(SENDER, SENDER) == []
     assert courier.written == [*courier.outcomes.values()]
+
+
+@pytest.mark.parametrize("trouble", [PoisonMessage("refused"), ZeroDivisionError("a bug")])
+async def test_a_text_that_can_have_no_row_keeps_no_other_from_its_own(trouble):
+    bus, courier = MemoryBus(), Courier()
+    record = courier.record
+
+    async def failing(text, *others):
+        if text.text == "a":
+            raise trouble
+        await record(text, *others)
+
+    courier.record = failing
+    ids = await put(bus, "a", "b")
+    async with running(bus.send(courier)):
+        await eventually(lambda: own(bus).cursor == ids[-1])
+        [held] = bus.held()
+
+    assert courier.recorded == ["b"]
+    why = f"{type(trouble).__name__}: {trouble}"
+    assert held.last_error == f"oi.outbox.v1:telegram/{ids[0]} has no row: {why}"
+
+
+async def test_while_the_database_is_away_status_says_so_and_rows_come_later():
+    bus, courier, is_away = MemoryBus(), Courier(), True
+    record = courier.record
+
+    async def record_later(*given):
+        if is_away:
+            raise TransientError("database: away")
+        await record(*given)
+
+    courier.record = record_later
+    ids = await put(bus, "a")
+    async with running(bus.send(courier)):
+        await eventually(lambda: bus.held() and bus.held()[0].last_error)
+        [held] = bus.held()
+        is_away = False
+        await eventually(lambda: own(bus).cursor == ids[-1])
+
+    assert (held.last_error, held.cursor, held.lag) == ("database: away", NEVER, 1)
 
 
 async def test_a_successor_writes_down_and_sets_aside_what_was_noted_as_it_was():
