@@ -13,7 +13,7 @@ from oimon.bus import Entry, Pulse
 from oimon.bus.log import Draft, Lease, Retention
 from oimon.bus.redis import RedisLog
 from oimon.errors import LostOwnership
-from oimon.messages import ANALYSIS, TICKS
+from oimon.messages import ANALYSIS, OUTBOX, TICKS
 from oimon.terms import FeedState, MarketState
 from tests.integration.conftest import SERVERS, flush
 
@@ -131,6 +131,28 @@ async def test_a_record_says_whose_it_is_and_how_far_it_got(bench):
         "beat_n": "1",
         "pbeat": str(EVENT_US),
     }
+
+
+async def test_what_an_owner_writes_is_of_the_server_s_time_and_extends_its_lease(bench):
+    entry, other = bench.add(TICKS_KEY, "5-1"), bench.add(TICKS_KEY, "5-2")
+    lease, before_ms = await take(bench), bench.now_ms()
+    deadlines = []
+
+    async def deadline_after(call) -> Lease:
+        bench.client.hset(OWN_KEY, "until", 0)
+        moved = await call
+        deadlines.append(int(bench.record()["until"]) - 3000)
+        return moved
+
+    log, answer = bench.log, [Draft("5-1", "t", b"d")]
+    lease, _ = await deadline_after(log.commit(lease, TICKS, ANALYSIS, entry, answer))
+    await deadline_after(log.mark(lease, "5-1", "sent"))
+    await deadline_after(log.park(lease, other, "why"))
+    await log.enqueue("NIFTY", OUTBOX, "name", "text", b"{}")
+
+    written = [ANALYSIS_KEY, f"{OUTBOX}:{{NIFTY}}", f"oi.dead.v1:{{NIFTY}}:{ROLE}"]
+    times = [int(dict(bench.entries(key)[0][1])["at"]) for key in written]
+    assert before_ms <= min(*times, *deadlines) <= max(*times, *deadlines) <= bench.now_ms()
 
 
 async def test_an_epoch_is_the_time_unless_the_clock_was_set_back(bench):
