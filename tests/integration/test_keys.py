@@ -13,7 +13,7 @@ from oimon.bus import Entry, Pulse
 from oimon.bus.log import Draft, Lease, Retention
 from oimon.bus.redis import RedisLog
 from oimon.errors import LostOwnership
-from oimon.messages import ANALYSIS, OUTBOX, TICKS
+from oimon.messages import ADVICE_RICH, ANALYSIS, OUTBOX, TICKS
 from oimon.terms import FeedState, MarketState
 from tests.integration.conftest import SERVERS, flush
 
@@ -196,6 +196,17 @@ async def test_answers_are_trimmed_by_their_number(bench):
 
     assert 100 <= bench.client.xlen(ANALYSIS_KEY) < 300
     assert bench.record()["out_n"] == "399"
+
+
+async def test_answers_of_long_ago_are_trimmed(bench):
+    lease = await take(bench)
+
+    for i in range(1, 250):
+        entry = bench.add(TICKS_KEY, f"5-{i}")
+        answer = [Draft(entry.id, "t", b"d")]
+        lease, _ = await bench.log.commit(lease, TICKS, ADVICE_RICH, entry, answer)
+
+    assert bench.client.xlen(f"{ADVICE_RICH}:{{NIFTY}}") < 120
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------------
