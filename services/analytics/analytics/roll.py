@@ -7,10 +7,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from analytics.sheet import levels_text, price_text, ratio_text, strike_text
+from analytics.sheet import levels_text, ratio_text, strike_text
 from oimon.calendar import IST
 from oimon.core.compare import reaches
 from oimon.core.direction_filter import MIN_COVERAGE
+from oimon.figures import grouped
 from oimon.messages import ChainAnalysis
 from oimon.terms import Quality
 
@@ -49,7 +50,7 @@ def _table(expiry: str, analyses: Sequence[ChainAnalysis]) -> Table:
     for analysis in analyses:
         table.add_row(
             Text(analysis.underlying),
-            price_text(analysis.spot),
+            grouped(analysis.spot),
             ratio_text(analysis.pcr),
             strike_text(analysis.max_pain),
             levels_text(analysis.support[:1]),

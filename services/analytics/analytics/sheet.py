@@ -46,7 +46,7 @@ def _head(analysis: ChainAnalysis) -> Text:
     at = datetime.fromtimestamp(analysis.ts_us / 1e6, IST)
     text = Text(f"{analysis.underlying} {analysis.expiry}", style="bold")
     text.append(f" as of {at:%Y-%m-%d %H:%M:%S} IST, from a file\n", style="default")
-    text.append(f"spot {price_text(analysis.spot)}  forward {price_text(analysis.forward)}")
+    text.append(f"spot {grouped(analysis.spot)}  forward {grouped(analysis.forward)}")
     text.append(f"  {analysis.direction}  quality {analysis.quality}")
     if analysis.quality_why:
         text.append(f" ({', '.join(analysis.quality_why)})")
@@ -69,12 +69,12 @@ def _figures(analysis: ChainAnalysis) -> Table:
         ("Resistance", levels_text(analysis.resistance)),
         ("Largest put, call interest", _walls(analysis)),
         ("Volatility at the money", UNKNOWN if iv is None else f"{iv:.2%}"),
-        ("Straddle", price_text(analysis.straddle)),
-        ("Expected move to expiry", price_text(analysis.em_expiry)),
+        ("Straddle", grouped(analysis.straddle)),
+        ("Expected move to expiry", grouped(analysis.em_expiry)),
         ("Since the previous close", _since(analysis, "day")),
         ("Since the open", _since(analysis, "open")),
         ("In 3, 5, 15, 30 min", " | ".join(_since(analysis, f"{m}m") for m in (3, 5, 15, 30))),
-        ("Zero gamma (assumption)", price_text(gex.zero if gex is not None else None)),
+        ("Zero gamma (assumption)", grouped(gex.zero if gex is not None else None)),
     ):
         table.add_row(name, value)
     return table
@@ -106,7 +106,7 @@ def _marked(strike: float, *, is_atm: bool) -> str:
 
 def _leg(legs: Legs, i: int) -> tuple[str, str, str]:
     oi, change, ltp = (column.item(i) for column in (legs.oi, legs.oi_change_day, legs.ltp))
-    return _count(oi), _count(change, sign="+"), price_text(ltp)
+    return _count(oi), _count(change, sign="+"), grouped(ltp)
 
 
 def _count(value: float, sign: str = "") -> str:
@@ -117,11 +117,6 @@ def _count(value: float, sign: str = "") -> str:
         if abs(value) >= unit:
             return f"{value / unit:{sign}.2f}{name}"
     return f"{value:{sign},.0f}"
-
-
-def price_text(value: float | None) -> str:
-    """Return a price in rupees as it is shown, dashes where there is none."""
-    return grouped(value)
 
 
 def strike_text(value: float | None) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 from notifier.render import call, evidence, trigger
 from oimon import figures
 from oimon.explain.anchors import change
-from oimon.explain.direction import for_and_against
+from oimon.explain.direction import supporting
 from oimon.figures import UNKNOWN, age, clock_time, plain
 from oimon.messages import (
     Advice,
@@ -53,9 +53,8 @@ def readings(analysis: ChainAnalysis) -> list[Text]:
     happened = _event(analysis) if analysis.events else []
     if analysis.off:  # there is no direction to give reasons for
         return happened
-    supporting, contrary = for_and_against(analysis)
-    why = Text.assemble(("Why      ", "bold"), _evidence(supporting[:3]))
-    against = Text.assemble(("Against  ", "bold"), _evidence(contrary[:2]))
+    why = Text.assemble(("Why      ", "bold"), _evidence(supporting(analysis)[:3]))
+    against = Text.assemble(("Against  ", "bold"), _evidence(analysis.against[:2]))
     return [why, against, *happened]
 
 

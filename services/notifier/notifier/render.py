@@ -4,7 +4,7 @@ Every text for a person far away has the time, the data's age, the mode, and the
 """
 
 from oimon import figures
-from oimon.explain.direction import for_and_against
+from oimon.explain.direction import supporting
 from oimon.figures import age, clock_time, grouped
 from oimon.messages import Advice, ChainAnalysis, Contribution, Trigger
 from oimon.terms import Action, Coach, Direction
@@ -47,8 +47,7 @@ def turn(analysis: ChainAnalysis, was: Direction, tag: str) -> str:
         was: the direction before.
         tag: short name of this text.
     """
-    supporting, _ = for_and_against(analysis)
-    why = "; ".join(evidence(item) for item in supporting[:2]) or "no reason given"
+    why = "; ".join(evidence(item) for item in supporting(analysis)[:2]) or "no reason given"
     lines = [
         (
             f"🧭 {analysis.underlying}: {_MARKS[was]} {was} → {_MARKS[analysis.direction]} "
@@ -67,8 +66,7 @@ def turn(analysis: ChainAnalysis, was: Direction, tag: str) -> str:
 
 def _against(analysis: ChainAnalysis) -> list[str]:
     """Return a line of the strongest evidence against the direction, where there is any."""
-    _, contrary = for_and_against(analysis)
-    return [f"Against: {evidence(item)}" for item in contrary[:1]]
+    return [f"Against: {evidence(item)}" for item in analysis.against[:1]]
 
 
 def transcript(advice: Advice, was: str | None) -> str:

@@ -20,7 +20,6 @@ from oimon.explain.words import share, span
 from oimon.messages import ChainAnalysis, Contribution, ExpiryAnalysis
 from oimon.terms import Direction, Quality
 
-AGAINST = 3  # contrary lines told
 RULE = (
     f"Rule: eight components from -1 to +1 are weighed. The score, smoothed over {TAU_S:.0f} s, starts a direction at ±{ENTER:.2f} "
     f"and keeps it beyond ±{LEAVE:.2f}; a start needs agreement {MIN_AGREEMENT:.2f}, coverage {MIN_COVERAGE:.2f}, and data that are not "
@@ -60,18 +59,12 @@ def is_conflict(expiry: ExpiryAnalysis) -> bool:
     )
 
 
-def for_and_against(expiry: ExpiryAnalysis) -> tuple[list[Contribution], list[Contribution]]:
-    """Return what speaks for the label and what against it, the strongest first; of NEUTRAL, for and against the score's own sign.
-
-    The score may have turned while the label still stands: what made it turn is against the label then, not for it.
-    """
+def supporting(expiry: ExpiryAnalysis) -> list[Contribution]:
+    """Return what speaks for the label, or of NEUTRAL for the score's own sign, the strongest first."""
     sign = {Direction.BULLISH: 1.0, Direction.BEARISH: -1.0}.get(
         expiry.direction, expiry.score or 0.0
     )
-    told = expiry.contributions
-    if not sign:
-        return told, []
-    return [c for c in told if c[1] * sign > 0], [c for c in told if c[1] * sign < 0]
+    return [told for told in expiry.contributions if told[1] * sign > 0 or not sign]
 
 
 def read_direction(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> DirectionReading:
@@ -100,7 +93,7 @@ def read_direction(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Direction
         coverage=expiry.coverage,
         is_conflict=conflict,
         contributions=expiry.contributions,
-        against=for_and_against(expiry)[1][:AGAINST],
+        against=expiry.against,
         not_counted=not_counted,
         states=states(analysis, expiry),
         sentences=[
@@ -157,10 +150,9 @@ def _contributions(expiry: ExpiryAnalysis) -> list[str]:
 
 
 def _against(expiry: ExpiryAnalysis) -> str:
-    _, against = for_and_against(expiry)
-    if not against:
+    if not expiry.against:
         return "Against it: nothing that counts."
-    return "Against it: " + "; ".join(text for _, _, text in against[:AGAINST]) + "."
+    return "Against it: " + "; ".join(text for _, _, text in expiry.against) + "."
 
 
 def _changes(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Iterator[str]:

@@ -117,7 +117,7 @@ def test_what_is_told_as_the_reason_is_not_told_again_as_the_contrary():
         direction=Direction.BULLISH,
         score=-0.1,
         contributions=contributions,
-        against=contributions[1:],
+        against=contributions[:1],
     )
 
     lines = render.turn(standing, Direction.NEUTRAL, "00ff").splitlines()

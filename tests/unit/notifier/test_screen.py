@@ -390,7 +390,7 @@ def test_evidence_that_contradicts_itself_is_called_a_conflict():
 
 def test_evidence_stands_on_one_side_only_when_the_score_has_turned_before_the_label():
     contributions = [("coi_balance", -0.2, "calls written"), ("net_buildup", 0.1, "puts written")]
-    analysis = make_analysis(score=-0.1, contributions=contributions, against=contributions[1:])
+    analysis = make_analysis(score=-0.1, contributions=contributions, against=contributions[:1])
 
     lines = drawn(make_view(analysis=analysis))
 

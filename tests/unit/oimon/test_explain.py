@@ -8,7 +8,7 @@ import pytest
 from oimon.core.build_up import WhyNone, em_window
 from oimon.core.direction import NOT_APPLICABLE, Component, Part, confidence_factor, direction_score
 from oimon.explain.ages import DataState, states
-from oimon.explain.direction import is_conflict, read_direction
+from oimon.explain.direction import is_conflict, read_direction, supporting
 from oimon.explain.leg import leg_sentences, read_leg
 from oimon.explain.strike import nearest_strike, read_strike
 from oimon.messages import ComponentReading, LabelReading
@@ -271,13 +271,13 @@ def test_dir_02_is_a_conflict_and_said_to_be_one():
     )
 
 
-def test_what_speaks_against_a_label_that_still_stands_is_what_turned_the_score():
-    analysis = of_components(DIR_01, direction=Direction.BEARISH)
+def test_what_speaks_for_a_label_that_still_stands_is_not_what_turned_the_score():
+    def names(direction):
+        return [name for name, _, _ in supporting(of_components(DIR_01, direction=direction))]
 
-    reading = read_direction(analysis, analysis)
-
-    assert [name for name, _, _ in reading.against] == ["net_buildup", "coi_balance", "futures"]
-    assert any(line.startswith("Against it: net_buildup +0.70") for line in reading.sentences)
+    assert names(Direction.BEARISH) == ["pcr_level"]
+    assert names(Direction.NEUTRAL) == names(Direction.BULLISH)
+    assert names(Direction.BULLISH)[:3] == ["net_buildup", "coi_balance", "futures"]
 
 
 def test_no_evidence_is_no_conflict():
