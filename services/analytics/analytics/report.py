@@ -20,6 +20,7 @@ from oimon.core.direction import Component, against
 from oimon.core.direction_filter import DirectionState
 from oimon.core.implied_vol import IV_STATUSES
 from oimon.core.mark import MARK_SOURCES
+from oimon.core.oi import WINDOW_S
 from oimon.messages import (
     Chain,
     CoiReading,
@@ -97,7 +98,7 @@ def expiry_fields(found: Findings, bases: Sequence[Base]) -> dict[str, Any]:
     Source: messages-sketch (fields), analytics specification, 14.
     """
     chain, judged, levels = found.chain, found.judgement, found.interest.levels
-    contributions, coi, told = _contributions(found), _coi(found), _nullable(found)
+    contributions, coi, told = _contributions(found, bases), _coi(found), _nullable(found)
     contrary = {_NAMES[name] for name, _ in against(judged.scored, judged.state.label)}
     return dict(
         told,
@@ -223,9 +224,11 @@ def _why_no_iv(found: Findings) -> str | None:
     return f"at the money: {IV_STATUSES[curve.status[atm]].replace('_', ' ')}"
 
 
-def _contributions(found: Findings) -> list[Contribution]:
+def _contributions(found: Findings, bases: Sequence[Base]) -> list[Contribution]:
+    since_s = bases[_SHORT_TERM].at_s
+    window_s = WINDOW_S if since_s is None else found.market.now_s - since_s
     return [
-        (_NAMES[name], share, line(name, share, found))
+        (_NAMES[name], share, line(name, share, found, window_s))
         for name, share in found.judgement.scored.contributions
     ]
 

@@ -11,17 +11,24 @@ from oimon.core.pcr import pcr_band
 from oimon.figures import grouped
 from oimon.terms import BuildUp
 
-_MINUTES = f"in {WINDOW_S / 60:.0f} min"
 
-
-def line(name: Component, share: float, found: Findings) -> str:
+def line(name: Component, share: float, found: Findings, window_s: float = WINDOW_S) -> str:
     """Return a component's score, its share of the whole score, and what it was read from.
 
     For example ``coi_balance +0.80 → +0.126: puts written 16,48,400, calls covered 4,56,300 in 15 min``.
+
+    Args:
+        name: of the component.
+        share: of the whole score.
+        found: what the chain says.
+        window_s: what changes of open interest span: less in a younger history, more after a gap (1.3).
     """
     score = found.judgement.parts[name].score
     shown = "" if score is None else f" {score:+.2f}"
-    return f"{name}{shown} → {share:+.3f}: {_SAYS[name](found)}"
+    says = _SAYS[name](found)
+    if name is Component.COI_BALANCE:
+        says += f" in {window_s / 60:.0f} min"
+    return f"{name}{shown} → {share:+.3f}: {says}"
 
 
 def _net_buildup(found: Findings) -> str:
@@ -48,7 +55,7 @@ def _coi_balance(found: Findings) -> str:
     calls = "written" if change.ce_change >= 0 else "covered"
     return (
         f"puts {puts} {grouped(abs(change.pe_change), 0)}, "
-        f"calls {calls} {grouped(abs(change.ce_change), 0)} {_MINUTES}"
+        f"calls {calls} {grouped(abs(change.ce_change), 0)}"
     )
 
 

@@ -1,7 +1,8 @@
 """Changes of a chain's open interest on all anchors, side by side (pure). Source: requirement B02."""
 
 from oimon import figures
-from oimon.messages import ExpiryAnalysis, OiAnchor
+from oimon.explain.words import span
+from oimon.messages import ChainAnalysis, ExpiryAnalysis, OiAnchor
 
 TITLES = {
     "day": "previous close",
@@ -19,6 +20,14 @@ def change(value: float | None, lot: int | None, *, contracts: bool) -> str:
         text = figures.grouped(value / lot, 0)
         return f"+{text}" if value > 0 else text
     return figures.lakh_crore_change(value)
+
+
+def short_term(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> str:
+    """Return how long the short-term window is: less than 15 min in a younger history, more after a gap. Source: specification, 1.3."""
+    for anchor in expiry.oi_anchors:
+        if anchor.name == "15m" and anchor.at_us is not None:
+            return span((analysis.ts_us - anchor.at_us) / 1e6)
+    return TITLES["15m"]
 
 
 def anchor_sentences(expiry: ExpiryAnalysis) -> list[str]:

@@ -9,6 +9,7 @@ from oimon.core.build_up import CLASSES
 from oimon.core.chain import nearest_index
 from oimon.core.verdict import THRESHOLD, VERDICTS, strike_verdict
 from oimon.explain.ages import leg_ages
+from oimon.explain.anchors import short_term
 from oimon.explain.leg import LegReading, leg_sentences, read_leg
 from oimon.explain.words import quantity, share, strike_name
 from oimon.messages import ChainAnalysis, ExpiryAnalysis
@@ -72,7 +73,7 @@ def read_strike(analysis: ChainAnalysis, expiry: ExpiryAnalysis, strike: float) 
         ),
         *leg_sentences(call),
         *leg_sentences(put),
-        *_arithmetic(call, put, flow, balance, score),
+        *_arithmetic(call, put, flow, balance, score, since=short_term(analysis, expiry)),
         f"Against it: {against}." if against else "Against it: nothing that counts.",
         _change(verdict, score),
         *leg_ages(analysis, expiry, place),
@@ -98,7 +99,7 @@ def _or_nan(value: float | None) -> float:
 
 
 def _arithmetic(
-    call: LegReading, put: LegReading, flow: float, balance: float, score: float
+    call: LegReading, put: LegReading, flow: float, balance: float, score: float, *, since: str
 ) -> list[str]:
     """Return flow, balance and score as sums that a reader can check."""
     moved = [(leg.says, abs(leg.oi_change)) for leg in (call, put) if leg.oi_change is not None]
@@ -113,7 +114,7 @@ def _arithmetic(
         else _nothing("is held", known)
     )
     return [
-        f"Flow, what changed in 15 min: {shown}{flow:+.3f}.",
+        f"Flow, what changed in {since}: {shown}{flow:+.3f}.",
         f"Balance, puts against calls held: {held}{balance:+.3f}.",
         f"Score: 0.8 × {flow:+.3f} + 0.2 × {balance:+.3f} = {score:+.3f}.",
     ]

@@ -34,6 +34,13 @@ def test_each_contribution_says_its_score_share_and_raw_value():
     )
 
 
+def test_changes_of_a_younger_history_are_told_with_its_age():
+    answer = play(make_session(strikes=21, cadence_s=60.0), range(421))[-1]
+
+    (text,) = (text for name, _, text in answer.contributions if name == "coi_balance")
+    assert text.endswith(" in 7 min")
+
+
 def test_what_contradicts_the_direction_is_listed_strongest_first():
     answer = play(make_session(strikes=21, cadence_s=60.0), range(1300))[-1]
 

@@ -185,6 +185,18 @@ def test_every_strike_of_a_day_is_explained_by_what_the_engine_found(day):
     assert len(seen) >= 6
 
 
+def test_the_flow_of_a_younger_history_is_told_with_its_age():
+    young, old = play(make_session(cadence_s=60.0), [0, 60, 120, 180, 240, 300, 360, 420]), verdict_01()  # fmt: skip
+
+    told = read_strike(young[-1], young[-1], 24_500.0).sentences
+
+    assert any(line.startswith("Flow, what changed in 7 min: ") for line in told)
+    assert any(
+        line.startswith("Flow, what changed in 15 min: ")
+        for line in read_strike(old, old, 26_000.0).sentences
+    )
+
+
 def test_a_strike_that_is_not_listed_has_a_nearest_one():
     analysis = verdict_01()
 
