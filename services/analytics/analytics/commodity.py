@@ -77,6 +77,21 @@ def options_found(
     return found
 
 
+def with_classes(quotes: Sequence[Quote], found: Sequence[Findings]) -> list[Quote]:
+    """Return the quotes of futures with the build-up that was found beside the volatility of options on them (5.1).
+
+    Args:
+        quotes: of the futures, their build-up found without a volatility.
+        found: of each expiry, the nearest first: of two that devolve into one future the nearest counts.
+    """
+    told = {
+        one.market.future.symbol: None if one.flow.future is None else one.flow.future.value
+        for one in reversed(found)
+        if one.market.future is not None
+    }
+    return [replace(quote, build_up=told.get(quote.symbol, quote.build_up)) for quote in quotes]
+
+
 def commodity_analysis(
     told: ChainAnalysis, quotes: Sequence[Quote], why_null: Mapping[str, str]
 ) -> ChainAnalysis:

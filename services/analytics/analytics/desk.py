@@ -11,7 +11,7 @@ from analytics.analyse import analyse
 from analytics.board import future_quotes, quote_board, why_null
 from analytics.book import ChainBook
 from analytics.cells import Cell
-from analytics.commodity import commodity_analysis, options_found, options_now
+from analytics.commodity import commodity_analysis, options_found, options_now, with_classes
 from analytics.findings import Findings
 from analytics.history import RollingTicks, Sample
 from analytics.message import chain_analysis
@@ -206,7 +206,7 @@ def _message(answer: _Answer) -> ChainAnalysis | QuoteBoard:
     )
     if not run.is_quoted:
         return told
-    quotes = future_quotes(run, beat, answer.cells)
+    quotes = with_classes(future_quotes(run, beat, answer.cells), answer.found)
     return commodity_analysis(told, quotes, why_null(quotes))
 
 

@@ -133,6 +133,16 @@ def test_changes_over_the_window_make_classes_verdicts_and_no_change_of_directio
     assert [minute[4:6] for minute in told.history] == [(None, "NEUTRAL")] * len(told.history)
 
 
+def test_a_future_has_one_build_up_in_the_analysis_and_on_its_quotes():
+    market = Market(commodity())
+    for second in range(0, 901, 60):
+        told = market.beat(second, moved=second / 225, grown=1 + second / 1_800)
+
+    assert 0.0005 * LEVELS[0] < 4.0 < 0.35 * told.em_window
+    assert told.future.build_up == "NONE"
+    assert [quote.build_up for quote in told.quotes] == ["NONE", "NONE"]
+
+
 def test_the_futures_quotes_come_with_the_analysis():
     told = Market(commodity()).beat(0)
 
