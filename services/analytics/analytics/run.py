@@ -182,7 +182,7 @@ def _state(beat: Beat, cadence_s: float) -> MarketState:
     """
     if beat.market is not MarketState.OPEN or beat.age_ms is None:
         return beat.market
-    is_quiet = beat.age_ms > age_limit(HALT_S, cadence_s) * 1000
+    is_quiet = beat.age_ms >= age_limit(HALT_S, cadence_s) * 1000
     is_working = beat.feed in (FeedState.OK, FeedState.SILENT)
     return MarketState.HALT_SUSPECTED if is_quiet and is_working else beat.market
 

@@ -332,7 +332,8 @@ def test_old_market_data_are_stale_while_the_market_is_open():
 def test_a_minute_without_any_tick_looks_like_a_halt():
     tape = started(make_session())
 
-    assert tape.beat(1, age_ms=60_001).market is MarketState.HALT_SUSPECTED
+    assert tape.beat(1, age_ms=59_999).market is MarketState.OPEN
+    assert tape.beat(1, age_ms=60_000).market is MarketState.HALT_SUSPECTED
     assert tape.beat(2, age_ms=60_001, feed=FeedState.DOWN).market is MarketState.OPEN
     assert "market_not_open" in tape.beat(3, age_ms=60_001).signal.vetoes
 
