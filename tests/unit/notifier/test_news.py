@@ -1,12 +1,13 @@
 import pytest
 
 from notifier import herald, news
-from oimon.bus import Output, Role
-from oimon.bus.log import SENDER
+from oimon import codec
+from oimon.bus import Output, Role, seat
+from oimon.bus.log import SENDER, Draft
 from oimon.bus.memory import MemoryBus
 from oimon.clock import ManualClock, SystemClock
 from oimon.errors import PoisonMessage
-from oimon.messages import ADVICE_MINIMAL, ANALYSIS, OUTBOX
+from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS, OUTBOX
 from oimon.terms import Action, Direction, OptionKind
 from tests.eventually import eventually
 from tests.summing import everything, running
@@ -159,3 +160,49 @@ async def test_on_the_bus_a_change_of_mind_is_told_with_the_data_it_was_made_of(
 
     assert entry.message.text.splitlines()[0] == "⚡ NIFTY coach: WAIT → ENTER CE   12:41:07 IST"
     assert "prices 4.0s old" in entry.message.text
+
+
+def say(bus, stream, *messages):
+    """Put messages where somebody would have said them."""
+    count = bus.store.own("somebody", "NIFTY")
+    for message in messages:
+        draft = Draft("", codec.kind_of(message), codec.encode(message))
+        bus.store.append(stream, "NIFTY", count, draft)
+
+
+@pytest.mark.parametrize(
+    ("name", "stream", "turns"),
+    [
+        (herald.MINIMAL, ADVICE_MINIMAL, [make_advice(), make_advice(**ENTER)]),
+        (herald.RICH, ADVICE_RICH, [make_rich_advice(), make_rich_advice(action=Action.EXIT)]),
+        (herald.DIRECTION, ANALYSIS, [make_analysis(), make_analysis(direction=Direction.BEARISH)]),
+    ],
+)
+async def test_who_begins_at_noon_is_not_told_the_morning(monkeypatch, name, stream, turns):
+    monkeypatch.setattr(seat, "BATCH", 1)  # the morning is longer than a batch
+    bus = MemoryBus()
+    await bus.declare(["NIFTY"])
+    say(bus, stream, *turns, *turns)
+    [duty] = [each for each in herald.roles((42,), SystemClock()) if each.name == name]
+
+    async with running(bus.own(duty)):
+        await eventually(lambda: bus.store.own(name, "NIFTY").in_n == 4)
+
+    assert await everything(bus, OUTBOX, SENDER) == []
+
+
+async def test_of_directions_that_wait_to_be_told_the_newest_is():
+    bus = MemoryBus()
+    await bus.declare(["NIFTY"])
+    calm, turned = make_analysis(), make_analysis(direction=Direction.BEARISH)
+    [duty] = [each for each in herald.roles((42,), SystemClock()) if each.name == herald.DIRECTION]
+    say(bus, ANALYSIS, calm)
+    async with running(bus.own(duty)):
+        await eventually(lambda: bus.store.own(herald.DIRECTION, "NIFTY").in_n == 1)
+    say(bus, ANALYSIS, turned, calm, turned)
+
+    async with running(bus.own(duty)):
+        await eventually(lambda: bus.store.own(herald.DIRECTION, "NIFTY").in_n == 4)
+
+    [entry] = await everything(bus, OUTBOX, SENDER)
+    assert "▲ BULLISH → ▼ BEARISH" in entry.message.text
