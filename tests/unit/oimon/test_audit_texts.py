@@ -1,7 +1,10 @@
 import pytest
 
-from oimon.audit.outbox import judged
+from oimon.audit.outbox import judged, of_the_outbox
 from oimon.audit.report import is_clean, plain
+from oimon.bus.log import SENDER, Draft
+from oimon.bus.memory import MemoryLog, MemoryStore
+from oimon.messages import OUTBOX
 
 READ = [("1000-0", 1), ("1000-1", 2), ("2000-0", 3), ("3000-0", 4)]
 
@@ -40,3 +43,39 @@ def test_a_text_that_is_gone_from_within_leaves_a_hole():
 
     assert texts.holes == 1
     assert not texts.is_clean
+
+
+DAY_MS = 24 * 3600 * 1000
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "is_judged"), [(1000, True), (DAY_MS, True), (2 * DAY_MS, False)]
+)
+async def test_a_text_is_judged_for_nearly_two_days(age_ms, is_judged):
+    store = MemoryStore()
+    log, queue = MemoryLog(store, "sender"), store.own(SENDER, SENDER)
+    entry_id = f"{store.now_ms() - age_ms}-0"
+    store.append(OUTBOX, SENDER, queue, Draft(entry_id, "text", b"{}"))
+    queue.epoch, queue.cursor = 1, entry_id
+
+    texts = await of_the_outbox(log)
+
+    assert texts.lost == ([entry_id] if is_judged else [])
+
+
+async def test_what_was_noted_or_set_aside_is_read_of_the_log():
+    store = MemoryStore()
+    log, queue = MemoryLog(store, "sender"), store.own(SENDER, SENDER)
+    now_ms = store.now_ms()
+    for number in range(4):
+        store.append(OUTBOX, SENDER, queue, Draft(f"{now_ms}-{number}", "text", b"{}"))
+    sent, aside, lost, waiting = store.stream(OUTBOX, SENDER).entries
+    store.marks[SENDER] = {sent.id: "sent"}
+    store.park(SENDER, aside, "why", 1)
+    queue.epoch, queue.cursor = 1, lost.id
+
+    texts = await of_the_outbox(log)
+
+    assert texts.lost == [lost.id]
+    assert texts.outcomes == {"sent": 1, "set aside": 1, "waiting": 1}
+    assert waiting.n == 4
