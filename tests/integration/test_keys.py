@@ -209,6 +209,17 @@ async def test_answers_of_long_ago_are_trimmed(bench):
     assert bench.client.xlen(f"{ADVICE_RICH}:{{NIFTY}}") < 120
 
 
+async def test_names_of_messages_are_forgotten_with_them(bench):
+    seen, two_days_ms = f"oi.seen:{{NIFTY}}:{OUTBOX}", 2 * 24 * 3600 * 1000
+    oldest_ms = bench.now_ms() - two_days_ms
+    bench.client.zadd(seen, {"long ago": oldest_ms - 1, "of late": oldest_ms + 60_000})
+
+    await bench.log.enqueue("NIFTY", OUTBOX, "new", "text", b"{}")
+
+    assert bench.client.zrange(seen, 0, -1) == [b"of late", b"new"]
+    assert not await bench.log.enqueue("NIFTY", OUTBOX, "of late", "text", b"{}")
+
+
 # --- what is refused ---------------------------------------------------------------------------------------------------
 
 
