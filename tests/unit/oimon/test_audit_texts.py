@@ -38,6 +38,12 @@ def test_what_was_set_aside_is_not_lost():
     assert texts.outcomes == {"sent": 1, "set aside": 1}
 
 
+def test_what_was_set_aside_after_its_outcome_was_noted_is_counted_by_that():
+    noted = {"1000-0": "failed Chat not found"}
+
+    assert judged(READ[:1], "1000-0", noted, {"1000-0"}).outcomes == {"failed": 1}
+
+
 def test_a_text_that_is_gone_from_within_leaves_a_hole():
     texts = judged([READ[0], READ[2]], "0-0", {}, ())
 

@@ -1,8 +1,10 @@
 import asyncio
 import contextlib
+from dataclasses import replace
 
 from prometheus_client import REGISTRY
 
+from oimon.bus.log import stamp
 from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
 from oimon.bus.owner import ORPHANED_S, View
 from oimon.errors import BusDown
@@ -14,6 +16,10 @@ from tests.summing import SUMS, at_least, gap, pulse, running
 
 def holes() -> float:
     return REGISTRY.get_sample_value("oi_bus_hole_entries_total")
+
+
+def rollbacks() -> float:
+    return REGISTRY.get_sample_value("oi_bus_rollback_total")
 
 
 async def test_what_was_trimmed_unread_is_counted_to_the_entry_and_told():
@@ -106,6 +112,44 @@ def test_an_outage_is_no_time_in_which_anybody_could_have_taken_it(monkeypatch):
         raise BusDown("away")
 
     assert looked(life) >= ORPHANED_S
+
+
+async def test_an_input_that_was_lost_and_begun_anew_while_nobody_had_it_is_gone_on_with():
+    bus = MemoryBus()
+    await bus.declare(["NIFTY"])
+    async with running(bus.own(SUMS)):
+        await bus.publish("NIFTY", [gap(n) for n in range(5)], pulse(1))
+        await eventually(lambda: at_least(bus, 1))
+    del bus.store.streams[TICKS, "NIFTY"]
+    bus.store.own("ingest", "NIFTY").out_n = 0
+    read_ms, _ = stamp(bus.store.own("analytics", "NIFTY").cursor)
+    await eventually(lambda: bus.store.now_ms() > read_ms)
+    await bus.publish("NIFTY", [gap(7)], pulse(2))
+
+    async with running(bus.own(SUMS)):
+        (_, last) = await eventually(lambda: at_least(bus, 2))
+
+    assert last.message.text == "2: 7"
+
+
+async def test_numbers_that_begin_anew_under_an_owner_are_a_rollback_that_is_counted_once():
+    bus, begun = MemoryBus(), []
+
+    def start(partition):
+        begun.append(partition)
+        return 0
+
+    await bus.declare(["NIFTY"])
+    async with running(bus.own(replace(SUMS, start=start))):
+        await bus.publish("NIFTY", [gap(1)], pulse(1))
+        await eventually(lambda: at_least(bus, 1))
+        before = rollbacks()
+        bus.store.own("ingest", "NIFTY").out_n = 0
+        await bus.publish("NIFTY", [gap(2)], pulse(2))
+        (_, last) = await eventually(lambda: at_least(bus, 2))
+
+    assert last.message.text == "2: 3"
+    assert (len(begun), rollbacks() - before) == (2, 1)
 
 
 async def test_who_leaves_while_it_looks_wants_nothing():

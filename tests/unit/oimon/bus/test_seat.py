@@ -6,7 +6,7 @@ import pytest
 
 from oimon import metrics
 from oimon.bus import Keeping, Output, Role
-from oimon.bus.log import LEASE_TTL_MS, stamp
+from oimon.bus.log import LEASE_TTL_MS, NEVER, stamp
 from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
 from oimon.errors import BusDown
 from oimon.messages import OUTBOX, TICKS
@@ -98,6 +98,24 @@ async def test_who_works_entry_by_entry_tells_how_many_wait():
         await sums(bus, 1)
 
     assert lags == [0, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+
+
+async def test_who_works_entry_by_entry_leaves_each_behind_before_the_next():
+    bus, cursors = MemoryBus(), []
+    await bus.declare(["NIFTY"])
+    await bus.publish("NIFTY", [gap(n) for n in range(1, 10)], pulse(1))
+    ids = [entry.id for entry in bus.store.stream(TICKS, "NIFTY").entries]
+    grant = await bus._log.acquire("analytics", "NIFTY", TICKS)
+    await bus._log.attempt(grant.lease, ids[0])
+
+    def noting(total, entry):
+        cursors.append(bus.store.own("analytics", "NIFTY").cursor)
+        return summing(total, entry)
+
+    async with running(bus.own(replace(SUMS, handle=noting))):
+        await sums(bus, 1)
+
+    assert cursors == [NEVER, *ids[:-1]]
 
 
 LISTING = replace(
