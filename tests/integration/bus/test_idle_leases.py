@@ -48,6 +48,10 @@ def rollbacks() -> float:
     return REGISTRY.get_sample_value("oi_bus_rollback_total")
 
 
+def refused() -> float:
+    return REGISTRY.get_sample_value("oi_bus_fenced_total")
+
+
 async def test_who_finds_its_lease_run_out_and_untaken_goes_on_with_what_it_knows(idle, replicas):
     bus, begun = idle
     first, feeder = epoch_of(bus), replicas()
@@ -89,21 +93,21 @@ async def test_who_finds_its_place_further_on_than_it_went_begins_anew(idle, han
 async def test_who_finds_its_place_set_back_begins_anew_from_there_and_counts_it(idle, hand):
     bus, begun = idle
     first, last = await everything(bus, TICKS)
-    before = rollbacks()
+    before, fenced = rollbacks(), refused()
 
     hand.set_cursor(first.id, first.n)
     await eventually(lambda: len(begun) == 2)
     await eventually(lambda: any(held.cursor == last.id for held in bus.held()))
 
-    assert rollbacks() == before + 1
+    assert (rollbacks(), refused()) == (before + 1, fenced)
     assert [e.message.text for e in await everything(bus)] == ["1: 1"]
 
 
 async def test_who_finds_the_end_of_its_input_lost_begins_anew_and_counts_it(idle, hand):
     _, begun = idle
-    before = rollbacks()
+    before, fenced = rollbacks(), refused()
 
     hand.lose(TICKS)
     await eventually(lambda: len(begun) == 2)
 
-    assert rollbacks() == before + 1
+    assert (rollbacks(), refused()) == (before + 1, fenced)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from prometheus_client import REGISTRY
 
-from oimon.bus.log import stamp
+from oimon.bus.log import NEVER, stamp
 from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
 from oimon.bus.owner import ORPHANED_S, View
 from oimon.errors import BusDown
@@ -14,12 +14,16 @@ from tests.simulation.time import ServerClock, VirtualLoop
 from tests.summing import SUMS, at_least, gap, pulse, running
 
 
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(name)
+
+
 def holes() -> float:
-    return REGISTRY.get_sample_value("oi_bus_hole_entries_total")
+    return counted("oi_bus_hole_entries_total")
 
 
 def rollbacks() -> float:
-    return REGISTRY.get_sample_value("oi_bus_rollback_total")
+    return counted("oi_bus_rollback_total")
 
 
 async def test_what_was_trimmed_unread_is_counted_to_the_entry_and_told():
@@ -150,6 +154,38 @@ async def test_numbers_that_begin_anew_under_an_owner_are_a_rollback_that_is_cou
 
     assert last.message.text == "2: 3"
     assert (len(begun), rollbacks() - before) == (2, 1)
+
+
+async def test_who_finds_that_another_has_its_partition_leaves_it(monkeypatch):
+    monkeypatch.setattr("oimon.bus.seat.BLOCK_MS", 20)
+    bus = MemoryBus()
+    other = MemoryLog(bus.store, "other")
+    await bus.declare(["NIFTY"])
+    async with running(bus.own(SUMS)):
+        await eventually(bus.held)
+        before = counted("oi_bus_fenced_total")
+        bus.store.own("analytics", "NIFTY").until_ms = 0
+        await other.acquire("analytics", "NIFTY", TICKS)
+        await eventually(lambda: not bus.held())
+
+    assert counted("oi_bus_fenced_total") == before + 1
+    assert bus.store.own("analytics", "NIFTY").owner == "other"
+
+
+async def test_an_answer_that_is_there_is_refused_and_counted():
+    bus = MemoryBus()
+    await bus.declare(["NIFTY"])
+    async with running(bus.own(SUMS)):
+        await bus.publish("NIFTY", [gap(1)], pulse(1))
+        await eventually(lambda: at_least(bus, 1))
+    own, before = bus.store.own("analytics", "NIFTY"), counted("oi_bus_duplicate_refused_total")
+    own.cursor, own.in_n = NEVER, 0
+
+    async with running(bus.own(SUMS)):
+        await eventually(lambda: own.in_n == 2)
+
+    assert counted("oi_bus_duplicate_refused_total") == before + 1
+    assert len(await at_least(bus, 1)) == 1
 
 
 async def test_who_leaves_while_it_looks_wants_nothing():

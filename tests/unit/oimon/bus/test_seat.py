@@ -6,7 +6,7 @@ import pytest
 
 from oimon import metrics
 from oimon.bus import Keeping, Output, Role
-from oimon.bus.log import LEASE_TTL_MS, NEVER, stamp
+from oimon.bus.log import LEASE_TTL_MS, NEVER, Draft, stamp
 from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
 from oimon.errors import BusDown
 from oimon.messages import OUTBOX, TICKS
@@ -98,6 +98,25 @@ async def test_who_works_entry_by_entry_tells_how_many_wait():
         await sums(bus, 1)
 
     assert lags == [0, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+
+
+async def test_what_is_set_aside_after_entries_that_nobody_answered_is_passed_for_good():
+    bus = MemoryBus()
+    await bus.declare(["NIFTY"])
+    async with running(bus.own(SUMS)) as owner:
+        await with_one_gap_after_an_answer(bus.store, bus)
+        producer = bus.store.own("ingest", "NIFTY")
+        bus.store.append(TICKS, "NIFTY", producer, Draft("", "gap", b"no JSON"))
+        bus.store.wake(TICKS)
+        await eventually(lambda: bus.held()[0].parked)
+        held, _ = bus.held()
+        await bus.stop()
+        await owner
+
+    [parked] = await bus._log.parked("analytics", "NIFTY")
+    own = bus.store.own("analytics", "NIFTY")
+    assert (held.cursor, held.parked) == (parked.entry.id, 1)
+    assert (own.cursor, own.owner) == (parked.entry.id, "")
 
 
 async def test_who_works_entry_by_entry_leaves_each_behind_before_the_next():
