@@ -118,6 +118,19 @@ def test_an_outage_is_no_time_in_which_anybody_could_have_taken_it(monkeypatch):
     assert looked(life) >= ORPHANED_S
 
 
+async def test_who_is_new_has_lost_nothing_of_what_was_trimmed_before():
+    bus = MemoryBus()
+    await bus.declare(["NIFTY"])
+    await bus.publish("NIFTY", [gap(n) for n in range(10)], pulse(1))
+    kept, before = bus.store.stream(TICKS, "NIFTY"), holes()
+    del kept.entries[:9], kept.order[:9]
+
+    async with running(bus.own(SUMS)):
+        [answer] = await eventually(lambda: at_least(bus, 1))
+
+    assert (answer.message.text, holes()) == ("1: 9", before)
+
+
 async def test_an_input_that_was_lost_and_begun_anew_while_nobody_had_it_is_gone_on_with():
     bus = MemoryBus()
     await bus.declare(["NIFTY"])
