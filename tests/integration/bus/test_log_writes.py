@@ -192,16 +192,18 @@ async def test_what_is_parked_after_a_rollback_is_kept_though_a_later_entry_was_
     new_log, hand
 ):
     log = new_log()
-    first, _, third = (await feed(log))[:3]
+    first, second, third = (await feed(log))[:3]
     lease = await log.park(await take(log), third, "late", 1)
-    for _ in range(2):  # the second time it is there already
+    for _ in range(2):  # the second time they are there already
         hand.set_cursor(NEVER, 0)
         lease = await log.park(replace(lease, cursor=NEVER, in_n=0), first, "early", 1)
+        lease = await log.park(lease, second, "early", 1)
 
     parked = await log.parked(ROLE, "NIFTY")
-    assert [(p.entry.id, p.why) for p in parked] == [(first.id, "early"), (third.id, "late")]
+    assert [p.entry.id for p in parked] == [first.id, second.id, third.id]
+    assert [p.why for p in parked] == ["early", "early", "late"]
     await log.unpark(parked[0])
-    assert [p.entry.id for p in await log.parked(ROLE, "NIFTY")] == [third.id]
+    assert [p.entry.id for p in await log.parked(ROLE, "NIFTY")] == [second.id, third.id]
 
 
 async def test_many_parked_entries_are_all_found(new_log):
