@@ -84,3 +84,36 @@ async def test_a_new_group_misses_nothing_of_before_it_was(bus):
         await eventually(lambda: len(sink.taken) == 3)
 
     assert holes() == before
+
+
+async def test_a_partition_that_is_declared_later_is_shared_too(bus, monkeypatch):
+    monkeypatch.setattr(sharing, "WATCH_S", 0.02)
+    sink = Sink()
+    sink.may_go_on.set()
+
+    async with running(bus.share("db", [TICKS], sink)):
+        await published(bus, 1)
+        await eventually(lambda: sink.taken)
+        await bus.declare(["NIFTY", "SENSEX"])
+        await bus.publish("SENSEX", [gap(2)], PULSE)
+
+        await eventually(lambda: len(sink.taken) == 2)
+
+
+async def test_a_stop_is_over_in_time_though_entries_keep_coming(bus, monkeypatch):
+    monkeypatch.setattr(sharing, "DRAIN_S", 0.1)
+    taken = []
+
+    async def sink(entries):
+        taken.extend(entries)
+        await published(bus, len(taken))
+        await asyncio.sleep(0.01)
+
+    await published(bus, 1)
+    async with running(bus.share("db", [TICKS], sink)) as sharing_on:
+        await eventually(lambda: taken)
+        await bus.stop()
+        async with asyncio.timeout(2):
+            await sharing_on
+
+    assert len(taken) > 1
