@@ -117,3 +117,20 @@ async def test_a_stop_is_over_in_time_though_entries_keep_coming(bus, monkeypatc
             await sharing_on
 
     assert len(taken) > 1
+
+
+async def test_a_sink_that_had_nothing_to_do_is_given_what_comes_then(bus, monkeypatch):
+    monkeypatch.setattr(sharing, "BLOCK_MS", 10)
+    sink, read, reads = Sink(), bus._log.group_read, []
+
+    async def counting(*args):
+        reads.append(await read(*args))
+        return reads[-1]
+
+    bus._log.group_read = counting
+    sink.may_go_on.set()
+    async with running(bus.share("db", [TICKS], sink)):
+        await eventually(lambda: len(reads) > 2)
+        await published(bus, 1)
+
+        await eventually(lambda: sink.taken)
