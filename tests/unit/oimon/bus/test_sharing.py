@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY
 from oimon.bus import sharing
 from oimon.bus.log import stamp
 from oimon.bus.memory import MemoryBus
+from oimon.errors import TransientError
 from oimon.messages import TICKS
 from tests.eventually import eventually
 from tests.summing import PULSE, gap, running
@@ -134,3 +135,21 @@ async def test_a_sink_that_had_nothing_to_do_is_given_what_comes_then(bus, monke
         await published(bus, 1)
 
         await eventually(lambda: sink.taken)
+
+
+async def test_a_stop_while_the_way_out_is_away_leaves_the_entries_with_the_group(bus):
+    asked = []
+
+    async def away(entries):
+        asked.append([entry.n for entry in entries])
+        raise TransientError("the database is away")
+
+    await published(bus, 1)
+    async with running(bus.share("db", [TICKS], away)) as sharing_on:
+        await eventually(lambda: asked)
+        await bus.stop()
+        async with asyncio.timeout(2):
+            await sharing_on
+
+    pending = bus.store.groups["db", TICKS, "NIFTY"].pending.values()
+    assert [tries for _, _, tries in pending] == [0]
