@@ -160,8 +160,9 @@ def _behind(held: Mapping[str, Any]) -> str:
 
 
 def _underlyings(found: Sequence[Ages]) -> Table:
-    shown = Table(title="Ages", title_justify="left")
-    for column in ("underlying", "analysis", "market data", "open interest", "market", "feed"):
+    title = "Ages: of the newest analysis now, of its data when it was made"
+    shown = Table(title=title, title_justify="left")
+    for column in ("underlying", "analysis", "its prices", "its OI", "market", "feed"):
         shown.add_column(column, overflow="fold")
     for ages in found:
         seconds = (ages.analysis_s, ages.tick_s, ages.oi_s)

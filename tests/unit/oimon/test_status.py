@@ -112,3 +112,15 @@ def test_where_nobody_says_anything_it_is_not_said_that_nothing_runs():
     told = " ".join(text_of().split())
     assert "Redis takes no writes" in told
     assert "not running" not in told
+
+
+def test_the_ages_of_data_are_told_as_those_of_the_analysis_that_stands_on_them():
+    console = Console(width=200, record=True, file=io.StringIO())
+    dead = status.Ages(underlying="NIFTY", analysis_s=600.0, tick_s=1.0, oi_s=42.0)
+
+    console.print(status.tables(status.Status(system=System(services=()), ages=[dead])))
+
+    lines = [line.split() for line in console.export_text().splitlines()]
+    title = next(line for line in lines if line[:1] == ["Ages:"])
+    assert " ".join(title) == "Ages: of the newest analysis now, of its data when it was made"
+    assert next(line for line in lines if "600.0" in line)[3:10] == ["600.0", "s", "│", "1.0", "s", "│", "42.0"]  # fmt: skip
