@@ -14,7 +14,16 @@ from rich.text import Text
 from notifier.ladder import FRAME, build_up_word
 from oimon import figures
 from oimon.figures import UNKNOWN
-from oimon.messages import Quote
+from oimon.messages import Quote, QuoteBoard
+from oimon.terms import Mode
+
+STALE_S = 5.0
+"""An analysis written longer ago than this is stale, whatever it says. Source: bus contract, section 11."""
+MODE_STYLE = {
+    Mode.LIVE: "bold white on dark_green",
+    Mode.REPLAY: "bold black on yellow",
+    Mode.SIMULATED: "bold white on magenta",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +39,23 @@ class _Column:
     def is_told(self, quotes: Sequence[Quote]) -> bool:
         """Say whether it says anything of any of them."""
         return any(self.cell(quote) not in ("", UNKNOWN) for quote in quotes)
+
+
+def board_header(board: QuoteBoard) -> Text:
+    """Return whose quotes of when these are."""
+    return Text.assemble(
+        (f"{board.underlying}  ", "bold"),
+        f"{board.segment}  {figures.clock_time(board.ts_us)} IST  ",
+        (f" {board.mode} ", MODE_STYLE[board.mode]),
+    )
+
+
+def of_then(written_age_s: float | None) -> list[Text]:
+    """Say so where quotes are not of now; a board does not know whether the market is closed or its day has ended."""
+    if (written_age_s or 0.0) <= STALE_S:
+        return []
+    told = f"Of {figures.age(written_age_s)} ago, and so are the ages in it"
+    return [Text(told, style="yellow")]
 
 
 def quote_table(quotes: Sequence[Quote], *, width: int) -> Table:

@@ -44,16 +44,17 @@ class Newest:
         analysis = self._message(ANALYSIS)
         shown = analysis if isinstance(analysis, ChainAnalysis | QuoteBoard) else None
         others = self.others
+        ages_s = [_age_s(self._entries[ANALYSIS], now_us)] if ANALYSIS in self._entries else []
         if isinstance(shown, QuoteBoard) and self.boards:
             shown, others = self._together(shown), []
+            ages_s += [_age_s(entry, now_us) for entry in self.boards.values()]
         minimal, rich = self._message(ADVICE_MINIMAL), self._message(ADVICE_RICH)
-        entry = self._entries.get(ANALYSIS)
         return View(
             underlying=self.underlying,
             analysis=shown,
             minimal=minimal if isinstance(minimal, Advice) else None,
             rich=rich if isinstance(rich, Advice) else None,
-            written_age_s=None if entry is None else _age_s(entry, now_us),
+            written_age_s=max(ages_s, default=None),
             others=others,
             trouble=self.trouble,
         )

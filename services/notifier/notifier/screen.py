@@ -10,7 +10,15 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from notifier.board import arrow, off_lines, quote_table
+from notifier.board import (
+    MODE_STYLE,
+    STALE_S,
+    arrow,
+    board_header,
+    of_then,
+    off_lines,
+    quote_table,
+)
 from notifier.fitting import cut, flow
 from notifier.ladder import chain_table
 from notifier.readings import (
@@ -30,18 +38,11 @@ from oimon.explain.ages import DataState, states
 from oimon.explain.direction import is_conflict
 from oimon.figures import UNKNOWN, age, clock_time, grouped, percent, plain, signed
 from oimon.messages import Advice, ChainAnalysis, QuoteBoard
-from oimon.terms import FeedState, MarketState, Mode, Quality
+from oimon.terms import FeedState, MarketState, Quality
 
 WIDE = 112
 """Columns that the full header needs; below it some of it is left out."""
-STALE_S = 5.0
-"""An analysis written longer ago than this is stale, whatever it says. Source: bus contract, section 11."""
 
-_MODE_STYLE = {
-    Mode.LIVE: "bold white on dark_green",
-    Mode.REPLAY: "bold black on yellow",
-    Mode.SIMULATED: "bold white on magenta",
-}
 _OPEN = (MarketState.OPEN, MarketState.OPEN_CAS)
 
 
@@ -53,7 +54,7 @@ class View:
     analysis: ChainAnalysis | QuoteBoard | None = None
     minimal: Advice | None = None
     rich: Advice | None = None
-    written_age_s: float | None = None  # since the analysis was written to the bus
+    written_age_s: float | None = None  # since it was written; of several boards the oldest
     others: Sequence[str] = ()
     trouble: str | None = None  # why nothing new comes: the bus is away
 
@@ -87,8 +88,9 @@ def screen(
             body: list[RenderableType] = [_waiting(view)]
         case QuoteBoard() as board:
             body = [
-                _board_header(board),
+                board_header(board),
                 quote_table(board.rows, width=width),
+                *of_then(view.written_age_s),
                 *off_lines(board.off),
             ]
         case ChainAnalysis() as analysis:
@@ -128,7 +130,9 @@ def summary(view: View) -> str:
     head = f"{clock_time(analysis.ts_us)} IST {analysis.mode} {analysis.underlying}"
     if isinstance(analysis, QuoteBoard):
         quotes = "  ".join(f"{quote.symbol} {grouped(quote.ltp)}" for quote in analysis.rows)
-        return f"{clock_time(analysis.ts_us)} IST {analysis.mode} {analysis.segment} | {quotes}"
+        board = f"{clock_time(analysis.ts_us)} IST {analysis.mode} {analysis.segment} | {quotes}"
+        is_old = (view.written_age_s or 0.0) > STALE_S
+        return f"{board} | made more than {age(STALE_S)} ago" if is_old else board
     stale = " STALE" if is_stale(view) else ""
     said = " | ".join(
         f"{name} {call(advice)} ({advice.by})"
@@ -188,7 +192,7 @@ def _header(analysis: ChainAnalysis, view: View, *, width: int) -> list[Text]:
         f"  EXP {figures.short_date(analysis.expiry)} ({_days(analysis.days_to_expiry)})",
         f"  {clock_time(analysis.ts_us)} IST  ",
         *([f"{analysis.segment} {analysis.market}  "] if wide else []),
-        (f" {analysis.mode} ", _MODE_STYLE[analysis.mode]),
+        (f" {analysis.mode} ", MODE_STYLE[analysis.mode]),
     )
     second = Text.assemble(
         f"PCR {figures.decimal(analysis.pcr)}",
@@ -299,14 +303,3 @@ def _doubts(analysis: ChainAnalysis) -> list[str]:
     if not analysis.is_warm:
         doubts.append(f"only {age(analysis.history_s)} of history")
     return doubts
-
-
-# --- quote board ---------------------------------------------------------------------------------------------------
-
-
-def _board_header(board: QuoteBoard) -> Text:
-    return Text.assemble(
-        (f"{board.underlying}  ", "bold"),
-        f"{board.segment}  {clock_time(board.ts_us)} IST  ",
-        (f" {board.mode} ", _MODE_STYLE[board.mode]),
-    )

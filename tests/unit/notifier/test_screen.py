@@ -346,6 +346,16 @@ def test_a_mode_without_option_analysis_shows_quotes_and_what_is_off():
     ]
 
 
+def test_a_board_that_was_made_long_ago_says_so():
+    fresh = View(underlying="SILVERMIC", analysis=make_board(), written_age_s=4.9)
+    old = dataclasses.replace(fresh, written_age_s=612.0)
+
+    said = "Of 10m12s ago, and so are the ages in it"
+    assert said in drawn(old)
+    assert said not in drawn(fresh)
+    assert summary(old) == f"{summary(fresh)} | made more than 5.0s ago"
+
+
 def test_the_summary_says_the_same_in_one_line():
     assert summary(make_view()) == (
         "12:41:07 IST REPLAY NIFTY 24,512.35 ▲ +0.42% | PCR 1.18 | MaxPain 24450 | BULLISH 62%"
