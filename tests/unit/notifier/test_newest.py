@@ -7,6 +7,7 @@ from tests.unit.notifier.samples import (
     NOW_US,
     make_advice,
     make_analysis,
+    make_board,
     make_entry,
     make_rich_advice,
 )
@@ -44,3 +45,12 @@ def test_now_is_an_argument_so_that_an_old_entry_reads_old():
     newest.take(make_entry(make_analysis()))
 
     assert newest.view(ManualClock(NOW_US + 60_000_000).now_us()).written_age_s == 60.0
+
+
+def test_of_several_boards_in_one_table_the_oldest_counts():
+    newest = Newest("SBIN")
+    newest.others = ["TCS"]
+    newest.take(make_entry(make_board(underlying="SBIN")))
+    newest.boards["TCS"] = make_entry(make_board(underlying="TCS"), id=f"{NOW_US // 1000 - 90_000}-0")  # fmt: skip
+
+    assert newest.view(NOW_US).written_age_s == pytest.approx(90.0)
