@@ -165,8 +165,8 @@ class Legs:
     """One side (calls or puts) of a chain: aligned columns, one value a strike."""
 
     ltp: Column
-    bid: Column
-    ask: Column
+    bid: Column  # 0: there is none, or the source tells none
+    ask: Column  # the same
     bid_qty: CountColumn
     ask_qty: CountColumn
     mark: Column
