@@ -15,7 +15,7 @@ from oimon.terms import BuildUp
 def line(name: Component, share: float, found: Findings, window_s: float = WINDOW_S) -> str:
     """Return a component's score, its share of the whole score, and what it was read from.
 
-    For example ``coi_balance +0.80 → +0.126: puts written 16,48,400, calls covered 4,56,300 in 15 min``.
+    For example ``coi_balance +0.80 → +0.126: puts written 16,48,400, calls covered 4,56,300 around the money in 15 min``.
 
     Args:
         name: of the component.
@@ -55,7 +55,7 @@ def _coi_balance(found: Findings) -> str:
     calls = "written" if change.ce_change >= 0 else "covered"
     return (
         f"puts {puts} {grouped(abs(change.pe_change), 0)}, "
-        f"calls {calls} {grouped(abs(change.ce_change), 0)}"
+        f"calls {calls} {grouped(abs(change.ce_change), 0)} around the money"
     )
 
 

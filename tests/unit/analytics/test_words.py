@@ -29,7 +29,7 @@ def test_each_contribution_says_its_score_share_and_raw_value():
         assert text.startswith(f"{name} {score:+.2f} → {share:+.3f}: ")
     texts = {name: text for name, _, text in answer.contributions}
     assert re.search(
-        r"puts (written|covered) [\d,]+, calls (written|covered) [\d,]+ in 15 min$",
+        r"puts (written|covered) [\d,]+, calls (written|covered) [\d,]+ around the money in 15 min$",
         texts["coi_balance"],
     )
 
