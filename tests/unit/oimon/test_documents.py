@@ -37,6 +37,17 @@ def test_every_file_that_the_documents_name_is_there():
             assert (document.parent / target).exists(), f"{document.name} names {target}"
 
 
+def test_every_module_that_the_architecture_names_is_there():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folders = [ROOT / name for name in ("shared", "services", "tests")]
+    there = [path.as_posix() for folder in folders for path in folder.rglob("*.py")]
+
+    named = set(re.findall(r"`([\w/-]+\.py)`", text))
+
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not any(p.endswith(f"/{name}") for p in there)] == []
+
+
 def test_compose_passes_every_setting_that_is_not_given_by_the_image():
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     settings = set(re.findall(r"^#([A-Z_0-9]+)=", documents.env_example(), re.MULTILINE))
