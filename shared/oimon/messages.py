@@ -165,7 +165,7 @@ class Legs:
     """One side (calls or puts) of a chain: aligned columns, one value a strike."""
 
     ltp: Column
-    bid: Column  # 0: there is none, or the source tells none
+    bid: Column  # null: nobody bids, or the source tells none
     ask: Column  # the same
     bid_qty: CountColumn
     ask_qty: CountColumn

@@ -139,7 +139,8 @@ def _fill(cells: FloatArray, path: Path, place: str, leg: Mapping[str, Any]) -> 
 
 def _completed(cells: FloatArray) -> FloatArray:
     """Return the cells with what follows from the others: marks of mids, interest before today."""
-    cells[Cell.LTP][cells[Cell.LTP] <= 0] = np.nan
+    for cell in (Cell.LTP, Cell.BID, Cell.ASK):  # 0: never traded, nobody there
+        cells[cell][cells[cell] <= 0] = np.nan
     cells[Cell.OI_PREV] = cells[Cell.OI] - cells[Cell.OI_CHANGE_DAY]
     cells[Cell.OI_AGE_S] = np.where(np.isnan(cells[Cell.OI]), np.nan, 0.0)
     marks = mark_price(

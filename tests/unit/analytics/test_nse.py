@@ -120,7 +120,7 @@ def test_a_price_of_zero_is_no_price(tmp_path):
 
     legs = page_analysis(read_page(write(tmp_path, make_page(row))), None).chain.ce
 
-    assert np.isnan([legs.ltp[0], legs.mark[0], legs.prev_close[0]]).all()
+    assert np.isnan([legs.ltp[0], legs.bid[0], legs.ask[0], legs.mark[0], legs.prev_close[0]]).all()
 
 
 def test_the_nearest_expiry_that_has_not_passed_is_read(tmp_path):
