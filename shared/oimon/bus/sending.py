@@ -230,9 +230,8 @@ class _Shift:
         except TransientError as error:
             self._last_error = str(error)
             return False
-        except (
-            Exception
-        ) as error:  # it was sent or not all the same, and the others have their rows
+        except Exception as error:
+            # it was sent or not all the same, and the others have their rows
             self._last_error = f"{parcel.entry.key} has no row: {type(error).__name__}: {error}"
             logger.exception("a text has no row", extra={"entry": parcel.entry.key})
         parcel.is_recorded = True

@@ -50,9 +50,7 @@ class _Feeding:
         self._group = group
         self._streams = streams
         self._sink = sink
-        self._read_to: dict[
-            str, int
-        ] = {}  # number of the newest entry of each stream that came here
+        self._read_to: dict[str, int] = {}  # number of the newest entry that came, of each stream
         self._claimed_s = float("-inf")
         self._last_chance_s: float | None = None
 
