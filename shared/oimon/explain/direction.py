@@ -164,7 +164,10 @@ def _changes(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Iterator[str]:
     yield f"It has stood for {span(since_s)}; {_would(expiry.direction, label.smoothed)}."
     if label.wanted is not None and label.wanted_since_us is not None:
         waited_s = (analysis.ts_us - label.wanted_since_us) / 1e6
-        yield f"{label.wanted} is wanted since {span(waited_s)}; it counts after {CONFIRM_S:.0f} s."
+        needed_s = max(
+            CONFIRM_S, DWELL_S - (since_s - waited_s)
+        )  # a young label has to stand first
+        yield f"{label.wanted} is wanted since {span(waited_s)}; it counts after {needed_s:.0f} s."
     if expiry.quality is Quality.BAD:
         yield "Bad data hold it NEUTRAL."
     elif not reaches(expiry.coverage or 0.0, MIN_COVERAGE):

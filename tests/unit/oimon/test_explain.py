@@ -300,16 +300,17 @@ def test_no_evidence_is_no_conflict():
     assert not is_conflict(make_unknown_analysis())
 
 
-def test_a_change_that_waits_is_told():
+@pytest.mark.parametrize(("stood_s", "needed_s"), [(600, 30), (42, 30), (22, 50), (12, 60)])
+def test_a_change_that_waits_is_told_with_how_long_it_has_to(stood_s, needed_s):
     waiting = LabelReading(
         smoothed=-0.3,
-        since_us=NOW_US - 600_000_000,
+        since_us=NOW_US - stood_s * 1_000_000,
         wanted=Direction.BEARISH,
         wanted_since_us=NOW_US - 12_000_000,
     )
     analysis = of_components(DIR_01, label=waiting)
 
-    assert "BEARISH is wanted since 12 s; it counts after 30 s." in (
+    assert f"BEARISH is wanted since 12 s; it counts after {needed_s} s." in (
         read_direction(analysis, analysis).sentences
     )
 
