@@ -43,7 +43,7 @@ def reference_of(chain: ChainNow, market: MarketNow, before: Before) -> Referenc
         years=years,
         is_spot_good=is_spot_good,
         forward=forward,
-        level=market.spot if is_spot_good else _level_by_carry(market, price, before),
+        level=market.spot if is_spot_good else _level_by_carry(market, forward, before),
         atm=atm,
         atm_spot=None if at_spot is None else chain.strike.item(at_spot),
         window=slice(0, 0)
@@ -60,15 +60,17 @@ def _is_spot_good(market: MarketNow) -> bool:
     return is_fresh and market.market is not MarketState.OPEN_CAS
 
 
-def _level_by_carry(market: MarketNow, forward: float | None, before: Before) -> float | None:
-    """Return the forward less the last known carry, or the last spot where that is unknown."""
+def _level_by_carry(market: MarketNow, forward: Forward | None, before: Before) -> float | None:
+    """Return the forward less the last known carry; the last spot where either would be made of spot itself."""
     if forward is None:
         return None
+    if market.spot is not None and (not before.carry or forward.source is ForwardSource.CARRY):
+        return market.spot
     if not before.carry:
-        return forward if market.spot is None else market.spot
+        return forward.price
     newest = before.carry[-1][0]
     recent = [carry for at_s, carry in before.carry if at_s >= newest - CARRY_S]
-    return forward - sum(recent) / len(recent)
+    return forward.price - sum(recent) / len(recent)
 
 
 def spot_carry(reference: Reference, market: MarketNow) -> float | None:

@@ -516,6 +516,19 @@ def test_the_reference_level_follows_the_forward_however_long_the_index_is_silen
     assert levels[5:] == pytest.approx([24_560.0] * 35, abs=1.0)
 
 
+def test_the_reference_level_stays_where_the_index_was_once_nothing_moves():
+    session = make_session(strikes=5)
+    tape = started(session)
+    for second in range(0, 100, 10):
+        tape.put(make_batch(session, market_ticks(session, second, spot=24_500.0), at(second)))
+        tape.beat(second + 1)
+
+    silent = tape.beat(1_000)
+
+    assert silent.forward_source == "carry"
+    assert silent.x == silent.spot == 24_500.0
+
+
 def test_commodities_and_shares_get_a_quote_board():
     for segment in (Segment.MCX, Segment.NSE):
         session = make_session(segment=segment, strikes=0, expiries=())
