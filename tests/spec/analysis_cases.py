@@ -6,7 +6,7 @@ import numpy as np
 
 from analytics.analyse import analyse
 from analytics.cells import COUNT, Cell
-from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow
+from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow, PcrSample
 from oimon import calendar
 from oimon.core.build_up import CLASSES
 from oimon.core.greeks import years_to_expiry
@@ -81,7 +81,7 @@ def _analyse(a):
     last = a["pcr_samples"][-1][0]
     before = Before(
         sampled_s=ts_us / 1e6,
-        pcr=tuple((ts_us / 1e6 + at - last, ratio) for at, ratio in a["pcr_samples"]),
+        pcr=tuple(PcrSample(ts_us / 1e6 + at - last, 1.0, pcr) for at, pcr in a["pcr_samples"]),
         rr25_reference=a["rr25_ref"],
     )
     (found,) = analyse([_chain(a, seconds)], _market(a, ts_us), [before])

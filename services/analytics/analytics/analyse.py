@@ -97,7 +97,7 @@ def _stand(
     memory = sampled(
         before,
         market.now_s,
-        pcr=reading.pcr.by_oi,
+        chain.rows,
         carry=spot_carry(reference, market),
         rr25=None if volatility.curve is None else volatility.curve.rr25,
     )

@@ -45,7 +45,7 @@ def judge(
 
     Source: analytics specification, 6 and 7.1.
     """
-    slope = pcr_slope(before.pcr, market.now_s)
+    slope = pcr_slope(((sample.at_s, sample.ratio) for sample in before.pcr), market.now_s)
     parts = _parts(reference, volatility, interest, flow, before)
     parts[Component.PCR_SLOPE] = Part.of(None if slope is None else slope.score)
     scored = direction_score(parts)

@@ -20,7 +20,7 @@ from analytics.packing import LEVEL
 from analytics.run import MINUTES, without_memories
 from oimon.bus import Keeping
 
-SCHEMA = 7
+SCHEMA = 8
 """Number of the state's shape: it grows with any change of a kept record or of its encoding."""
 
 

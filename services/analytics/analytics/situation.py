@@ -10,7 +10,7 @@ from analytics.cells import Cell
 from analytics.levels import LevelWatch
 from analytics.watches import Watches
 from oimon.core.build_up import CLASSES
-from oimon.core.chain import FloatArray, IntArray
+from oimon.core.chain import CE, PE, FloatArray, IntArray, side_totals
 from oimon.core.direction_filter import DirectionState
 from oimon.core.lazy import lazy
 from oimon.core.mark import Marks
@@ -172,6 +172,23 @@ class Interest(NamedTuple):
     reading: Reading
 
 
+class PcrSample(NamedTuple):
+    """Open interest of all calls and all puts at one time, in quantity."""
+
+    at_s: float
+    ce_oi: float
+    pe_oi: float
+
+    @property
+    def ratio(self) -> float | None:
+        """Puts to calls, None to nothing."""
+        return self.pe_oi / self.ce_oi if self.ce_oi else None
+
+
+Told = tuple[tuple[float, ...], tuple[float, ...]]
+"""Strikes whose call, and whose put, has told its open interest, ascending."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
     """What one expiry's analysis remembers: filters, levels and its own sampled histories."""
@@ -182,7 +199,8 @@ class Before:
     interest: Interest | None = None
     classes: Classes | None = None
     sampled_s: float | None = None
-    pcr: tuple[tuple[float, float | None], ...] = ()  # epoch seconds, chain PCR
+    pcr: tuple[PcrSample, ...] = ()  # each of the same legs
+    told: Told = ((), ())  # these legs
     carry: tuple[tuple[float, float], ...] = ()  # epoch seconds, F − S in rupees
     rr25: tuple[float, ...] = ()
     rr25_reference: float | None = None
@@ -190,30 +208,59 @@ class Before:
 
 
 def sampled(
-    before: Before, now_s: float, *, pcr: float | None, carry: float | None, rr25: float | None
+    before: Before, now_s: float, rows: ChainCells, *, carry: float | None, rr25: float | None
 ) -> Before:
     """Return what is remembered with one more sample, when 30 s have passed since the last.
 
     Args:
         before: what is remembered.
         now_s: the beat.
-        pcr: put-call ratio of the chain.
+        rows: the chain.
         carry: forward minus spot in rupees; None while spot is no traded price.
         rr25: 25-delta risk reversal.
 
-    Source: analytics specification, 0 (evaluation grid).
+    Source: analytics specification, 0 (evaluation grid), 2.4 (a fixed set of legs).
     """
     if before.sampled_s is not None and now_s - before.sampled_s < SAMPLE_S:
         return before
     oldest = now_s - SAMPLES_S
+    pcr, told = _with_pcr(before, now_s, rows)
     skew = before.rr25 if rr25 is None else (*before.rr25, rr25)
     carries = before.carry if carry is None else (*before.carry, (now_s, carry))
     since = min(oldest, carries[-1][0] - CARRY_S) if carries else oldest
     return replace(
         before,
         sampled_s=now_s,
-        pcr=(*(sample for sample in before.pcr if sample[0] >= oldest), (now_s, pcr)),
+        pcr=tuple(sample for sample in pcr if sample.at_s >= oldest),
+        told=told,
         carry=tuple(sample for sample in carries if sample[0] >= since),
         rr25=skew,
         rr25_reference=skew_reference(skew),
     )
+
+
+def _with_pcr(before: Before, now_s: float, rows: ChainCells) -> tuple[tuple[PcrSample, ...], Told]:
+    """Return all samples with this one, and the legs in them.
+
+    A leg that tells its open interest for the first time is counted in the samples before as well, as if it had not changed: a
+    chain that grows, as at a day's start or when strikes are added, makes no slope.
+    """
+    oi = rows.cells[Cell.OI]
+    calls, new_calls = _told(rows.strike, oi[CE], before.told[CE])
+    puts, new_puts = _told(rows.strike, oi[PE], before.told[PE])
+    past = before.pcr
+    if new_calls or new_puts:
+        past = tuple(PcrSample(at_s, ce + new_calls, pe + new_puts) for at_s, ce, pe in past)
+    return (*past, PcrSample(now_s, *side_totals(oi))), (calls, puts)
+
+
+def _told(
+    strikes: FloatArray, oi: FloatArray, before: tuple[float, ...]
+) -> tuple[tuple[float, ...], float]:
+    """Return the strikes that have told their open interest by now, and what those hold that are new."""
+    is_known = ~np.isnan(oi)
+    known = tuple(strikes[is_known].tolist())
+    if known == before:
+        return before, 0.0
+    is_new = is_known & ~np.isin(strikes, before)
+    return tuple(sorted({*known, *before})), float(oi[is_new].sum())

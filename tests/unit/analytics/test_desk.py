@@ -12,6 +12,7 @@ from oimon.errors import PoisonMessage
 from oimon.messages import ChainAnalysis, ExpiryAnalysis, Gap, Instruments, QuoteBoard, TickFlag
 from oimon.terms import FeedState, Kind, MarketState, Quality, Segment
 from tests.unit.analytics.days import (
+    EXPIRIES,
     FULL,
     START_US,
     Tape,
@@ -527,6 +528,28 @@ def test_the_reference_level_stays_where_the_index_was_once_nothing_moves():
 
     assert silent.forward_source == "carry"
     assert silent.x == silent.spot == 24_500.0
+
+
+def test_a_chain_that_grows_makes_no_slope_of_pcr():
+    session, tape = make_session(strikes=5), Tape()
+    told = enumerate(zip(session.instruments.kind, session.instruments.expiry, strict=True))
+    puts = [row for row, leg in told if leg == (Kind.PE, EXPIRIES[0])]
+    tape.put(session)
+    slopes, ratios = [], []
+
+    for second in range(0, 1_500, 20):
+        ticks = market_ticks(session, second, spot=24_500.0)
+        ticks["oi"][puts[0]] += 0 if second < 1_000 else 65 * second
+        missing = puts[1:] if second < 60 else puts[-1:] if second < 600 else []
+        tape.put(make_batch(session, ticks[~np.isin(ticks["row"], missing)], at(second)))
+        answer = tape.beat(second + 1)
+        ratios.append(answer.pcr)
+        slopes.append(answer.pcr_slope_per_hour)
+
+    assert len({*ratios[:50]}) == 3
+    known = [slope for slope in slopes[:50] if slope is not None]
+    assert known == pytest.approx([0.0] * 34, abs=1e-9)
+    assert slopes[-1] > 0.1  # interest that changes does make one
 
 
 def test_commodities_and_shares_get_a_quote_board():

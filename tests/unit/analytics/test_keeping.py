@@ -43,6 +43,7 @@ SHAPES = {
     5: "80656e393ed12a75",
     6: "9cdcdec8921755d6",
     7: "329d552306e3e288",
+    8: "69a8676b5077af22",
 }
 """Digest of the state's shape, by the number that stands for it."""
 

@@ -11,7 +11,7 @@ from analytics.analyse import analyse
 from analytics.anchors import page_bases
 from analytics.cells import COUNT, Cell
 from analytics.report import expiry_fields
-from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow
+from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow, PcrSample
 from oimon import codec
 from oimon.core.direction import Component
 from oimon.core.greeks import black76
@@ -75,7 +75,7 @@ def make_given(seed, *, each_side=5):
     slope = random.uniform(-0.05, 0.05)
     before = Before(
         sampled_s=NOW_S - 10.0,
-        pcr=tuple((NOW_S - 900 + 150 * i, 1.0 + slope * i) for i in range(6)),
+        pcr=tuple(PcrSample(NOW_S - 900 + 150 * i, 1.0, 1.0 + slope * i) for i in range(6)),
         rr25_reference=0.0,
     )
     return Given(chain=chain, market=make_market(random), before=before)
@@ -171,7 +171,8 @@ def mirrored(market):
             # what longs do on one side shorts do on the other: interest itself has no side
         ),
     )
-    before = replace(market.before, pcr=tuple((at, 2.0 - ratio) for at, ratio in market.before.pcr))
+    samples = (PcrSample(at, calls, 2.0 - puts) for at, calls, puts in market.before.pcr)
+    before = replace(market.before, pcr=tuple(samples))
     strike = (2 * SPOT - chain.strike)[::-1].copy()
     return replace(
         market.with_rows(strike, chain.cells[:, ::-1, ::-1].copy()), market=turned, before=before
