@@ -36,6 +36,7 @@ from notifier.render import call
 from oimon import figures
 from oimon.explain.ages import DataState, states
 from oimon.explain.direction import is_conflict
+from oimon.explain.minutes import pcr_change
 from oimon.figures import UNKNOWN, age, clock_time, grouped, percent, plain, signed
 from oimon.messages import Advice, ChainAnalysis, QuoteBoard
 from oimon.terms import FeedState, MarketState, Quality
@@ -196,7 +197,7 @@ def _header(analysis: ChainAnalysis, view: View, *, width: int) -> list[Text]:
     )
     second = Text.assemble(
         f"PCR {figures.decimal(analysis.pcr)}",
-        *([f" ({_pcr_change(analysis)})"] if wide else []),
+        *([f" ({signed(pcr_change(analysis))} 5m)"] if wide else []),
         f"  MaxPain {plain(analysis.max_pain)}",
         *([f"  ATM {plain(analysis.atm)}  IV {iv(analysis.atm_iv)}"] if wide else []),
         "  Bias " if wide else "  ",
@@ -242,15 +243,6 @@ def _future(analysis: ChainAnalysis) -> str:
 
 def _days(days: float | None) -> str:
     return UNKNOWN if days is None else f"{age(days * 86_400)} left"
-
-
-def _pcr_change(analysis: ChainAnalysis) -> str:
-    """PCR now against five minutes ago, from the analysis' own minutes."""
-    since_s = analysis.ts_us / 1e6 - 300
-    before = [pcr for ts_s, _, pcr, *_ in analysis.history if ts_s <= since_s]
-    if analysis.pcr is None or not before or before[-1] is None:
-        return f"{UNKNOWN} 5m"
-    return f"{signed(analysis.pcr - before[-1])} 5m"
 
 
 def _ages(analysis: ChainAnalysis) -> str:

@@ -10,6 +10,7 @@ import orjson
 
 from oimon import calendar
 from oimon.core.answer import HORIZONS_MIN
+from oimon.explain.minutes import LEVEL, minutes_ago, pcr_change
 from oimon.messages import Advice, ChainAnalysis, Legs, Level, Position
 from oimon.terms import Action, OptionKind
 
@@ -77,7 +78,7 @@ def fast(analysis: ChainAnalysis, *, rich: Advice | None, position: Position | N
         "ce": None if row is None else _price(analysis.chain.ce, row),
         "pe": None if row is None else _price(analysis.chain.pe, row),
         "pcr": number(analysis.pcr, 3),
-        "dpcr": _pcr_change(analysis),
+        "dpcr": number(pcr_change(analysis), 3),
         "coi": number(analysis.coi.balance, 3),
         "iv": number(analysis.atm_iv, 2, times=100.0),
         "em": number(analysis.em_window, 1),
@@ -123,21 +124,8 @@ def clock_time(ts_us: int) -> str:
 
 
 def _change_pct(analysis: ChainAnalysis, minutes: int) -> float | None:
-    before, now = _minutes_ago(analysis, minutes, 1), analysis.x
+    before, now = minutes_ago(analysis, minutes, LEVEL), analysis.x
     return None if before is None or now is None else number(100.0 * (now / before - 1.0), 2)
-
-
-def _pcr_change(analysis: ChainAnalysis) -> float | None:
-    before, now = _minutes_ago(analysis, 5, 2), analysis.pcr
-    return None if before is None or now is None else number(now - before, 3)
-
-
-def _minutes_ago(analysis: ChainAnalysis, minutes: int, column: int) -> float | None:
-    """Return a column of the history's last row at or before then, unless that row is a minute older still."""
-    then = analysis.ts_us // 1_000_000 - 60 * minutes
-    rows = [row for row in analysis.history if then - 60 < row[0] <= then]
-    value = rows[-1][column] if rows else None
-    return value if isinstance(value, float | int) else None
 
 
 def _price(legs: Legs, row: int) -> list[float | None]:

@@ -94,6 +94,19 @@ def test_the_wide_screen_shows_chain_levels_reasons_and_both_coaches():
     assert drawn(make_view()) == WIDE.splitlines()
 
 
+def test_what_is_older_than_five_minutes_is_no_change_of_five_minutes():
+    now_s = NOW_US // 1_000_000
+    minute = (24_500.0, 1.1, 0.1, 0.2, "BULLISH", 24_450.0)
+
+    fresh, gone = (
+        drawn(make_view(analysis=make_analysis(history=[(now_s - ago_s, *minute)])))[1]
+        for ago_s in (330, 3_600)
+    )
+
+    assert fresh.startswith("PCR 1.18 (+0.08 5m)")
+    assert gone.startswith("PCR 1.18 (-- 5m)")
+
+
 def test_the_narrow_screen_fits_80_columns():
     lines = drawn(make_view(), width=80, each_side=1)
 
