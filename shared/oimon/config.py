@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from oimon.environment import given
 from oimon.errors import ConfigError
 from oimon.terms import SERVICES
 
@@ -39,12 +40,12 @@ def service_port(service: str) -> Any:
 
 
 class _FileSource(PydanticBaseSettingsSource):
-    """Reads a setting from the file that ``<NAME>_FILE`` names (compose mounts secrets so)."""
+    """Reads a setting from the file that ``<NAME>_FILE`` names (compose mounts secrets so), in the environment or in ``.env``."""
 
     @override
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         variable = f"{field_name}_file".upper()
-        path = os.environ.get(variable)
+        path = given(variable)
         if not path:
             return None, field_name, False
         try:
@@ -231,8 +232,9 @@ def _place(variable: str) -> str:
     """Name the variable, and where it was set: the environment, a named file, or a line of ``.env``."""
     if variable in os.environ:
         return f"{variable} (environment)"
-    if f"{variable}_FILE" in os.environ:
-        return f"{variable} (file {os.environ[f'{variable}_FILE']})"
+    file = given(f"{variable}_FILE")
+    if file is not None:
+        return f"{variable} (file {file})"
     path = Path(".env")
     if path.is_file():
         for number, line in enumerate(

@@ -19,6 +19,7 @@ from oimon import embedded
 from oimon.broker_keys import BROKER_KEYS, has_broker_keys
 from oimon.bus.redis import RedisBus
 from oimon.config import Settings, bus_address, load
+from oimon.environment import given
 from oimon.errors import BusDown, ConfigError
 from oimon.log import redact
 from oimon.service import find, names
@@ -27,10 +28,6 @@ from oimon.up import REDIS_PORT
 LIVE = "oimon.doctor"
 """Entry points of what services examine when asked for the live feed: functions that give findings as they are made."""
 ROOM_BYTES = 1_000_000_000
-OPTIONAL = {
-    "OPENROUTER_API_KEY": "coaches decide by rule; set it, or MODEL_BASE_URL, to ask a model",
-    "TELEGRAM_BOT_TOKEN": "no Telegram messages; set it and TELEGRAM_CHAT_IDS to get them",
-}
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ def _packages() -> Iterator[Finding]:
         which = embedded.kind()
     except ConfigError as error:
         yield Finding(
-            "embedded Redis", ok=False, words=str(error), stops="REDIS_URL" not in os.environ
+            "embedded Redis", ok=False, words=str(error), stops=given("REDIS_URL") is None
         )
     else:
         yield Finding(
@@ -193,7 +190,7 @@ async def _redis(settings: Settings) -> Finding:
 
 
 def _database() -> Finding:
-    url = os.environ.get("DATABASE_URL", "")
+    url = given("DATABASE_URL") or _read("DATABASE_URL_FILE")
     if not url:
         return Finding("database", ok=True, words=f"SQLite {sqlite3.sqlite_version} in DATA_DIR")
     parts = urlsplit(url)
@@ -211,13 +208,43 @@ def _database() -> Finding:
     return Finding("database", ok=True, words=f"{host}:{port} takes connections")
 
 
+def _read(variable: str) -> str:
+    """Return what is in the file that a variable names; one that cannot be read is told as a wrong setting."""
+    try:
+        return Path(given(variable) or os.devnull).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def _keys() -> Iterator[Finding]:
-    words = (
-        "present"
-        if has_broker_keys()
-        else f"not all set ({', '.join(BROKER_KEYS)}): a recorded day is played"
-    )
-    yield Finding("broker keys", has_broker_keys(), words, stops=False)
-    for name, without in OPTIONAL.items():
-        present = bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
-        yield Finding(name, present, "present" if present else f"not set: {without}", stops=False)
+    is_live = (given("FEED") or "").strip().lower() == "live"
+    without = "the live feed (FEED) needs them; docs/operations.md tells where to get them"
+    words = f"not all set ({', '.join(BROKER_KEYS)}): {without if is_live else 'a recorded day is played'}"
+    has_keys = has_broker_keys()
+    yield Finding("broker keys", has_keys, "present" if has_keys else words, stops=is_live)
+    yield from _optional()
+
+
+def _optional() -> Iterator[Finding]:
+    """Give what is off unless it is set."""
+    model = _first_set("MODEL_BASE_URL", "MODEL_API_KEY", "OPENROUTER_API_KEY")
+    by_rule = "OPENROUTER_API_KEY: not set: coaches decide by rule; set it, or MODEL_BASE_URL, to ask a model"
+    yield _present(model, by_rule)
+    token, chats = _first_set("TELEGRAM_BOT_TOKEN"), _first_set("TELEGRAM_CHAT_IDS")
+    if token and not chats:
+        nobody = "TELEGRAM_CHAT_IDS: not set: nobody is told anything; set the ids of the chats"
+        yield _present(None, nobody)
+    else:
+        none = "TELEGRAM_BOT_TOKEN: not set: no Telegram messages; set it and TELEGRAM_CHAT_IDS to get them"
+        yield _present(token, none)
+
+
+def _present(variable: str | None, without: str) -> Finding:
+    if variable is not None:
+        return Finding(variable, ok=True, words="present")
+    name, _, words = without.partition(": ")
+    return Finding(name, ok=False, words=words, stops=False)
+
+
+def _first_set(*variables: str) -> str | None:
+    return next((name for name in variables if given(name) or given(f"{name}_FILE")), None)

@@ -1,12 +1,12 @@
-"""What ``oi up`` asks: a flag answers first, then the environment, then the person at the terminal; without one it never asks."""
+"""What ``oi up`` asks: a flag answers first, then the environment or ``.env``, then the person at the terminal; without one it never asks."""
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 
 import typer
 
 from oimon.broker_keys import BROKER_KEYS, has_broker_keys
+from oimon.environment import given
 from oimon.errors import ConfigError
 from oimon.terms import Segment
 
@@ -30,11 +30,11 @@ def segment(flag: str | None, say: Callable[[str], None], *, is_live: bool = Fal
         say: told, a sentence at a time.
         is_live: the question is asked as a list to choose from.
     """
-    given = flag or os.environ.get("FEED_SEGMENT")
-    if given:
-        if given.strip().upper() in Segment.__members__:
-            return Segment[given.strip().upper()]
-        say(f"Segment {given!r} is not one of {', '.join(Segment)}; taking the default, NFO")
+    named = flag or given("FEED_SEGMENT")
+    if named:
+        if named.strip().upper() in Segment.__members__:
+            return Segment[named.strip().upper()]
+        say(f"Segment {named!r} is not one of {', '.join(Segment)}; taking the default, NFO")
         return Segment.NFO
     if not _asks():
         return Segment.NFO
@@ -55,9 +55,9 @@ def commodity(flag: str | None, *, is_live: bool = False) -> str | None:
         flag: what ``--commodity`` names, if given.
         is_live: the question is asked as a list to choose from.
     """
-    given = flag or os.environ.get("MCX_NAME")
-    if given or not _asks():
-        return given or None
+    named = flag or given("MCX_NAME")
+    if named or not _asks():
+        return named or None
     if is_live:
         names = {name: name for name in COMMODITIES.values()} | {_OTHER: _OTHER}
         answer = _chosen("Which commodity?", names)
@@ -74,7 +74,7 @@ def commodity(flag: str | None, *, is_live: bool = False) -> str | None:
 def wants_live(flag: bool | None, named: str | None = None) -> bool:
     """Say whether flags or environment ask for the live feed, before anything is asked; arguments as of :func:`feed`."""
     if named or flag is None:
-        return (named or os.environ.get("FEED", "")).strip().lower() == "live"
+        return (named or given("FEED") or "").strip().lower() == "live"
     return flag
 
 
@@ -102,13 +102,13 @@ def feed(flag: bool | None, named: str | None = None) -> str:
         ConfigError: there is no such feed.
     """
     keys = has_broker_keys()
-    given = (named or os.environ.get("FEED", "")).strip().lower()
-    if named and given not in FEEDS:
+    wanted = (named or given("FEED") or "").strip().lower()
+    if named and wanted not in FEEDS:
         raise ConfigError(f"--feed takes one of {', '.join(FEEDS)}, found {named!r}")
     if flag is not None and not named:
         return "live" if flag else "replay"
-    if given:
-        return given
+    if wanted:
+        return wanted
     if not _asks():
         return "live" if keys else "replay"
     default = "1" if keys else "2"

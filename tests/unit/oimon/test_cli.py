@@ -128,6 +128,14 @@ def test_keys_are_found_in_an_env_file_as_settings_are(chosen, tmp_path, line):
     assert has_broker_keys()
 
 
+def test_feed_and_segment_are_taken_from_an_env_file_as_settings_are(chosen, tmp_path):
+    (tmp_path / ".env").write_text("FEED=sim\nfeed_segment = MCX  # commodities\nMCX_NAME=GOLDM\n")
+
+    choice, _ = chosen()
+
+    assert (choice.feed, choice.segment, choice.commodity) == ("sim", Segment.MCX, "GOLDM")
+
+
 @pytest.mark.parametrize("words", [["--live"], ["--feed", "live"]])
 def test_a_live_feed_without_keys_is_refused_before_anything_is_asked(chosen, words):
     done = CliRunner().invoke(cli.app, ["up", *words], input="")

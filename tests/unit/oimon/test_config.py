@@ -158,3 +158,12 @@ def test_an_env_file_that_is_no_text_is_one_sentence(monkeypatch, tmp_path):
 
     with pytest.raises(ConfigError, match=r"\.env: is no text"):
         load(Settings)
+
+
+def test_a_file_that_an_env_file_names_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    (tmp_path / "address").write_text("redis://127.0.0.1:7000/1\n", encoding="utf-8")
+    (tmp_path / ".env").write_text("REDIS_URL_FILE=address\n", encoding="utf-8")
+
+    assert load(Settings).redis_url.get_secret_value() == "redis://127.0.0.1:7000/1"
