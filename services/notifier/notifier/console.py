@@ -63,7 +63,9 @@ async def _read(bus: Bus, newest: Newest, underlying: str | None) -> None:
                 newest.take(entry)
             return  # the bus was stopped
         except TransientError as error:
-            newest.trouble = f"The bus is away, trying again: {error}"
+            newest.trouble = (
+                f"The bus is away, trying again: {error}. If nothing runs, start it with `oi up`"
+            )
             await asyncio.sleep(RETRY_S)
 
 

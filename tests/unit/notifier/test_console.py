@@ -87,7 +87,9 @@ async def test_a_bus_that_is_away_is_shown_and_tried_again():
         await eventually(lambda: shown.views[-1].underlying == "NIFTY" and not bus.refusals)
         stop.set()
 
-    assert away.trouble == "The bus is away, trying again: Redis at 127.0.0.1:1: refused"
+    assert away.trouble == (
+        "The bus is away, trying again: Redis at 127.0.0.1:1: refused. If nothing runs, start it with `oi up`"
+    )
 
 
 @pytest.mark.parametrize(
