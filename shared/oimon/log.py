@@ -137,5 +137,6 @@ def configure(service: str, *, level: str = "INFO", file: Path | None = None) ->
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for loud in ("uvicorn.access", "httpx", "httpx2", "httpcore", "aiosqlite", "telegram"):
+    # uvicorn.error is where the web server also tells that it starts: three lines that a search for errors finds first
+    for loud in ("uvicorn", "httpx", "httpx2", "httpcore", "aiosqlite", "telegram"):
         logging.getLogger(loud).setLevel(logging.WARNING)

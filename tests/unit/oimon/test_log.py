@@ -111,3 +111,12 @@ def test_a_file_that_cannot_be_the_log_is_one_sentence(tmp_path):
         ConfigError, match=r"LOG_FILE: cannot write .*: Is a directory\. Name a file"
     ):
         log.configure("ingest", file=tmp_path)
+
+
+def test_a_web_server_that_starts_is_no_line_and_its_errors_are(tmp_path):
+    log.configure("ingest", file=tmp_path / "a.log")
+
+    logging.getLogger("uvicorn.error").info("Started server process [1]")
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application")
+
+    assert [line["event"] for line in lines_of(tmp_path)] == ["Exception in ASGI application"]
