@@ -269,7 +269,7 @@ def _notes(analysis: ChainAnalysis, view: View, *, contracts: bool) -> list[Text
             notes.append(Text(f"{title}: {reason}; verdicts are not to act on", style="bold red"))
     doubts = _doubts(analysis)
     if contracts and analysis.lot:
-        doubts.append("open interest in contracts")
+        doubts.append("open interest in contracts, in reasons in quantity")
     if doubts:
         notes.append(Text(" · ".join(doubts), style="yellow"))
     return notes

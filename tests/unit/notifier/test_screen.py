@@ -169,7 +169,7 @@ def test_open_interest_is_shown_in_contracts_when_asked():
 
     row = next(line for line in lines if "*24500*" in line)
     assert row.split()[3] == "1.6L"  # 10,200,000 / 65
-    assert lines[-1] == "open interest in contracts"
+    assert lines[-1] == "open interest in contracts, in reasons in quantity"
 
 
 def test_what_is_unknown_is_a_dash_in_every_place():
