@@ -18,6 +18,10 @@ def holes() -> float:
     return REGISTRY.get_sample_value("oi_bus_hole_entries_total")
 
 
+def parked_as(why: str) -> float:
+    return REGISTRY.get_sample_value("oi_bus_parked_total", {"why": why}) or 0.0
+
+
 class Sink:
     """Takes entries, once it may."""
 
@@ -153,3 +157,22 @@ async def test_a_stop_while_the_way_out_is_away_leaves_the_entries_with_the_grou
 
     pending = bus.store.groups["db", TICKS, "NIFTY"].pending.values()
     assert [tries for _, _, tries in pending] == [0]
+
+
+async def test_of_a_batch_that_fails_the_guilty_entry_alone_is_set_aside_and_counted(bus):
+    taken, before = [], parked_as("failed")
+
+    async def sink(entries):
+        if any(entry.n == 2 for entry in entries):
+            raise ZeroDivisionError("a bug")
+        taken.extend(entry.n for entry in entries)
+
+    await published(bus, *range(5))
+    async with running(bus.share("db", [TICKS], sink)):
+        await eventually(lambda: len(taken) == 4)
+
+    [parked] = await bus._log.parked("db", "NIFTY")
+    assert taken == [1, 3, 4, 5]
+    assert (parked.entry.n, parked.why, parked.tries) == (2, "ZeroDivisionError: a bug", 1)
+    assert parked_as("failed") == before + 1
+    assert not bus.store.groups["db", TICKS, "NIFTY"].pending
