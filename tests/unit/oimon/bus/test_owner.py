@@ -201,6 +201,38 @@ async def test_an_answer_that_is_there_is_refused_and_counted():
     assert len(await at_least(bus, 1)) == 1
 
 
+async def test_a_takeover_is_counted_with_how_and_how_long():
+    bus = MemoryBus()
+    await bus.declare(["NIFTY"])
+    before, took_s = (
+        counted("oi_bus_takeover_seconds_count"),
+        counted("oi_bus_takeover_seconds_sum"),
+    )
+    async with running(bus.own(SUMS)):
+        await eventually(lambda: any(held.restored for held in bus.held()))
+
+    assert counted("oi_bus_takeover_seconds_count") == before + 1
+    assert 0 <= counted("oi_bus_takeover_seconds_sum") - took_s < 5
+
+
+async def test_who_compares_and_lost_its_place_to_a_rollback_begins_with_the_oldest():
+    bus, seen = MemoryBus(), []
+
+    def noting(state, entry):
+        seen.append(entry.n)
+        return state, ()
+
+    await bus.declare(["NIFTY"])
+    await bus.publish("NIFTY", [gap(1), gap(2)], pulse(1))
+    own, stream = bus.store.own("analytics", "NIFTY"), bus.store.stream(TICKS, "NIFTY")
+    own.cursor, own.in_n = f"{stream.last[0] + 60_000}-0", 9  # the log had more
+
+    async with running(bus.own(replace(SUMS, handle=noting, compares=True))):
+        await eventually(lambda: own.in_n == 3)
+
+    assert seen == [1, 2, 3]
+
+
 async def test_who_leaves_while_it_looks_wants_nothing():
     log = MemoryLog(MemoryStore(), "one")
     await log.declare(["NIFTY"])
