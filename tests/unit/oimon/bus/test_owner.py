@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from prometheus_client import REGISTRY
 
+from oimon import metrics
 from oimon.bus.log import NEVER, stamp
 from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
 from oimon.bus.owner import ORPHANED_S, View
@@ -212,6 +213,7 @@ async def test_a_takeover_is_counted_with_how_and_how_long():
         await eventually(lambda: any(held.restored for held in bus.held()))
 
     assert counted("oi_bus_takeover_seconds_count") == before + 1
+    assert metrics.TAKEOVERS.labels("free")._value.get() == free + 1
     assert 0 <= counted("oi_bus_takeover_seconds_sum") - took_s < 5
 
 
@@ -231,6 +233,25 @@ async def test_who_compares_and_lost_its_place_to_a_rollback_begins_with_the_old
         await eventually(lambda: own.in_n == 3)
 
     assert seen == [1, 2, 3]
+
+
+def test_who_waits_for_entries_waits_no_longer_when_it_is_to_stop():
+    loop, took_s = VirtualLoop(), []
+
+    async def live():
+        bus = MemoryBus(MemoryStore(ServerClock(loop)))
+        await bus.declare(["NIFTY"])
+        async with running(bus.own(SUMS)) as owning:
+            await asyncio.sleep(10.3)
+            asked_s = loop.time()
+            await bus.stop()
+            await owning
+            took_s.append(loop.time() - asked_s)
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(live())
+
+    assert took_s[0] < 0.01
 
 
 async def test_who_leaves_while_it_looks_wants_nothing():
