@@ -209,6 +209,7 @@ async def test_a_takeover_is_counted_with_how_and_how_long():
         counted("oi_bus_takeover_seconds_count"),
         counted("oi_bus_takeover_seconds_sum"),
     )
+    free = metrics.TAKEOVERS.labels("free")._value.get()
     async with running(bus.own(SUMS)):
         await eventually(lambda: any(held.restored for held in bus.held()))
 
