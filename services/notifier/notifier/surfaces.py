@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Protocol
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.live import Live
+from rich.segment import Segment, SegmentLines
 
 from notifier.screen import View, screen, summary
 from oimon.errors import InputError
@@ -42,6 +43,7 @@ class Table:
     ) -> None:
         self._console, self._width = console, width
         self._whole_chain, self._contracts = whole_chain, contracts
+        self._each_side = 1
         self._live = Live(console=console, auto_refresh=False, screen=False)
 
     def show(self, view: View) -> bool:
@@ -50,16 +52,29 @@ class Table:
         self._live.update(self._fitting(view), refresh=True)
         return False
 
-    def _fitting(self, view: View) -> RenderableType:
-        """Return the screen with as many strikes as the window has lines for: what stands below them is never pushed out of it."""
-        least = self._drawn(view, 1)
-        lines = len(self._console.render_lines(least, pad=False))
-        more = max(0, (self._console.height - lines) // 2)
-        return self._drawn(view, 1 + (more if self._whole_chain else min(more, _EACH_SIDE - 1)))
+    def _fitting(self, view: View) -> SegmentLines:
+        """Return the screen with as many strikes as the window has lines for: what stands below them is never pushed out of it.
 
-    def _drawn(self, view: View, each_side: int) -> RenderableType:
+        It is drawn once, with as many as there were room for before, and once more where that has changed.
+        """
+        lines = self._drawn(view)
+        spare = self._console.height - len(lines)
+        fitting = max(1, min(self._each_side + spare // 2, self._most(view)))
+        if fitting != self._each_side:
+            self._each_side = fitting
+            lines = self._drawn(view)
+        return SegmentLines(lines, new_lines=True)
+
+    def _most(self, view: View) -> int:
+        """Return how many strikes above and below the money are wanted."""
+        if self._whole_chain and isinstance(view.analysis, ChainAnalysis):
+            return len(view.analysis.chain.strike)
+        return _EACH_SIDE
+
+    def _drawn(self, view: View) -> list[list[Segment]]:
         width = min(self._width or self._console.width, self._console.width)
-        return screen(view, width=width, each_side=each_side, contracts=self._contracts)
+        drawn = screen(view, width=width, each_side=self._each_side, contracts=self._contracts)
+        return self._console.render_lines(drawn, pad=False)
 
     def close(self) -> None:
         """Leave the last table standing and show the cursor again."""

@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from notifier.screen import View
+from notifier import surfaces
+from notifier.screen import View, screen
 from notifier.surfaces import Lines, Picture, Table
 from oimon.errors import InputError
 from tests.unit.notifier.samples import (
@@ -64,6 +65,31 @@ def test_strikes_leave_room_for_what_has_to_be_known_beside_them(width, height, 
     told = ("STALE", "gap in the data", "quotes assumed 0.3 %", "The bus is away", "*24500*")
     assert [words for words in told if words not in "\n".join(lines)] == []
     assert len(lines) <= height
+
+
+def test_the_table_is_drawn_once_and_again_only_where_its_room_has_changed(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        surfaces, "screen", lambda *args, **how: drawn.append(how) or screen(*args, **how)
+    )
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, height=22, no_color=True)
+    table, analysis = (
+        Table(console, width=None, whole_chain=False, contracts=False),
+        make_analysis(),
+    )
+
+    def drawings(**more):
+        drawn.clear()
+        table.show(View(underlying="NIFTY", analysis=analysis, **more))
+        return [how["each_side"] for how in drawn]
+
+    begun, same = drawings(), drawings()
+    troubled, calm = drawings(trouble="away", others=["SENSEX"]), drawings()
+    table.close()
+
+    assert (begun, same) == ([1, 4], [4])
+    assert troubled == [4, 3]
+    assert calm == [3, 4]
 
 
 def test_no_table_is_wider_than_its_window():
