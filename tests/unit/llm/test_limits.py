@@ -36,6 +36,15 @@ def test_a_good_answer_starts_the_count_anew():
     assert not breaker.is_open
 
 
+def test_a_good_answer_that_was_under_way_closes_it():
+    breaker = Breaker(ManualClock(DAY_US))
+    failed(breaker, 5)
+
+    breaker.note(is_good=True)
+
+    assert not breaker.is_open
+
+
 def test_after_the_minute_one_more_failure_opens_it_again():
     clock = ManualClock(DAY_US)
     breaker = Breaker(clock)

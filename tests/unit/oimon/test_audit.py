@@ -75,6 +75,25 @@ def test_beats_after_the_cursor_are_pending_and_those_before_it_missing():
     assert found.pending == 2
 
 
+def test_a_beat_before_the_first_answer_of_all_is_missing():
+    analyses = [dataclasses.replace(each, n=each.n - 1) for each in CLEAN.analyses[1:]]
+    found = judge(make_evidence(analyses=analyses, others={ADVICE: []}))
+
+    assert (wrong(found), found.trimmed) == ({"missing": 1}, 0)
+    assert found.differences[0].places == ["1-0"]
+
+
+def test_what_was_answered_since_the_cursor_was_read_is_not_pending():
+    assert judge(make_evidence(cursor="3-0")).pending == 0
+
+
+def test_a_run_of_an_earlier_name_and_second_than_the_one_before_is_in_order():
+    again = [make_line(n, "beat", moment=("a", n - 5)) for n in range(6, 8)]
+    found = judge(make_evidence(ticks=[*CLEAN.ticks, *again]))
+
+    assert wrong(found) == {}
+
+
 def test_answers_that_were_trimmed_are_not_missing():
     found = judge(make_evidence(analyses=CLEAN.analyses[2:], others={ADVICE: []}))
 
