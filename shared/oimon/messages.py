@@ -577,7 +577,7 @@ class Trade:
 class Text:
     """A text on its way to a person."""
 
-    family: str  # texts of one family replace each other by edit
+    family: str  # a state is not sent where a newer text of its family waits
     kind: str  # decision, alert, news, state, figures
     recipient: str
     text: str
