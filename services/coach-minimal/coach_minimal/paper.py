@@ -80,8 +80,9 @@ def settled(
         return state, day, None
     contract = order.contract
     quote = quote_of(analysis, contract.expiry, contract.strikes[0], contract.side)
-    if quote is None or not quote.is_fresh:
-        if waited_us < max(REJECT_AFTER_S, analysis.cadence_s) * 1e6:
+    limit_us = max(REJECT_AFTER_S, analysis.cadence_s) * 1e6
+    if quote is None or not quote.is_fresh or waited_us > limit_us:
+        if waited_us < limit_us:
             return state, day, None
         fill = _fill(order, analysis, None)
         return replace(state, order=None), day, replace(fill, rejected="no_quote")

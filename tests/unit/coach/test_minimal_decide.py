@@ -120,6 +120,36 @@ def test_an_order_without_a_quote_is_rejected_in_time(cadence_s, wait_s, rejecte
 
 
 @pytest.mark.parametrize(
+    ("cadence_s", "wait_s", "rejected"),
+    [(0.0, 5.0, None), (0.0, 5.1, "no_quote"), (60.0, 60.0, None), (60.0, 61.0, "no_quote")],
+)
+def test_a_quote_that_comes_after_an_orders_time_does_not_fill_it(cadence_s, wait_s, rejected):
+    first = make_analysis(cadence_s=cadence_s)
+    state, _ = step(first)
+
+    state, advice = step(later(first, wait_s, cadence_s=cadence_s), state)
+
+    assert advice.fill.rejected == rejected
+    assert (state.position is None) == (rejected is not None)
+
+
+def test_a_sale_that_came_too_late_is_decided_anew():
+    analysis, state = entered()
+    fallen = {"bid": 112.5, "ask": 112.6}
+    state, _ = step(later(analysis, 1, **fallen), state)
+
+    state, late = step(later(analysis, 3600, **fallen), state)
+    _, sold = step(later(analysis, 3601, **fallen), state)
+
+    assert (late.fill.rejected, late.action, late.order.reason) == (
+        "no_quote",
+        Action.EXIT,
+        "stop_loss",
+    )
+    assert (sold.fill.price, sold.position) == ("112.40", None)
+
+
+@pytest.mark.parametrize(
     ("changed", "why"),
     [
         ({"market": MarketState.CLOSED}, "market_closed"),
