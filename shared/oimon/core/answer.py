@@ -14,7 +14,7 @@ HORIZONS_MIN = (1, 5, 15, 30, 60)
 DEFAULT_HORIZON_MIN = 5
 FARTHEST = 0.05  # of X, for an invalidation
 _NUMBER = re.compile(
-    r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?)(?!\s*(?:%|lots?\b|lakh|cr\b|crore|[LKkM]\b))"
+    r"(?<![\w.,])(\d[\d,]*+(?:\.\d+)?+)(?!\s*(?:%|lots?\b|lakh|cr\b|crore|[LKkM]\b))"
 )
 
 

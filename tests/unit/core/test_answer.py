@@ -153,6 +153,9 @@ def test_no_text_makes_it_raise(raw):
         ("target 27850.50", (27850.5,)),
         ("written 29,500 lots at 26000", ()),
         ("OI up 20000 lakh, PCR 0.96, 15 min", ()),
+        ("4,80,000 lots at 26000", ()),  # its first five digits are no number
+        ("written 480000 lots", ()),
+        ("29500.55 lots, 29500.55 lakh", ()),
         ("NIFTY29500CE", ()),
     ],
 )
