@@ -89,14 +89,15 @@ class Usable:
 def check(raw: str, question: Question) -> Checked:
     """Return what a model's text comes to as an answer to the question.
 
+    An invalidation that is too far away, or no number, is left out; one that the chain does not reach makes the answer unusable.
     Source: specification 11.4; bus contract 12 (numbers outside the chain).
     """
     checked = validate_coach(raw, question.held, question.x)
     if checked.decision is None:
         return checked
-    x, reasons = question.x, checked.decision.reasons
-    is_lost = "invalidation_dropped" in checked.warnings
-    if is_lost or (x is not None and levels_outside(reasons, x, *question.strikes)):
+    x, (low, high) = question.x, question.strikes
+    is_lost = checked.level is not None and not low <= checked.level <= high
+    if is_lost or (x is not None and levels_outside(checked.decision.reasons, x, low, high)):
         return Checked(decision=None, error="outside_chain")
     return checked
 

@@ -37,6 +37,8 @@ class Checked:
     decision: Decision | None
     error: str | None
     warnings: tuple[str, ...] = ()
+    level: float | None = None
+    """The invalidation as it was given, kept or not, where it was a number."""
 
 
 def validate_coach(raw: str, held: OptionKind | None, x: float | None) -> Checked:
@@ -60,7 +62,8 @@ def validate_coach(raw: str, held: OptionKind | None, x: float | None) -> Checke
     legal = legal_action(action, wanted, held)
     warnings = [] if legal is action else [f"coerced_{action}_to_{legal}"]
     kept_side = wanted if legal is Action.ENTER else held
-    level, warning = _invalidation(found.get("invalidation"), legal, kept_side, x)
+    given = found.get("invalidation")
+    level, warning = _invalidation(given, legal, kept_side, x)
     warnings += warning
     horizon = found.get("horizon_min")
     if isinstance(horizon, bool) or horizon not in HORIZONS_MIN:
@@ -77,6 +80,7 @@ def validate_coach(raw: str, held: OptionKind | None, x: float | None) -> Checke
         ),
         error=None,
         warnings=tuple(warnings),
+        level=_number(given),
     )
 
 

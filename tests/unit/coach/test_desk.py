@@ -135,11 +135,25 @@ async def test_a_failure_lies_beside_the_last_good_answer(desk, thinker, clock):
 
 
 @pytest.mark.parametrize(
+    ("level", "strikes"), [("none", (25_500, 26_600)), (24_600, (24_000, 28_000))]
+)
+async def test_a_level_that_is_left_out_leaves_the_answer(desk, thinker, level, strikes):
+    desk.ask(make_question(make_analysis(), strikes=strikes))
+    await asyncio.sleep(0)
+
+    await answer(thinker, json.dumps({**GOOD, "invalidation": level}))
+
+    found = desk.hear("NIFTY").answer
+    assert (found.decision.invalidation, found.warnings) == (None, ("invalidation_dropped",))
+
+
+@pytest.mark.parametrize(
     ("changed", "error"),
     [
         ({"action": "BUY"}, "invalid: bad_action"),
         ({"reasons": ["wall at 31000"]}, "invalid: outside_chain"),
         ({"invalidation": 31_000}, "invalid: outside_chain"),
+        ({"invalidation": 25_400}, "invalid: outside_chain"),  # near enough, and no strike there
     ],
 )
 async def test_an_answer_that_does_not_pass_is_a_failure(desk, thinker, changed, error):
