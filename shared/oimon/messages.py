@@ -487,7 +487,8 @@ class DayTotals:
     trades: int = 0
     net: str = "0.00"  # decimal rupees after charges
     cooldown_until_us: int | None = None
-    stopped_side: OptionKind | None = None
+    stopped_side: OptionKind | None = None  # the newest
+    stopped_sides: list[OptionKind] = field(default_factory=list)  # each once, in order
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

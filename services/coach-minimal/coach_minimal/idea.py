@@ -58,7 +58,7 @@ def idea_of(
         lots=0 if contract is None else contract.lots,
         direction=analysis.direction,
         confidence=analysis.confidence_factor,
-        stopped_side=day.stopped_side,
+        stopped_sides=day.stopped_sides,
     )
     return Idea(contract=contract, view=view, entry=entry)
 

@@ -50,7 +50,10 @@ class State:
 
 def resumed(advice: Advice) -> State:
     """Return the state that an advice was given in."""
-    return State(run=advice.run, day=advice.day, position=advice.position, order=advice.order)
+    day = advice.day
+    if day is not None and day.stopped_side is not None and not day.stopped_sides:
+        day = _stopped(day, day.stopped_side)  # written before it told of both
+    return State(run=advice.run, day=day, position=advice.position, order=advice.order)
 
 
 def begun(state: State, analysis: ChainAnalysis) -> tuple[State, DayTotals]:
@@ -214,12 +217,17 @@ def _closed_day(
     )
     is_stopped = order.reason in STOPPED
     pause_us = COOLDOWN_STOPPED_US if is_stopped else COOLDOWN_US
-    return replace(
+    day = replace(
         day,
         net=str(Decimal(day.net) + trip.net),
         cooldown_until_us=analysis.ts_us + pause_us,
-        stopped_side=position.side if is_stopped else day.stopped_side,
     )
+    return _stopped(day, position.side) if is_stopped else day
+
+
+def _stopped(day: DayTotals, side: OptionKind) -> DayTotals:
+    others = [other for other in day.stopped_sides if other is not side]
+    return replace(day, stopped_side=side, stopped_sides=[*others, side])
 
 
 def _seconds(ts_us: int | None) -> float | None:

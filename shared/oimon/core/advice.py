@@ -1,5 +1,6 @@
 """Advice by rule for one beat: what is said when no model can be heard, and what no model can put off."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from oimon.core.compare import reaches
@@ -26,14 +27,14 @@ class RuleAdvice:
 class Entry:
     """What decides whether a side may be entered.
 
-    ``lots`` is the size that fits; ``stopped_side`` the side whose position was stopped today.
+    ``lots`` is the size that fits; ``stopped_sides`` those whose position was stopped today.
     """
 
     vetoes: tuple[Veto, ...]
     lots: int
     direction: Direction
     confidence: float
-    stopped_side: OptionKind | None = None
+    stopped_sides: Collection[OptionKind] = ()
 
 
 def rule_probability(confidence_factor: float, *, is_directional: bool = True) -> float:
@@ -59,7 +60,7 @@ def entry_block(side: OptionKind, entry: Entry) -> str | None:
     is_against = is_opposite(side, entry.direction)
     if is_against and reaches(entry.confidence, REVERSAL_CONFIDENCE):
         return "label_opposite"
-    if side is entry.stopped_side and not reaches(entry.confidence, REENTRY_CONFIDENCE):
+    if side in entry.stopped_sides and not reaches(entry.confidence, REENTRY_CONFIDENCE):
         return "stopped_side"
     return None
 

@@ -12,6 +12,7 @@ from coach_minimal.decide import decide
 from coach_minimal.paper import State, resumed
 from oimon import codec
 from oimon.coach.question import Heard
+from oimon.messages import DayTotals
 from oimon.terms import Action, DecidedBy, Direction, MarketState, OptionKind, Quality
 from tests.unit.coach.market import (
     STRIKES,
@@ -251,6 +252,36 @@ def test_a_stopped_side_needs_more_confidence_that_day():
 
     assert (unsure.action, unsure.reasons) == (Action.WAIT, ["this side was stopped today"])
     assert sure.action is Action.ENTER
+
+
+def test_both_sides_can_be_stopped_in_a_day():
+    analysis, state = entered()
+    state, _ = step(later(analysis, 1, bid=112.5, ask=112.6), state)
+    state, _ = step(later(analysis, 2, bid=112.5, ask=112.6), state)
+    put, falls = later(analysis, 1000), {"direction": Direction.BEARISH, "confidence_factor": 0.7}
+    state, _ = step(later(put, 0, **falls), state)
+    state, bought = step(later(put, 1, **falls), state)
+    for after_s in (2, 3):  # at a trailing stop: the day has lost less than its limit
+        now = later(put, after_s, **falls)
+        pe = make_legs(now.ts_us, bid=130.0, ask=130.2)
+        now = dataclasses.replace(now, chain=dataclasses.replace(now.chain, pe=pe))
+        trailing = bought.position and dataclasses.replace(bought.position, stop=131.0, trail=True)
+        state, advice = step(now, dataclasses.replace(state, position=trailing))
+
+    _, again = step(later(put, 1000), state)
+
+    assert (advice.fill.reason, advice.day.stopped_side) == ("trailing_stop", PE)
+    assert advice.day.stopped_sides == [CE, PE]
+    assert (again.action, again.reasons) == (Action.WAIT, ["this side was stopped today"])
+
+
+def test_a_stopped_side_of_an_older_advice_is_remembered():
+    day = DayTotals(date="2026-11-18", stopped_side=CE)
+    before = dataclasses.replace(step(make_analysis())[1], day=day, order=None)
+
+    _, advice = step(later(make_analysis(), 1), resumed(before))
+
+    assert advice.reasons == ["this side was stopped today"]
 
 
 def test_a_new_day_starts_new_totals_and_a_new_run_everything():

@@ -50,9 +50,10 @@ def test_the_first_veto_names_the_wait():
         (CE, {"lots": 0}, "no_size"),
         (PE, {"confidence": 0.5}, "label_opposite"),
         (PE, {"confidence": 0.49}, None),
-        (CE, {"stopped_side": CE, "confidence": 0.64}, "stopped_side"),
-        (CE, {"stopped_side": CE, "confidence": 0.65}, None),
-        (CE, {"stopped_side": PE}, None),
+        (CE, {"stopped_sides": [CE], "confidence": 0.64}, "stopped_side"),
+        (CE, {"stopped_sides": [CE], "confidence": 0.65}, None),
+        (CE, {"stopped_sides": [PE]}, None),
+        (CE, {"stopped_sides": [CE, PE]}, "stopped_side"),
     ],
 )
 def test_what_blocks_an_entry_has_a_name(side, changed, block):

@@ -111,12 +111,12 @@ async def test_each_day_has_its_own_files_by_the_advices_own_time(tmp_path):
 
 
 async def test_a_long_file_is_put_aside_and_repeats_are_still_known(tmp_path):
-    log = AiLog(tmp_path, max_bytes=1_500)
+    log = AiLog(tmp_path, max_bytes=1_700)
     await log.write([entry(1)])
     await log.write([entry(2)])
     await log.write([entry(3)])
 
-    await AiLog(tmp_path, max_bytes=1_500).write([entry(1), entry(3)])
+    await AiLog(tmp_path, max_bytes=1_700).write([entry(1), entry(3)])
 
     aside = tmp_path / "ai-2026-08-18.ndjson.1"
     put_aside = [orjson.loads(line) for line in aside.read_bytes().splitlines()]
