@@ -99,4 +99,4 @@ def _is_contrary(side: OptionKind, rich: Opinion) -> bool:
         return False
     if rich.action is Action.WAIT:
         return reaches(rich.confidence, RICH_WAIT)
-    return rich.action is Action.ENTER and rich.side is not side
+    return rich.action in (Action.ENTER, Action.HOLD) and rich.side is not side

@@ -146,6 +146,9 @@ def test_a_veto_turns_a_models_enter_into_wait():
         (says(Action.WAIT, None, 0.60), Action.WAIT),
         (says(Action.WAIT, None, 0.59), Action.ENTER),
         (says(Action.ENTER, CE), Action.ENTER),
+        (says(Action.HOLD, PE), Action.WAIT),  # said of a put that is gone since
+        (says(Action.HOLD, CE), Action.ENTER),
+        (says(Action.EXIT, PE), Action.ENTER),
         (says(Action.ENTER, PE, 0.9, age_s=900), Action.ENTER),
         (None, Action.ENTER),
     ],
