@@ -47,7 +47,7 @@ def is_due(watch: Watch | None, analysis: ChainAnalysis) -> tuple[Watch, Trigger
     baseline, shift = oi_trigger(
         watch.baseline,
         oi,
-        analysis.lot or 1,  # unknown: open interest is in the source's own unit, contracts
+        _lots(analysis),
         analysis.ts_us / 1e6,
         event=_event(watch, analysis),
     )
@@ -93,6 +93,13 @@ def _open_interest(analysis: ChainAnalysis) -> FloatArray:
     """Return open interest of all tracked legs in quantity, shape (symbols,), NaN where missing."""
     sides = [side for found in _expiries(analysis) for side in (found.chain.ce, found.chain.pe)]
     return np.concatenate([side.oi for side in sides])
+
+
+def _lots(analysis: ChainAnalysis) -> FloatArray:
+    """Return each leg's lot, its expiry's, shape (symbols,); 1 where it is unknown: open interest is in contracts then."""
+    found = list(_expiries(analysis))
+    lots = np.array([expiry.lot or 1 for expiry in found], dtype=np.float64)
+    return np.repeat(lots, [2 * len(expiry.chain.strike) for expiry in found])
 
 
 def _is_same(before: Keys, now: Keys) -> bool:

@@ -49,7 +49,7 @@ class Shift:
 def oi_trigger(
     before: Baseline,
     oi: FloatArray,
-    lot: float,
+    lot: float | FloatArray,
     ts_s: float,
     *,
     event: str | None = None,
@@ -60,7 +60,7 @@ def oi_trigger(
     Args:
         before: what it remembers; its array and ``oi`` hold the same symbols.
         oi: open interest of each symbol in quantity, shape (n,), NaN where missing.
-        lot: units in a lot.
+        lot: units in a lot, of all symbols or of each, shape (n,).
         ts_s: of this observation, epoch seconds.
         event: something that happened to the chain now and is a reason of its own.
         limits: what is worth a word.

@@ -103,6 +103,23 @@ def test_a_chain_that_grows_keeps_what_it_is_compared_with():
     assert watch.baseline.armed_s is not None
 
 
+def test_each_expiry_counts_in_its_own_lots():
+    few = np.full(len(STRIKES), 6_500.0)  # so that ten lots are more than 1 %
+
+    def at(ts_us, oi):
+        other = make_analysis(ts_us, expiry="2027-01-26", lot=20)
+        legs = make_legs(ts_us, oi=oi)
+        chain = dataclasses.replace(other.chain, ce=legs, pe=legs)
+        return make_analysis(ts_us, lot=65, more=[dataclasses.replace(other, chain=chain)])
+
+    watch, _ = trigger.is_due(None, at(NOON_US, few))
+    watch, _ = trigger.is_due(watch, at(NOON_US + 70_000_000, few + 200.0))
+
+    _, found = trigger.is_due(watch, at(NOON_US + 72_000_000, few + 200.0))
+
+    assert (found.reason, found.moved) == ("oi_change", 2 * len(STRIKES))
+
+
 def test_an_expiry_that_ends_takes_its_symbols_with_it():
     start = make_analysis(more=[make_analysis(expiry="2026-12-01")])
     watch, _ = trigger.is_due(None, start)
