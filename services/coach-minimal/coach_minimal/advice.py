@@ -68,7 +68,7 @@ def advice_of(around: Circumstances, state: State, said: Said) -> Advice:
     )
     match ruling.decider:
         case Decider.MINIMAL:
-            return _by_model(advice, around.found, ruling)
+            return _by_model(advice, around.found)
         case Decider.RICH:
             return _by_rich(advice, state)
         case Decider.RULE:
@@ -82,12 +82,12 @@ def _rules_words(around: Circumstances, said: Said) -> tuple[str | None, list[st
         return why, rule_reasons(rule, analysis), rule.confidence
     if why is None or why == rule.why:  # the rule's own reason: its words stand
         return around.found.why or why, rule_reasons(rule, analysis), rule.confidence
-    is_entry = said.ruling.action is Action.ENTER
-    confidence = rule_probability(analysis.confidence_factor, is_directional=is_entry)
+    is_directional = said.ruling.action in (Action.ENTER, Action.HOLD)
+    confidence = rule_probability(analysis.confidence_factor, is_directional=is_directional)
     return why, [in_words(why)], confidence
 
 
-def _by_model(advice: Advice, found: Usable, ruling: Ruling) -> Advice:
+def _by_model(advice: Advice, found: Usable) -> Advice:
     answer = found.answer
     if answer is None or answer.decision is None:
         raise ValueError("a model's ruling needs its answer, was none")
@@ -102,7 +102,7 @@ def _by_model(advice: Advice, found: Usable, ruling: Ruling) -> Advice:
         by=DecidedBy.MODEL if asked_us == advice.ts_us else DecidedBy.CACHED,
         by_why=None,
         input_ts_us=asked_us,
-        warnings=[*answer.warnings, *([ruling.why] if ruling.why else [])],
+        warnings=list(answer.warnings),
     )
 
 

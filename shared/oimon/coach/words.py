@@ -34,6 +34,7 @@ WORDS = {
     "reversal": "the direction turned against the position",
     "fade": "the direction faded and the option gained nothing",
     "time_stop": "the option did not move in 45 minutes",
+    "exit_unconfirmed": "the fast model said EXIT once, and was not sure enough for that to close",
     "order_open": "the order waits for a two-sided quote",
 }
 """Each reason's word in a message, and what it means."""

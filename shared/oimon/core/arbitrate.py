@@ -67,8 +67,8 @@ def arbitrate_held(
         return Ruling(action=Action.HOLD, side=side, decider=Decider.MINIMAL)
     if reaches(minimal.confidence, SURE_EXIT) or exits_in_a_row >= EXITS_IN_A_ROW:
         return Ruling(action=Action.EXIT, side=side, decider=Decider.MINIMAL)
-    # a one-second model must not close a position on a single blink
-    return Ruling(action=Action.HOLD, side=side, decider=Decider.MINIMAL, why="exit_unconfirmed")
+    # a one-second model must not close a position on a single blink; its words are those of an exit
+    return Ruling(action=Action.HOLD, side=side, decider=Decider.RULE, why="exit_unconfirmed")
 
 
 def arbitrate_flat(

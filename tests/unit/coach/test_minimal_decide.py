@@ -459,8 +459,13 @@ def test_two_answers_in_a_row_close_a_position_and_one_does_not():
         second, state, heard(make_question(second, position_us=opened_us, held=CE), leave)
     )
 
-    assert (blink.action, blink.warnings) == (Action.HOLD, ["exit_unconfirmed"])
-    assert (blink.by, blink.by_why) == (DecidedBy.MODEL, None)
+    assert (blink.action, blink.by, blink.by_why) == (
+        Action.HOLD,
+        DecidedBy.RULE,
+        "exit_unconfirmed",
+    )
+    assert blink.reasons != list(leave.reasons)  # they speak for leaving
+    assert blink.confidence == pytest.approx(0.62)  # that of a HOLD; the model's is of an EXIT
     assert (sure.action, sure.by, sure.order.reason) == (
         Action.EXIT,
         DecidedBy.MODEL,
