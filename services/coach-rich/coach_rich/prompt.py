@@ -112,7 +112,7 @@ def _analysis(analysis: ChainAnalysis) -> Json:
         "components": _components(analysis),
         "straddle": number(analysis.straddle, 2),
         "move_pct": number(move, 2),
-        "rr25": number(analysis.rr25, 4),
+        "rr25": number(analysis.rr25, 2, times=100.0),  # of volatilities, which are in per cent
         "iv_pctile": None,  # needs a year of daily volatilities, which no message carries
         "gex": _gex(analysis),
         "fut": _future(analysis),

@@ -124,6 +124,16 @@ def test_the_deep_payload_is_at_most_4000_tokens():
     }
 
 
+def test_volatilities_are_in_per_cent_everywhere():
+    found = deep(make_analysis(rr25=-0.010675))
+
+    assert (found["now"]["iv"], found["chain"][0][7], found["analysis"]["rr25"]) == (
+        11.8,
+        11.8,
+        -1.07,
+    )
+
+
 def test_past_decisions_come_with_what_followed():
     analysis = make_analysis()
     before = make_rich(analysis, Action.WAIT, x=26_000.0)
