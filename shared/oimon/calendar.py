@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from functools import cache, lru_cache
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -142,20 +143,21 @@ def mcx_close(day: date) -> time:
 def entry_window(segment: Segment, day: date, *, is_expiry: bool) -> tuple[int, int]:
     """Return the first and the last instant at which a position may be entered.
 
+    A special session that ends early ends entries early, as long before its end as MCX does.
     Source: analytics specification, 7.1.
     """
+    last = _end_us(segment, day) - 45 * 60_000_000
     if segment is Segment.MCX:
-        last = close_us(segment, day) - 45 * 60_000_000
         return instant_us(day, time(9, 5)), last
-    return instant_us(day, time(9, 20)), instant_us(day, time(14) if is_expiry else time(14, 45))
+    usual = instant_us(day, time(14) if is_expiry else time(14, 45))
+    return instant_us(day, time(9, 20)), min(usual, last)
 
 
 @lru_cache(maxsize=256)
 def square_off_us(segment: Segment, day: date) -> int:
-    """Return when a position is closed at the latest: before the index's closing auction (7.3)."""
-    if segment is Segment.MCX:
-        return close_us(segment, day) - 15 * 60_000_000
-    return instant_us(day, time(15, 10))
+    """Return when a position is closed at the latest: before the index's closing auction, or a special session's end (7.3)."""
+    last = _end_us(segment, day) - 15 * 60_000_000
+    return last if segment is Segment.MCX else min(instant_us(day, time(15, 10)), last)
 
 
 def weekly_expiry(on: date, weekday: int, holidays: Collection[date]) -> date:
@@ -245,6 +247,17 @@ def _mcx_states(day: date) -> list[list[str]]:
     evening_off = day in holidays.get("MCX_EVENING", ())
     end = mcx["evening"] if evening_off else mcx_close(day).isoformat("minutes")
     return [[start, MarketState.OPEN], [end, MarketState.CLOSED]]
+
+
+def _end_us(segment: Segment, day: date) -> int:
+    """Return when the day's continuous trading ends: a special session's where there is one and its times are known."""
+    plan = schedule(segment, day)
+    ends = [
+        at
+        for (_, before), (at, state) in pairwise(plan)
+        if before in _TRADING and state not in _TRADING
+    ]
+    return ends[-1] if ends else close_us(segment, day)
 
 
 def _opening(states: list[list[str]]) -> str:

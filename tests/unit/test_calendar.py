@@ -103,6 +103,38 @@ def test_square_off_comes_before_the_closing_auction():
     assert calendar.square_off_us(Segment.MCX, day) == us("2026-11-18T23:40:00")
 
 
+@pytest.fixture
+def short_session(monkeypatch):
+    """A special session of one hour on a Sunday, as an operator adds it."""
+    day = date(2026, 11, 8)
+    states = [["13:45", MarketState.OPEN], ["14:45", MarketState.CLOSED]]
+    special = [{"day": day, "segments": ["NFO", "MCX"], "states": states}]
+    table = {**calendar._table(), "special": special}
+    cached = (calendar.schedule, calendar.entry_window, calendar.square_off_us)
+    with monkeypatch.context() as patched:
+        patched.setattr(calendar, "_table", lambda: table)
+        for function in cached:
+            function.cache_clear()
+        yield day
+    for function in cached:
+        function.cache_clear()
+
+
+@pytest.mark.parametrize("segment", [Segment.NFO, Segment.MCX])
+def test_positions_are_closed_before_a_short_session_ends(short_session, segment):
+    _, last = calendar.entry_window(segment, short_session, is_expiry=False)
+
+    assert last == us("2026-11-08T14:00:00")
+    assert calendar.square_off_us(segment, short_session) == us("2026-11-08T14:30:00")
+
+
+def test_before_the_closing_auction_came_the_hours_were_the_same():
+    day = date(2026, 7, 31)
+
+    assert calendar.entry_window(Segment.NFO, day, is_expiry=False)[1] == us("2026-07-31T14:45:00")
+    assert calendar.square_off_us(Segment.NFO, day) == us("2026-07-31T15:10:00")
+
+
 def test_next_expiry_moves_off_a_holiday():
     assert calendar.next_expiry("NIFTY", date(2026, 11, 18)) == date(2026, 11, 23)
     assert calendar.next_expiry("BANKNIFTY", date(2026, 11, 24)) == date(2026, 12, 29)
