@@ -33,7 +33,7 @@ WORDS = {
     "invalidation": "the level that proves the idea wrong was passed",
     "reversal": "the direction turned against the position",
     "fade": "the direction faded and the option gained nothing",
-    "time_stop": "the option did not move in 45 minutes",
+    "time_stop": "the option gained less than 10 % in 45 minutes",
     "exit_unconfirmed": "the fast model said EXIT once, and was not sure enough for that to close",
     "order_open": "the order waits for a two-sided quote",
 }

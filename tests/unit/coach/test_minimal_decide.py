@@ -228,6 +228,17 @@ def test_a_risk_exit_is_forced_against_a_model_that_holds(change, reason):
     assert (advice.order.buy, advice.order.reason) == (False, reason)
 
 
+def test_a_time_stop_says_that_the_gain_was_too_small():
+    analysis, state = entered()
+
+    _, advice = step(later(analysis, 2700, bid=165.0, ask=165.2), state)
+
+    assert (advice.action, advice.reasons) == (
+        Action.EXIT,
+        ["the option gained less than 10 % in 45 minutes"],  # it gained 9.8 %
+    )
+
+
 def test_an_exit_books_the_day_after_charges_and_starts_a_pause():
     analysis, state = entered()
     state, _ = step(later(analysis, 1, bid=112.5, ask=112.6), state)
