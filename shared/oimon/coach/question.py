@@ -1,5 +1,6 @@
 """A question to a model, its answer, and what may be heard of it."""
 
+import re
 from dataclasses import dataclass, replace
 
 from oimon.core.answer import Checked, Decision, levels_outside, validate_coach
@@ -7,6 +8,7 @@ from oimon.messages import ChainAnalysis, Transcript
 from oimon.terms import Direction, OptionKind
 
 X_MOVED, PCR_MOVED = 0.0002, 0.01  # of X; of the ratio
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 UNCHANGED_S = 15.0
 """How long an answer serves while nothing that the model would see has changed."""
 
@@ -97,7 +99,11 @@ def check(raw: str, question: Question) -> Checked:
         return checked
     x, (low, high) = question.x, question.strikes
     is_lost = checked.level is not None and not low <= checked.level <= high
-    if is_lost or (x is not None and levels_outside(checked.decision.reasons, x, low, high)):
+    if x is not None:
+        # open interest in lots can be as large as a level; a number that was told is not made up
+        named = levels_outside(checked.decision.reasons, x, low, high)
+        is_lost = is_lost or not _told(question.prompt).issuperset(named)
+    if is_lost:
         return Checked(decision=None, error="outside_chain")
     return checked
 
@@ -140,6 +146,10 @@ def strike_range(analysis: ChainAnalysis) -> tuple[float, float]:
     """Return the lowest and the highest strike of the headline chain; of an empty one, a range that holds nothing."""
     strikes = analysis.chain.strike
     return (float(strikes[0]), float(strikes[-1])) if len(strikes) else (0.0, 0.0)
+
+
+def _told(prompt: str) -> set[float]:
+    return {float(number) for number in _NUMBER.findall(prompt)}
 
 
 def _why_none(heard: Heard, otherwise: str) -> str:

@@ -148,6 +148,19 @@ async def test_a_level_that_is_left_out_leaves_the_answer(desk, thinker, level, 
 
 
 @pytest.mark.parametrize(
+    ("reason", "is_heard"),
+    [("puts 48,200 against calls 18,400 at 26000", True), ("puts 48,300 at 26000", False)],
+)
+async def test_open_interest_that_was_told_is_no_level_outside(desk, thinker, reason, is_heard):
+    desk.ask(make_question(make_analysis(), prompt='{"chain":[[26000,18400,48200]]}'))
+    await asyncio.sleep(0)
+
+    await answer(thinker, json.dumps({**GOOD, "reasons": [reason]}))
+
+    assert (desk.hear("NIFTY").answer is not None) is is_heard
+
+
+@pytest.mark.parametrize(
     ("changed", "error"),
     [
         ({"action": "BUY"}, "invalid: bad_action"),
