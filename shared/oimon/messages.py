@@ -475,7 +475,7 @@ class Fill:
     qty: int
     price: str | None  # decimal rupees, two places
     ts_us: int
-    reason: str  # of the order
+    reason: str  # of the order; expiry: settled, there was none
     rejected: str | None = None
 
 

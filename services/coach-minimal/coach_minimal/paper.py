@@ -5,12 +5,14 @@ Source: analytics specification, 7.3 to 7.7; rulings, 15.
 
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from coach_minimal.quotes import Quote, expiry_of, quote_of
-from oimon.core.charges import PAISA, Product, round_trip
+from oimon import calendar
+from oimon.core.charges import PAISA, Product, held_to_expiry, round_trip
+from oimon.core.compare import age_limit
 from oimon.core.fills import fill_price
-from oimon.core.position import STOPPED, Holding, Reason, invalidation, opened
+from oimon.core.position import QUOTE_AGE_S, STOPPED, Holding, Reason, invalidation, opened
 from oimon.messages import (
     Advice,
     ChainAnalysis,
@@ -25,6 +27,8 @@ from oimon.terms import OptionKind, Segment
 FILL_AFTER_US = 250_000
 REJECT_AFTER_S = 5.0
 COOLDOWN_US, COOLDOWN_STOPPED_US = 300_000_000, 900_000_000
+EXPIRY = "expiry"
+"""Reason of a fill that no order made: the option was held to its end and settled."""
 _PRODUCTS = {
     Segment.NFO: Product.NFO_OPT,
     Segment.BFO: Product.BFO_OPT,
@@ -72,11 +76,15 @@ def begun(state: State, analysis: ChainAnalysis) -> tuple[State, DayTotals]:
 def settled(
     state: State, analysis: ChainAnalysis, day: DayTotals
 ) -> tuple[State, DayTotals, Fill | None]:
-    """Return the state once the open order is filled or rejected at this analysis, if it is.
+    """Return the state once the open order is filled or rejected at this analysis, if it is, or the position has expired.
 
     Source: analytics specification, 7.5: the first valid quote 250 ms after the decision, within 5 s (or one cadence of a
-    slow source).
+    slow source); 7.7: what is held to expiry is settled at its intrinsic value.
     """
+    if state.position is not None:
+        worth = _worth_at_expiry(state.position, analysis)
+        if worth is not None:
+            return _expired(state, state.position, analysis, day, worth)
     order = state.order
     waited_us = 0 if order is None else analysis.ts_us - order.decided_ts_us
     if order is None or waited_us < FILL_AFTER_US:
@@ -151,6 +159,49 @@ def invalidation_of(analysis: ChainAnalysis, side: OptionKind) -> float | None:
     support = analysis.support[0][0] if analysis.support else None
     resistance = analysis.resistance[0][0] if analysis.resistance else None
     return invalidation(side, analysis.x, support, resistance, analysis.tick)
+
+
+def _worth_at_expiry(position: Position, analysis: ChainAnalysis) -> Decimal | None:
+    """Return the intrinsic value of a position after its contract's close, in rupees a unit.
+
+    ``None`` before, and where no fresh price of that day says how the underlying closed.
+    """
+    closed_us = calendar.close_us(analysis.segment, date.fromisoformat(position.expiry))
+    age_ms, limit_s = analysis.tick_age_ms, age_limit(QUOTE_AGE_S, analysis.cadence_s)
+    if analysis.date != position.expiry or analysis.ts_us < closed_us:
+        return None
+    if analysis.x is None or age_ms is None or age_ms > limit_s * 1000:
+        return None
+    beyond = analysis.x - position.strikes[0]
+    worth = max(beyond if position.side is OptionKind.CE else -beyond, 0.0)
+    return Decimal(f"{worth:.9g}").quantize(PAISA, ROUND_HALF_UP)
+
+
+def _expired(
+    state: State, position: Position, analysis: ChainAnalysis, day: DayTotals, worth: Decimal
+) -> tuple[State, DayTotals, Fill]:
+    trip = held_to_expiry(
+        _PRODUCTS[analysis.segment],
+        entry=Decimal(f"{position.entry:.2f}"),
+        intrinsic=worth,
+        qty=position.qty,
+        day=date.fromisoformat(analysis.date),
+    )
+    day = replace(
+        day,
+        net=str(Decimal(day.net) + trip.net),
+        cooldown_until_us=analysis.ts_us + COOLDOWN_US,
+    )
+    fill = Fill(
+        buy=False,
+        contract=contract_of(position, position.qty // position.lots),
+        qty=position.qty,
+        price=str(worth),
+        ts_us=analysis.ts_us,
+        reason=EXPIRY,
+    )
+    state = replace(state, order=None, position=None, day=day, exits_in_a_row=0)
+    return state, day, fill
 
 
 def _price(order: Order, analysis: ChainAnalysis, quote: Quote) -> Decimal:

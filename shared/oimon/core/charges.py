@@ -43,6 +43,9 @@ _OCTOBER_2024, _APRIL_2026 = date(2024, 10, 1), date(2026, 4, 1)
 _OPTIONS = _tax("0.000625", (_OCTOBER_2024, "0.0010"), (_APRIL_2026, "0.0015"))
 _FUTURES = _tax("0.000125", (_OCTOBER_2024, "0.0002"), (_APRIL_2026, "0.0005"))
 
+EXERCISE = _tax("0.00125", (_APRIL_2026, "0.0015"))
+"""Tax on the intrinsic value of an option that is held to its expiry."""
+
 # Exchange rates are those since October 2024; the specification knows none before.
 RATES = {
     Product.NFO_OPT: Rates(tax=_OPTIONS, exchange=Decimal("0.0003553"), stamp=Decimal("0.00003")),
@@ -93,9 +96,8 @@ def charges(product: Product, *, is_buy: bool, price: Decimal, qty: int, day: da
         day: of the trade.
     """
     rates, turnover = RATES[product], price * qty
-    tax = next(share for first, share in reversed(rates.tax) if first <= day)
     brokerage = BROKERAGE
-    stt = _NOTHING if is_buy else _to_paisa(turnover * tax)
+    stt = _NOTHING if is_buy else _to_paisa(turnover * _in_force(rates.tax, day))
     txn = _to_paisa(turnover * rates.exchange)
     sebi = _to_paisa(turnover * SEBI)
     stamp = _to_paisa(turnover * rates.stamp) if is_buy else _NOTHING
@@ -112,7 +114,29 @@ def round_trip(
     """Return what a purchase at ``entry`` and its sale at ``exit_price`` on one day came to."""
     buy = charges(product, is_buy=True, price=entry, qty=qty, day=day)
     sell = charges(product, is_buy=False, price=exit_price, qty=qty, day=day)
-    gross, cost = _to_paisa((exit_price - entry) * qty), buy.total + sell.total
+    return _trip((exit_price - entry) * qty, buy, sell, qty)
+
+
+def held_to_expiry(
+    product: Product, *, entry: Decimal, intrinsic: Decimal, qty: int, day: date
+) -> RoundTrip:
+    """Return what a purchase at ``entry`` came to that was settled at its intrinsic value: no order, so no brokerage."""
+    buy = charges(product, is_buy=True, price=entry, qty=qty, day=day)
+    stt = _to_paisa(intrinsic * qty * _in_force(EXERCISE, day))
+    settled = Charges(
+        brokerage=_NOTHING,
+        stt=stt,
+        txn=_NOTHING,
+        sebi=_NOTHING,
+        stamp=_NOTHING,
+        gst=_NOTHING,
+        total=stt,
+    )
+    return _trip((intrinsic - entry) * qty, buy, settled, qty)
+
+
+def _trip(gained: Decimal, buy: Charges, sell: Charges, qty: int) -> RoundTrip:
+    gross, cost = _to_paisa(gained), buy.total + sell.total
     return RoundTrip(
         gross=gross,
         charges=cost,
@@ -121,6 +145,10 @@ def round_trip(
         sell=sell,
         breakeven_points=cost / qty,
     )
+
+
+def _in_force(tax: tuple[tuple[date, Decimal], ...], day: date) -> Decimal:
+    return next(share for first, share in reversed(tax) if first <= day)
 
 
 def _to_paisa(amount: Decimal) -> Decimal:

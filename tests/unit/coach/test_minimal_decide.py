@@ -1,6 +1,7 @@
 """The fast coach's decision: a pure function of analysis, state and the newest answer."""
 
 import dataclasses
+from datetime import date, time
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from coach_minimal import paper
 from coach_minimal.decide import decide
 from coach_minimal.paper import State, resumed
-from oimon import codec
+from oimon import calendar, codec
 from oimon.coach.question import Heard
 from oimon.messages import DayTotals
 from oimon.terms import Action, DecidedBy, Direction, MarketState, OptionKind, Quality
@@ -293,6 +294,50 @@ def test_a_stopped_side_of_an_older_advice_is_remembered():
     _, advice = step(later(make_analysis(), 1), resumed(before))
 
     assert advice.reasons == ["this side was stopped today"]
+
+
+def at_the_end(analysis, **changed):
+    """The expiry day of the contract that is held, a minute after its close; its chain is gone."""
+    ts_us = calendar.instant_us(date(2026, 11, 23), time(15, 41))
+    given = {"expiry": "2026-12-01", "market": MarketState.CLOSED, **changed}
+    return later(analysis, (ts_us - analysis.ts_us) / 1e6, **given)
+
+
+@pytest.mark.parametrize(
+    ("x", "price", "net"),
+    [
+        (26_080.155, "30.16", "-15656.48"),  # 3,920.80, tax 5.88; it cost 19,539.00 and 32.40
+        (26_010.0, "0.00", "-19571.40"),
+    ],
+)
+def test_what_is_held_to_expiry_is_settled_at_its_intrinsic_value(x, price, net):
+    analysis, state = entered()
+
+    state, advice = step(at_the_end(analysis, x=x), state)
+
+    assert (advice.fill.price, advice.fill.reason, advice.fill.qty) == (price, "expiry", 130)
+    assert (advice.day.net, advice.position, state.position) == (net, None, None)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"x": None}, {"tick_age_ms": 30_001}, {"tick_age_ms": None}, {"date": "2026-11-24"}],
+)
+def test_nothing_is_settled_at_a_price_that_is_not_known(changed):
+    analysis, state = entered()
+
+    _, advice = step(at_the_end(analysis, **changed), state)
+
+    assert (advice.fill, advice.action, advice.position.bid) == (None, Action.HOLD, None)
+
+
+def test_until_its_close_an_option_is_not_settled():
+    analysis, state = entered()
+    before = at_the_end(analysis).ts_us - 60_000_001
+
+    _, advice = step(make_analysis(before, run=analysis.run, expiry="2026-12-01"), state)
+
+    assert (advice.fill, advice.position is None) == (None, False)
 
 
 def test_a_new_day_starts_new_totals_and_a_new_run_everything():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oimon.core.charges import Product, charges, round_trip
+from oimon.core.charges import Product, charges, held_to_expiry, round_trip
 from oimon.core.fills import fill_price
 from oimon.core.size import position_size
 from oimon.core.stats import stats
@@ -88,6 +88,18 @@ def test_a_round_trip_at_one_price_loses_exactly_its_charges(product):
     assert found.gross == 0
     assert found.net == -(found.buy.total + found.sell.total)
     assert found.breakeven_points * 65 == pytest.approx(found.charges)
+
+
+@pytest.mark.parametrize(
+    ("day", "stt"), [(date(2026, 3, 31), "12.50"), (date(2026, 4, 1), "15.00"), (DAY, "15.00")]
+)
+def test_what_is_held_to_expiry_is_taxed_on_its_intrinsic_value_only(day, stt):
+    entry, intrinsic = Decimal("150.30"), Decimal("100.00")
+
+    found = held_to_expiry(Product.NFO_OPT, entry=entry, intrinsic=intrinsic, qty=100, day=day)
+
+    assert (found.sell.stt, found.sell.total) == (Decimal(stt), Decimal(stt))
+    assert found.net == Decimal("-5030.00") - found.buy.total - Decimal(stt)
 
 
 def test_statistics_of_no_trades_are_unknown():
