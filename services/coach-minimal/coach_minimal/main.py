@@ -19,6 +19,8 @@ from oimon.terms import Coach, DecidedBy, MarketState
 
 TIMEOUT_S = 2.5
 MAX_TOKENS = 300
+SKIPS_S = UNCHANGED_S - TIMEOUT_S - 1.0
+"""How old an answer may be that saves a question: the next one's comes, from the beat after, before this one has had its time."""
 
 
 def role(settings: Config, desk: Desk) -> Role[State]:
@@ -97,7 +99,7 @@ def _is_worth_asking(analysis: ChainAnalysis, state: State, age_s: float) -> boo
 def _is_answered(seen: Seen, heard: Heard) -> bool:
     """Say whether the newest answer still serves, since nothing that the model would see has changed."""
     answer = heard.answer
-    if answer is None or heard.age_s > UNCHANGED_S:
+    if answer is None or heard.age_s > SKIPS_S:
         return False
     return seen.is_like(answer.question.seen)
 

@@ -6,14 +6,23 @@ import json
 import pytest
 from prometheus_client import REGISTRY
 
+from coach_minimal.config import Config
+from coach_minimal.main import role
 from oimon.clock import ManualClock
 from oimon.coach.desk import NoModel, open_desk
 from oimon.coach.settings import OPENROUTER, CoachSettings
 from oimon.config import load
 from oimon.errors import ConfigError
-from oimon.terms import Action, Coach
+from oimon.terms import Action, Coach, DecidedBy
 from tests.fakes.model import GOOD
-from tests.unit.coach.market import NOON_US, later, make_analysis, make_question, make_transcript
+from tests.unit.coach.market import (
+    NOON_US,
+    entry_of,
+    later,
+    make_analysis,
+    make_question,
+    make_transcript,
+)
 
 
 class Thinker:
@@ -132,6 +141,23 @@ async def test_a_failure_lies_beside_the_last_good_answer(desk, thinker, clock):
     assert heard.answer.question is QUESTION
     assert (heard.failure.transcript.error, heard.newest) == ("timeout", heard.failure)
     assert thinker.notes == [True, False]
+
+
+async def test_in_a_quiet_market_a_slow_model_is_always_heard(desk, thinker, clock):
+    duty, said = role(load(Config), desk), []
+    state = duty.start("NIFTY")
+
+    for second in range(60):
+        state, (output,) = duty.handle(state, entry_of(later(make_analysis(), second, lot=None)))
+        said.append(output.message.by)
+        await asyncio.sleep(0)
+        clock.advance(0.95)
+        if len(thinker.asked) > len(thinker.notes):
+            await answer(thinker, json.dumps(GOOD))
+        clock.advance(0.05)
+
+    assert said == [DecidedBy.RULE, *[DecidedBy.CACHED] * 59]
+    assert len(thinker.asked) == 5  # and not 60
 
 
 @pytest.mark.parametrize(
