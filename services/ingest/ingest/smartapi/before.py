@@ -83,9 +83,10 @@ class Before:
         new = 0
         try:
             for partition, key in self._missing():
-                self._tries[key] += 1
-                async for _, point in self._rest.all_oi_prev([key], self._day):
-                    self._tries[key] = TRIES  # answered, if only that there is none
+                answers = [each async for _, each in self._rest.all_oi_prev([key], self._day)]
+                # Answered, if only that there is none; where there is no session nobody was asked.
+                self._tries[key] = TRIES if answers else self._tries[key] + 1
+                for point in answers:
                     if point is not None:
                         partition.oi_prev[key] = point.oi
                         self._sources["broker"] += 1

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from ingest.smartapi import envelope
 from ingest.smartapi.account import Account
 from ingest.smartapi.envelope import BrokerGreeks, OiPoint, Quote, Unfetched
-from ingest.smartapi.errors import NotNow, Refused
+from ingest.smartapi.errors import LoginWaits, NotNow, Refused
 from ingest.smartapi.limits import Endpoint
 from oimon.calendar import IST, instant_us
 from oimon.terms import Segment
@@ -80,10 +80,16 @@ class Rest:
     async def all_oi_prev(
         self, keys: Iterable[Key], day: date
     ) -> AsyncIterator[tuple[Key, OiPoint | None]]:
-        """Give ``oi_prev`` of many contracts as it comes, about a second each; one that is not answered is left out."""
+        """Give ``oi_prev`` of many contracts as it comes, about a second each; one that is not answered is left out.
+
+        Raises:
+            LoginStopped, LoginWaits: there is no session, so none would be answered.
+        """
         for key in keys:
             try:
                 yield key, await self.oi_prev(key, day)
+            except LoginWaits:
+                raise
             except (Refused, NotNow):
                 continue  # counted where it was asked; it stays unknown
 

@@ -110,6 +110,21 @@ def test_what_the_broker_does_not_answer_is_asked_a_few_times_and_what_it_did_is
     run(main())
 
 
+def test_a_login_that_waits_costs_no_contract_a_try(tmp_path):
+    async def main():
+        world = World(tmp_path)
+        failures = iter([NotNow("the network is away")])
+        world.broker.on_login = lambda: next(failures, None)
+        task = asyncio.ensure_future(keep_on("before", world.before.once))
+        await asyncio.sleep(300)
+        task.cancel()
+
+        assert len(world.broker.login_s) == 2
+        assert world.before.facts() == {"note": 0, "broker": 2, "unknown": 0}
+
+    run(main())
+
+
 def test_today_s_last_is_noted_and_what_an_earlier_start_had_is_kept(tmp_path):
     async def main():
         first = World(tmp_path)

@@ -91,6 +91,22 @@ def test_one_contract_s_refusal_keeps_none_of_the_others():
     run(main())
 
 
+def test_a_hole_waits_for_a_login_that_waits():
+    async def main():
+        world = World()
+        failures = iter([NotNow("the network is away")])
+        world.broker.on_login = lambda: next(failures, None)
+        world.filling.add(world.partition, GAP)
+        task = asyncio.ensure_future(keep_on("gaps", world.filling.once))
+        await asyncio.sleep(300)
+        task.cancel()
+
+        assert world.filling.facts() == {"filled": 3, "not_filled": 0, "to_come": 0}
+        assert [row for _, gap in world.told for row in gap.rows] == [0, 1, 2]
+
+    run(main())
+
+
 def test_many_contracts_are_told_in_portions_and_until_the_window_has_passed():
     async def main():
         world = World(contracts=2000)
