@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.feed import FrameBuffer
-from ingest.frames import Ticks, decode
+from ingest.frames import MOST_AFTER_US, Ticks, decode
 from ingest.instruments import token_table
 from ingest.recording import Day
 from ingest.tokens import NAME_BYTES
@@ -80,6 +80,7 @@ class Arrivals:
             beside["flags"] |= TickFlag.REST
             ticks, came_us = _merged(ticks, came_us, beside, asked_times[0])
             frames, times = _in_order([*frames, *asked], [*times, *asked_times])
+        if times:
             self._floor_us = times[-1]
         shares = self._shared_out(frames, times) if with_frames else [((), ())] * self._count
         return Arrived(
@@ -145,9 +146,11 @@ def _merged(ticks: Ticks, came_us: int, others: Ticks, others_us: int) -> tuple[
     if not len(ticks):
         return others, others_us
     first_us, both = min(came_us, others_us), np.concatenate([ticks, others])
-    both["received_after_us"][: len(ticks)] += came_us - first_us
-    both["received_after_us"][len(ticks) :] += others_us - first_us
-    return both[both["received_after_us"].argsort(kind="stable")], first_us
+    after_us = both["received_after_us"].astype(np.int64)
+    after_us[: len(ticks)] += came_us - first_us
+    after_us[len(ticks) :] += others_us - first_us
+    both["received_after_us"] = np.minimum(after_us, MOST_AFTER_US)
+    return both[after_us.argsort(kind="stable")], first_us
 
 
 def _in_order(frames: Sequence[bytes], times: Sequence[int]) -> tuple[list[bytes], list[int]]:

@@ -42,6 +42,8 @@ _MODES = {PACKETS[mode].itemsize: mode for mode in (LTP, QUOTE, SNAP_QUOTE)}
 _SNAP_BYTES = PACKETS[SNAP_QUOTE].itemsize
 _I4, _U4 = 2**31 - 1, 2**32 - 1
 _MAX_MS = (2**63 - 1) // 1000
+MOST_AFTER_US = _U4
+"""Beyond 71 minutes a tick's age no longer matters."""
 
 
 def decode(frames: Sequence[bytes], received_us: Times, tokens: TokenTable) -> tuple[Ticks, Drops]:
@@ -73,7 +75,7 @@ def decode(frames: Sequence[bytes], received_us: Times, tokens: TokenTable) -> t
             return ticks, {}
         if all(len(frame) == _SNAP_BYTES for frame in frames):
             return _complete(ticks.view(_RECORD), usual, frames, after_us, tokens)
-    return _decode_mixed(frames, np.minimum(after_us, _U4), tokens)
+    return _decode_mixed(frames, np.minimum(after_us, MOST_AFTER_US), tokens)
 
 
 def _decode_few(
@@ -185,7 +187,7 @@ def _careful_tick(frame: bytes, after_us: int, tokens: TokenTable) -> bytes | Dr
         | (TickFlag.OI if mode == SNAP_QUOTE else 0)
         | (TickFlag.QUOTE if book else 0)
     ) & believed
-    after_us = max(0, min(after_us, _U4))  # beyond 71 minutes the age no longer matters
+    after_us = max(0, min(after_us, MOST_AFTER_US))
     # fmt: off
     return _TICK.pack(
         row, flags, ms * 1000, after_us, traded_s, seq & _U4, ltp, bid, ask, bid_qty, ask_qty, volume, oi
