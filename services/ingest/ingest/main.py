@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from ingest.config import FeedKind, IngestSettings
@@ -37,15 +39,17 @@ async def run(running: Running[IngestSettings]) -> None:
     if running.settings.feed is FeedKind.SIM:
         running.facts["notes"] = lambda: [*running.settings.notes, SIMULATED_NOTE]
     running.facts["feed"] = lambda: {"state": "standing by"}
-    await running.bus.lead(lambda: _play(running))
+    # One for as long as the process lives: who leads again keeps its session, and the pace and the end of its logins.
+    account = cache(partial(_account, running))
+    await running.bus.lead(lambda: _play(running, account))
 
 
-async def _play(running: Running[IngestSettings]) -> None:
+async def _play(running: Running[IngestSettings], account: Callable[[], Account]) -> None:
     try:
         async with contextlib.AsyncExitStack() as stack:
             match running.settings.feed:
                 case FeedKind.LIVE:
-                    feed = _live_feed(running)
+                    feed = _live_feed(running, account())
                 case FeedKind.SIM:
                     feed = await _sim_feed(running, stack)
                 case FeedKind.REPLAY:
@@ -57,9 +61,12 @@ async def _play(running: Running[IngestSettings]) -> None:
         logger.error("feed cannot be used", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
 
 
-def _live_feed(running: Running[IngestSettings]) -> Feed:
+def _account(running: Running[IngestSettings]) -> Account:
+    return Account(credentials(running.settings), running.clock)
+
+
+def _live_feed(running: Running[IngestSettings], account: Account) -> Feed:
     settings, clock = running.settings, running.clock
-    account = Account(credentials(settings), clock)
     library = Library.of(settings, clock)
     line = Line(url=settings.smartapi_stream_url)
     return LiveFeed(running.bus, clock, settings, account, library, line)
