@@ -45,6 +45,7 @@ async def run(running: Running[IngestSettings]) -> None:
 
 
 async def _play(running: Running[IngestSettings], account: Callable[[], Account]) -> None:
+    running.blockers.pop("feed", None)
     try:
         async with contextlib.AsyncExitStack() as stack:
             match running.settings.feed:

@@ -219,6 +219,23 @@ async def test_a_recording_that_cannot_be_used_is_the_reason_why_it_is_not_ready
     await stopped(running, working)
 
 
+async def test_what_was_mended_when_it_leads_again_is_no_reason_any_more(running):
+    path = running.settings.recording
+    whole = path.read_bytes()
+    path.write_bytes(whole[:20])
+    working = asyncio.ensure_future(run(running))
+    await eventually(lambda: running.blockers)
+    await stopped(running, working)
+    path.write_bytes(whole)
+    running.bus, running.stop = MemoryBus(), asyncio.Event()
+    working = asyncio.ensure_future(run(running))
+
+    await eventually(lambda: plays(running))
+
+    assert running.problems() == []
+    await stopped(running, working)
+
+
 async def test_a_recording_without_an_end_is_played_with_one_plain_note(running):
     path = running.settings.recording
     path.write_bytes(path.read_bytes()[:-40])
