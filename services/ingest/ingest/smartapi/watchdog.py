@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from oimon.terms import MarketState
 
+LEAST_SILENCES, MOST_SILENCES = 2, 8
+"""So many silent connections in a row ask for a login; after each that did not help twice as many, up to the most: a market that rests on a day
+that the calendar does not know must not become a login every other minute."""
 _TRADING = frozenset({MarketState.OPEN, MarketState.OPEN_CAS})
 
 
@@ -45,12 +48,12 @@ class Watchdog:
         self._packet_s: float | None = None
         self._answer_s = 0.0
         self._trading_since_s: float | None = None
-        self._silences = 0
+        self._silences, self._enough = 0, LEAST_SILENCES
 
     @property
     def wants_login(self) -> bool:
-        """Whether connections were silent twice in a row: then their tokens are the likely reason. Source: smartapi, 4.1."""
-        return self._silences > 1
+        """Whether connections were silent often enough in a row: then their tokens are the likely reason. Source: smartapi, 4.1."""
+        return self._silences >= self._enough
 
     def connected(self, now_s: float) -> None:
         """Begin with a new connection."""
@@ -60,15 +63,15 @@ class Watchdog:
     def packet(self, now_s: float) -> None:
         """Note a packet: the connection works, and so do its tokens."""
         self._packet_s = now_s
-        self._silences = 0
+        self._silences, self._enough = 0, LEAST_SILENCES
 
     def answered(self, now_s: float) -> None:
         """Note the answer to a heartbeat, of either kind."""
         self._answer_s = now_s
 
     def logged_in(self) -> None:
-        """Forget the silences of tokens that are no longer used."""
-        self._silences = 0
+        """Forget the silences of tokens that are no longer used; should the new ones bring nothing either, they are not the reason."""
+        self._silences, self._enough = 0, min(2 * self._enough, MOST_SILENCES)
 
     def doubt(self, now_s: float, market: MarketState) -> str | None:
         """Return why the connection is to be given up, ``None`` while there is no reason.

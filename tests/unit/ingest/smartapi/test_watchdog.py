@@ -69,6 +69,25 @@ def test_two_silent_connections_in_a_row_ask_for_a_login(dog):
     assert not dog.wants_login
 
 
+def test_a_silence_that_no_login_mends_asks_for_one_more_and_more_seldom(dog):
+    def asks_after(silences):
+        found = []
+        for silence in range(1, silences + 1):
+            dog.connected(100.0 * silence)
+            dog.answered(100.0 * silence)
+            assert dog.doubt(100.0 * silence, OPEN) is None
+            dog.answered(100.0 * silence + 26)
+            assert dog.doubt(100.0 * silence + 26, OPEN)
+            if dog.wants_login:
+                found.append(silence)
+                dog.logged_in()
+        return found
+
+    assert asks_after(30) == [2, 6, 14, 22, 30]
+    dog.packet(9000.0)
+    assert asks_after(2) == [2], "it worked meanwhile"
+
+
 def test_a_packet_between_two_silences_asks_for_no_login(dog):
     answered(dog, 200)
     dog.connected(200.0)
