@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -154,6 +154,13 @@ def is_fresh(fetched_us: int, now_us: int) -> bool:
         return False
     rebuilt_us = calendar.instant_us(today, REBUILT)
     return fetched_us >= rebuilt_us or now_us < rebuilt_us
+
+
+def newest_until_us(now_us: int) -> int:
+    """Return until when a list that is asked for now is the newest: until the broker has made today's, else until midnight in India."""
+    today = calendar.day_of(now_us)
+    rebuilt_us = calendar.instant_us(today, REBUILT)
+    return rebuilt_us if now_us < rebuilt_us else calendar.instant_us(today + timedelta(1), time(0))
 
 
 def lacks(master: Master, today: date) -> str | None:

@@ -82,12 +82,17 @@ async def unfinished(
             )
         except NoFit as error:
             return Unfinished(
-                run=name + secrets.token_hex(3), why=f"{part.underlying} of {place.run}: {error}"
+                run=new_run(iso_day, suffix), why=f"{part.underlying} of {place.run}: {error}"
             )
         run = place.run
     if run:
         return Unfinished(run=run, partitions=found)
-    return Unfinished(run=name if suffix else name + secrets.token_hex(3), why=why)
+    return Unfinished(run=name if suffix else new_run(iso_day, suffix), why=why)
+
+
+def new_run(iso_day: str, suffix: str) -> str:
+    """Return a name that no run has; where runs are named, one that who comes back knows for one of that name."""
+    return f"{iso_day}-live-{suffix}{secrets.token_hex(3)}"
 
 
 async def since(

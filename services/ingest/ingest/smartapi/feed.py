@@ -10,11 +10,11 @@ from typing_extensions import override
 from ingest.config import IngestSettings
 from ingest.feed import Feed
 from ingest.master.columns import Master
-from ingest.master.library import Dated, Library
+from ingest.master.library import Dated, Library, newest_until_us
 from ingest.master.plan import Plan, plan
 from ingest.master.wish import wanted
 from ingest.smartapi.account import Account
-from ingest.smartapi.again import Unfinished, unfinished
+from ingest.smartapi.again import Unfinished, new_run, unfinished
 from ingest.smartapi.backing import Tools
 from ingest.smartapi.day import SOURCE, Key
 from ingest.smartapi.envelope import Quote
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 class LiveFeed(Feed):
-    """Follows the market, day after day, until cancelled."""
+    """Follows the market until cancelled: a run from each midnight, and one from when the broker has made its list of the day."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class LiveFeed(Feed):
     @override
     async def run(self) -> None:
         while True:
+            until_us = newest_until_us(self._tools.clock.now_us())
             self._master = await self._newest_master()
             now_us = await self._now_us(self._master.master)
             found = plan(self._master.master, wanted(self._tools.settings), now_us)
@@ -86,15 +87,20 @@ class LiveFeed(Feed):
                 )
             iso_day = calendar.day_of(now_us).isoformat()
             before = await self._before(found, iso_day)
-            self._day = LiveRun(self._tools, found, iso_day, before)
+            self._day = LiveRun(self._tools, found, iso_day, before, until_us=until_us)
             await self._day.run()
 
     async def _before(self, found: Plan, iso_day: str) -> Unfinished:
         """Return the run to go on with, or a new one; say which in the log."""
         settings = self._tools.settings
-        before = await unfinished(
-            self._tools.bus, found.parts, iso_day, suffix=settings.run, mcx_oi=settings.mcx_oi
-        )
+        if self._day is None:
+            before = await unfinished(
+                self._tools.bus, found.parts, iso_day, suffix=settings.run, mcx_oi=settings.mcx_oi
+            )
+        else:  # its own run of before is over
+            before = Unfinished(
+                run=new_run(iso_day, settings.run), why="there is a new list of instruments"
+            )
         said = "an unfinished run goes on" if before.partitions else "a new run begins"
         logger.info(said, extra={"run": before.run, "why": before.why})
         return before

@@ -40,7 +40,9 @@ _TRADING = (MarketState.OPEN, MarketState.OPEN_CAS)
 class LiveRun:
     """One day of the live feed."""
 
-    def __init__(self, tools: Tools, found: Plan, iso_day: str, before: Unfinished) -> None:
+    def __init__(
+        self, tools: Tools, found: Plan, iso_day: str, before: Unfinished, *, until_us: int
+    ) -> None:
         """Prepare.
 
         Args:
@@ -48,9 +50,10 @@ class LiveRun:
             found: what is wanted of the day's master, at least one partition.
             iso_day: the day in India.
             before: what of its run was published, and the run's name.
+            until_us: when it ends: the day is over, or there is a newer master.
         """
         self._tools, self._plan, self._iso_day = tools, found, iso_day
-        self._run, self._before = before.run, before
+        self._run, self._before, self._until_us = before.run, before, until_us
         self.partitions = [Partition(part=part) for part in found.parts]
         self._held = Held(asks=self._go_on())
         self._away = (before.since_us, AWAY) if before.partitions else None
@@ -63,7 +66,7 @@ class LiveRun:
         self._backing = Backing(tools, self, date.fromisoformat(iso_day), self._run)
 
     async def run(self) -> None:
-        """Follow the day until the next one has begun."""
+        """Follow the day until the next one has begun, or there is a newer master."""
         rest = self._tools.rest
         always = [ask.instrument for part in self._plan.parts for ask in part.always]
         quotes = await quotes_now(rest, always)
@@ -85,7 +88,7 @@ class LiveRun:
                 self._ask(moved.wanted, tasks)
                 self._away = None  # connections that are made later fill no hole
                 try:
-                    while self._tools.by_exchange or self._today() == self._iso_day:
+                    while self._tools.by_exchange or not self._is_over():
                         await asyncio.sleep(LOOK_S)
                         self._move(tasks)
                 finally:
@@ -131,8 +134,9 @@ class LiveRun:
         if self._pump is not None:
             self._pump.renew(self._days())
 
-    def _today(self) -> str:
-        return calendar.day_of(self._tools.clock.now_us()).isoformat()
+    def _is_over(self) -> bool:
+        now_us = self._tools.clock.now_us()
+        return now_us >= self._until_us or calendar.day_of(now_us).isoformat() != self._iso_day
 
     # --- what is subscribed ----------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from ingest.master.keeping import copies
-from ingest.master.library import Library, is_fresh, lacks
+from ingest.master.library import Library, is_fresh, lacks, newest_until_us
 from oimon.clock import ManualClock
 from oimon.errors import InputError, TransientError
 from tests.masters import DAY, make_entry, small_market
@@ -81,6 +81,11 @@ def test_a_list_from_before_the_broker_made_today_s_is_fetched_once_more():
     assert not is_fresh(at(6), at(8))
     assert is_fresh(at(8), at(23, 59))
     assert not is_fresh(at(23, 59, DAY - timedelta(1)), at(0, 0))
+
+
+def test_a_list_is_the_newest_until_the_broker_makes_another_or_the_day_is_over():
+    assert newest_until_us(at(0, 0)) == newest_until_us(at(7, 59)) == at(8)
+    assert newest_until_us(at(8)) == newest_until_us(at(23, 59)) == at(0, 0, DAY + timedelta(1))
 
 
 @pytest.mark.parametrize(
