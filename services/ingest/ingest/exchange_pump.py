@@ -13,6 +13,7 @@ from ingest.feed import TICKS_CACHE, FrameBuffer, note_ticks
 from ingest.recording import Day
 from ingest.replay import Replay
 from ingest.tokens import NAME_BYTES
+from oimon import metrics
 from oimon.bus import Bus
 from oimon.messages import Gap, TickBatch, TickFlag
 
@@ -92,3 +93,5 @@ class ExchangePump:
             await self._bus.publish(underlying, [*told, *step.messages], step.pulse)
             told = []
             note_ticks(underlying, step.messages, self._first_rows[place])
+            if step.pulse.age_ms is not None:
+                metrics.FEED_AGE.labels(underlying).set(step.pulse.age_ms / 1000)

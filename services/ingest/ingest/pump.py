@@ -253,6 +253,8 @@ class Pump:
         partition.has_beat = beat_us > 0
         if partition.has_beat:
             partition.conflated = 0
+        if pulse.age_ms is not None:
+            metrics.FEED_AGE.labels(session.underlying).set(pulse.age_ms / 1000)
         if partition.track is not None:
             partition.track.take(
                 [each if isinstance(each, Gap) else call.day.header for each in call.told],

@@ -10,6 +10,7 @@ from ingest.feed import MAX_WAITING, TICKS_CACHE
 from ingest.header import Last
 from ingest.pump import Pump
 from ingest.smartapi.day import LiveDay
+from oimon import metrics
 from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
@@ -132,6 +133,7 @@ async def test_many_frames_go_on_in_few_calls(bus, pump):
 
 
 async def test_a_quiet_feed_has_its_beats_and_they_grow_old(bus, pump):
+    metrics.FEED_AGE.labels("NIFTY").set(0)
     pump.buffer.put(make_frame(), SystemClock().now_us())
 
     async def old():
@@ -143,6 +145,8 @@ async def test_a_quiet_feed_has_its_beats_and_they_grow_old(bus, pump):
     assert len(times) > 2
     assert all(before < after for before, after in pairwise(times))
     assert all(ts_us % 100_000 == 0 for ts_us in times)
+    age_s = metrics.FEED_AGE.labels("NIFTY")._value.get()
+    assert age_s >= 0.2, "the dashboard's panel shows it"
 
 
 async def test_a_beat_says_how_many_ticks_gave_way_to_newer_ones(bus, pump):
