@@ -4,6 +4,7 @@ Who comes back after a crash goes on in the same part, behind its last whole blo
 is finished, or that is damaged is left as it is, and the next one begun.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -137,14 +138,12 @@ class LiveFile:
     def _begun(self) -> BlockWriter:
         """Begin the next part."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        while True:
-            self._number += 1
-            path = part_path(self._folder, self.header.underlying, self._number)
-            try:
+        file = None
+        while file is None:
+            path = part_path(self._folder, self.header.underlying, self._number + 1)
+            with contextlib.suppress(FileExistsError):
                 file = path.open("xb", buffering=0)
-            except FileExistsError:
-                continue
-            break
+            self._number += 1  # not where it cannot be made: no number may be missing
         writer = BlockWriter(file)
         try:
             writer.begin(self.header)

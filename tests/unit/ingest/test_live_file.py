@@ -1,4 +1,5 @@
 import errno
+from pathlib import Path
 
 import pytest
 
@@ -226,6 +227,24 @@ def test_what_was_torn_off_at_the_very_end_is_cut_before_the_last_block(tmp_path
     assert beats(path) == [1]
     assert open_recording(path).warnings == []
     assert path.stat().st_size == writer.size
+
+
+def test_parts_that_could_not_be_made_leave_no_number_out(tmp_path, monkeypatch, written):
+    file = written(tmp_path, 1, part_bytes=1)
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", no_inodes)
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space"):
+                file.write(piece(1))
+
+    file.write(piece(2))
+
+    assert [path.name[-9:-6] for path in sorted(tmp_path.iterdir())] == ["001", "002"]
+    assert beats(tmp_path) == [1, 3]
+
+
+def no_inodes(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_block_that_was_lost_is_a_gap_and_what_it_explained_is_told(tmp_path, opened, written):
