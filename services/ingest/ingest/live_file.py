@@ -108,7 +108,8 @@ class LiveFile:
         self._owed = []
         self.header = _newest_header(told) or self.header
         if writer.size >= self._part_bytes:
-            self.finish()
+            with contextlib.suppress(OSError):  # it is read up to its last whole block
+                self.finish()
 
     def lose(self, piece: Piece, why: str) -> None:
         """Leave a block out; the next one says so, and what explains its frames."""

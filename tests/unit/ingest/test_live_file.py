@@ -232,7 +232,7 @@ def test_what_was_torn_off_at_the_very_end_is_cut_before_the_last_block(tmp_path
 def test_parts_that_could_not_be_made_leave_no_number_out(tmp_path, monkeypatch, written):
     file = written(tmp_path, 1, part_bytes=1)
     with monkeypatch.context() as full:
-        full.setattr(Path, "open", no_inodes)
+        full.setattr(Path, "open", no_room)
         for _ in range(3):
             with pytest.raises(OSError, match="No space"):
                 file.write(piece(1))
@@ -243,7 +243,19 @@ def test_parts_that_could_not_be_made_leave_no_number_out(tmp_path, monkeypatch,
     assert beats(tmp_path) == [1, 3]
 
 
-def no_inodes(*_, **__):
+def test_a_part_whose_end_cannot_be_written_has_its_last_block_all_the_same(
+    tmp_path, monkeypatch, written
+):
+    with monkeypatch.context() as full:
+        full.setattr(BlockWriter, "end", no_room)
+        file = written(tmp_path, 1, part_bytes=1)
+    file.write(piece(1))
+
+    assert beats(tmp_path) == [1, 2]
+    assert len(open_recording(tmp_path).warnings) == 1
+
+
+def no_room(*_, **__):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
