@@ -100,6 +100,8 @@ def plan(master: Master, wanted: Wanted, now_us: int, *, or_default: bool = True
     if not parts and or_default and names != list(default):
         notes.append(f"using the default, {', '.join(default)}")
         parts = planner.parts(default)
+    if reach_of_calendar := calendar.warning(calendar.day_of(now_us)):
+        notes.append(reach_of_calendar)
     return Plan(parts=parts, each_side=wanted.each_side, notes=notes)
 
 

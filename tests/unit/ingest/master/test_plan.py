@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -234,11 +234,20 @@ def test_a_list_whose_contracts_have_all_expired_says_so(master):
     nifty = planned(master, Segment.NFO, "NIFTY", now_us=later)
     silver = planned(master, Segment.MCX, "SILVERMIC", now_us=later)
 
-    assert nifty.notes == ["NIFTY: every option of the list has expired, the last on 2026-12-08"]
+    assert nifty.notes[:-1] == [
+        "NIFTY: every option of the list has expired, the last on 2026-12-08"
+    ]
     assert "no options on it that could be followed" in nifty.parts[0].off[0]
-    assert silver.notes == [
+    assert silver.notes[:-1] == [
         "SILVERMIC: every future of the list has expired, the last on 2027-03-01"
     ]
+
+
+def test_a_day_beyond_the_calendar_is_told(master):
+    (*_, note) = planned(master, now_us=at(10, day=date(2027, 1, 4))).notes
+
+    assert note.startswith("the calendar has no list of holidays for 2027")
+    assert planned(master).notes == []
 
 
 def test_where_no_name_is_known_the_default_is_taken_and_told(master):
