@@ -54,6 +54,9 @@ class Known:
     def refuse(self, why: str, *, renew: bool) -> None:
         raise AssertionError(why)
 
+    def hide(self, text: str) -> str:
+        return text
+
 
 async def ours(job: Job) -> float:
     """Receive and decode by our stream; the decoder is called a turn of the loop, as ingest does."""

@@ -122,6 +122,9 @@ class Desk:
         self.refused.append(why)
         self.renewals.append(renew)
 
+    def hide(self, text):
+        return text.replace("token-0", "***")
+
 
 @pytest.fixture
 async def broker():
@@ -265,6 +268,23 @@ async def test_tokens_that_are_not_taken_are_refused_and_the_reason_is_shown(bro
     assert "Invalid Feed Token" in stream.why
     broker.turn_away = None
     await eventually(lambda: stream.state is FeedState.OK)
+
+
+async def test_words_that_repeat_a_token_are_shown_without_it_and_not_at_any_length(
+    broker, calling, caplog
+):
+    broker.turn_away = (401, "no such token: token-0 " + 9000 * "x")
+    stream, _, desk, _ = calling()
+
+    await eventually(lambda: desk.refused)
+    broker.turn_away = None
+    await eventually(lambda: broker.lines)
+    broker.lines[0].send(picows.WSMsgType.TEXT, b'{"errorCode":"E1001","errorMessage":"token-0"}')
+    await eventually(lambda: "E1001" in stream.why)
+
+    said = [desk.refused[0], stream.why, *(f"{each.__dict__}" for each in caplog.records)]
+    assert said[0].startswith("no such token: *** x")
+    assert all("token-0" not in each and len(each) < 5000 for each in said)
 
 
 async def test_too_many_connections_are_waited_out(broker, calling):

@@ -42,6 +42,10 @@ class Tokens(Protocol):
         """
         ...
 
+    def hide(self, text: str) -> str:
+        """Return a text of the broker's without what must not be shown."""
+        ...
+
 
 class NoTokens(Exception):  # noqa: N818 - a state of the feed
     """There are no tokens now."""

@@ -14,6 +14,7 @@ from typing import Any
 from picows import WSError, WSHandshakeError, WSMsgType, WSTransport, ws_connect
 
 from ingest.feed import FrameBuffer
+from ingest.smartapi.errors import TEXT_MOST
 from ingest.smartapi.line import Line, NoTokens, Tokens
 from ingest.smartapi.listener import Listener
 from ingest.smartapi.registry import Change, in_order
@@ -126,9 +127,8 @@ class Stream:
             except WSHandshakeError as error:
                 wait_s = self._turned_away(error)
             except (OSError, TimeoutError, WSError) as error:
-                self._is_down(
-                    FeedState.DOWN, f"cannot connect: {str(error) or type(error).__name__}"
-                )
+                said = self._shown(str(error)) or type(error).__name__
+                self._is_down(FeedState.DOWN, f"cannot connect: {said}")
             if self.packet_us != before_us:  # it worked: one that is closed at once did not
                 attempt = 1
             metrics.FEED_RECONNECTS.inc()
@@ -217,11 +217,12 @@ class Stream:
             return
         refused = refusal(text)
         if refused is None:
-            self._warn_once("the broker said what is not known", text[:200])
+            self._warn_once("the broker said what is not known", self._shown(text))
             return
         metrics.FEED_REFUSALS.labels(refused.code).inc()
-        self.why = f"the broker refused a subscription: {refused.text} ({refused.code})"
-        self._warn_once("subscription refused", f"{refused.code}: {refused.text}")
+        said = self._shown(refused.text)
+        self.why = f"the broker refused a subscription: {said} ({refused.code})"
+        self._warn_once("subscription refused", f"{refused.code}: {said}")
 
     def _warn_once(self, what: str, said: str) -> None:
         """Put into the log what was not said before: a broker that repeats itself must not fill it."""
@@ -233,9 +234,10 @@ class Stream:
         """Take note of a handshake that failed; return how long to wait, where it is not the usual time."""
         response = error.response
         if response is None:
-            self._is_down(FeedState.DOWN, f"cannot connect: {error}")
+            self._is_down(FeedState.DOWN, f"cannot connect: {self._shown(str(error))}")
             return None
-        said = response.headers.get("x-error-message") or f"HTTP {int(response.status)}"
+        words = response.headers.get("x-error-message") or f"HTTP {int(response.status)}"
+        said = self._shown(words)
         if response.status == _UNAUTHORIZED:
             self._is_down(FeedState.DOWN, f"the broker does not take the tokens: {said}")
             self._tokens.refuse(said, renew=True)
@@ -247,6 +249,10 @@ class Stream:
             return self._line.patience.crowded_wait_s
         self._is_down(FeedState.DOWN, f"the broker turned the connection away: {said}")
         return None
+
+    def _shown(self, text: str) -> str:
+        """Return words of the broker's, or of who stands between, as they may be shown: in the log, in ``/status``, as a gap's reason."""
+        return self._tokens.hide(text)[:TEXT_MOST]
 
     def _last_us(self) -> int:
         """Return since when nothing has come: a connection that is given up as mute was mute before; longer than that a market rests."""

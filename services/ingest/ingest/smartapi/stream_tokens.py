@@ -41,3 +41,7 @@ class StreamTokens:
         """Note that the broker did not take the tokens."""
         if self._sent is not None:
             self._account.refused(self._sent, why, renew=renew)
+
+    def hide(self, text: str) -> str:
+        """Return a text of the broker's without what must not be shown."""
+        return self._account.hide(text)
