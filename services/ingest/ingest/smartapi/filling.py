@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ingest.smartapi.errors import LoginWaits, NotNow, Refused
+from ingest.smartapi.errors import LoginWaits, NotNow, Refused, Throttled
 from ingest.smartapi.partition import Partition, key_of
 from ingest.smartapi.rest import INTERVAL_S, Rest
 from oimon.core.oi import WINDOW_S
@@ -105,8 +105,8 @@ class Filling:
             points = await self._rest.oi_between(
                 key_of(instrument), gap.from_us - 2 * _STEP_US, gap.to_us
             )
-        except LoginWaits:
-            raise  # nobody was asked: the hole waits too
+        except (LoginWaits, Throttled):
+            raise  # nobody looked at it: the hole waits too
         except (Refused, NotNow) as error:
             log.info("gap not filled", extra={"symbol": instrument.symbol, "why": str(error)})
             return None

@@ -1,6 +1,6 @@
 import asyncio
 
-from ingest.smartapi.errors import NotNow
+from ingest.smartapi.errors import NotNow, Throttled
 from ingest.smartapi.filling import PORTION, Filling
 from ingest.smartapi.upkeep import keep_on
 from oimon.messages import Gap
@@ -96,6 +96,21 @@ def test_a_hole_waits_for_a_login_that_waits():
         world = World()
         failures = iter([NotNow("the network is away")])
         world.broker.on_login = lambda: next(failures, None)
+        world.filling.add(world.partition, GAP)
+        task = asyncio.ensure_future(keep_on("gaps", world.filling.once))
+        await asyncio.sleep(300)
+        task.cancel()
+
+        assert world.filling.facts() == {"filled": 3, "not_filled": 0, "to_come": 0}
+        assert [row for _, gap in world.told for row in gap.rows] == [0, 1, 2]
+
+    run(main())
+
+
+def test_a_request_beyond_the_limits_is_made_again():
+    async def main():
+        answers = iter([WHOLE, Throttled("exceeding access rate"), WHOLE])
+        world = World(lambda: next(answers))
         world.filling.add(world.partition, GAP)
         task = asyncio.ensure_future(keep_on("gaps", world.filling.once))
         await asyncio.sleep(300)
