@@ -5,6 +5,7 @@ leave a window stay while there is room: their open interest has a history. Sour
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -110,23 +111,27 @@ def _windows(
     ]
     widest = max((len(chain.strikes) for chain, _ in known), default=0)
     asked = widest if plan.each_side is None else min(plan.each_side, widest)
-    for each_side in range(asked, -1, -1):
-        found = [
-            ask
+
+    def too_many(each_side: int) -> int:
+        counts = (
+            len(chain.legs[strike])
             for chain, centre in known
-            for ask in chain.asks(
-                _nearest(around(chain.strikes, centre, each_side), centre)
-            )
-        ]  # fmt: skip
-        if len(found) <= room:
-            break
-    else:
-        found = []
+            for strike in around(chain.strikes, centre, each_side)
+        )
+        return max(0, sum(counts) - room)
+
+    # Every second on the loop: only what fits is made.
+    each_side = bisect_left(range(asked + 1), 1, key=too_many) - 1
+    found = [
+        ask
+        for chain, centre in (known if each_side >= 0 else ())
+        for ask in chain.asks(_nearest(around(chain.strikes, centre, each_side), centre))
+    ]
     if not known or each_side == asked:
         return found, []
     width = "all" if plan.each_side is None else str(plan.each_side)
     return found, [
-        f"STRIKES_EACH_SIDE={width} does not fit into {MOST}, the broker's limit: {each_side} are subscribed on each side"
+        f"STRIKES_EACH_SIDE={width} does not fit into {MOST}, the broker's limit: {max(each_side, 0)} are subscribed on each side"
     ]
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.master.follow import MOST, Held, follow
-from ingest.master.plan import Wanted, plan
+from ingest.master.plan import Chain, Wanted, plan
 from oimon.terms import Segment
 from tests.masters import DAY, chain, index, numbered
 from tests.unit.ingest.master.masters import at, read_master
@@ -55,6 +55,20 @@ def test_the_strikes_around_the_money_are_added_by_list_position():
 
     assert strikes(held.asks) == [25_900, 25_950, 26_000, 26_050, 26_100]
     assert len(held.asks) == 11
+
+
+def test_what_does_not_fit_is_not_made_a_width_at_a_time(monkeypatch):
+    made, asks = [], Chain.asks
+    monkeypatch.setattr(Chain, "asks", lambda *args: made.append(args) or asks(*args))
+    wanted = make_plan(None, expiries=3)
+
+    found = moved_to(26_010, wanted=wanted, most=100)
+
+    assert len(found.wanted) <= 100
+    assert ": 7 are subscribed on each side" in found.notes[0]
+    assert len(made) == 3, (
+        "once a chain: it is looked every second, on the loop that keeps the lease"
+    )
 
 
 def test_the_window_moves_only_when_the_spot_is_more_than_one_step_off():
