@@ -1,8 +1,14 @@
 from dataclasses import replace
 
+import pytest
+
+from ingest.frames import decode
 from ingest.packets import fields
 from ingest.smartapi.beside import as_packet
 from ingest.smartapi.envelope import Quote
+from ingest.tokens import TokenTable
+from oimon.messages import TickFlag
+from oimon.terms import Kind
 
 QUOTE = Quote(
     exchange="NFO", token="40637", symbol="NIFTY01DEC2624200CE", exchange_us=1_795_578_302_000_000, traded_us=1_795_578_301_000_000,
@@ -24,9 +30,25 @@ def test_a_quote_is_the_packet_that_the_stream_would_have_sent():
 
 
 def test_what_is_unknown_is_left_out_and_without_price_or_time_there_is_no_packet():
-    told = fields(as_packet(replace(QUOTE, bid=None, oi=None, traded_us=None)))
+    told = fields(as_packet(replace(QUOTE, bid=None, traded_us=None)))
 
     assert [level["price"] for level in told["levels"] if level["qty"]] == [12_390]
     assert told["traded_s"] == 0
     assert as_packet(replace(QUOTE, ltp=None)) is None
     assert as_packet(replace(QUOTE, exchange_us=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("unknown", "flags"),
+    [
+        ({}, TickFlag.PRICE | TickFlag.VOLUME | TickFlag.OI | TickFlag.QUOTE),
+        ({"oi": None}, TickFlag.PRICE | TickFlag.VOLUME),
+        ({"volume": None}, TickFlag.PRICE),
+    ],
+)
+def test_an_unknown_quantity_is_no_tick_of_0(unknown, flags):
+    tokens = TokenTable.of(["NFO"], ["40637"], [Kind.CE])
+
+    ((tick,), _) = decode([as_packet(replace(QUOTE, **unknown))], [0], tokens)
+
+    assert (tick["flags"], tick["ltp"]) == (flags, 12_385)

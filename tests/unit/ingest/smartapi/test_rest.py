@@ -42,6 +42,7 @@ def fetched(exchange, token, oi=650):
         "exchange": exchange,
         "symbolToken": token,
         "tradingSymbol": f"S{token}",
+        "tradeVolume": 1300,
         "opnInterest": oi,
         "exchFeedTime": "25-Nov-2026 09:15:02",
     }
