@@ -113,7 +113,8 @@ class _Planner:
 
     def parts(self, names: Sequence[str]) -> list[Part]:
         """Return the partitions of the names that are listed."""
-        found = [part for name in names if (part := self._listed(name))]
+        by_name = {part.underlying: part for name in names if (part := self._listed(name))}
+        found = list(by_name.values())  # one may be spelled in two ways
         for part in found:
             if not part.always:
                 self._notes.append(

@@ -270,6 +270,14 @@ def test_a_name_given_twice_is_one_partition(master):
     assert len(planned(master, Segment.NFO, "NIFTY", "NIFTY").parts) == 1
 
 
+@pytest.mark.parametrize(
+    ("segment", "names"),
+    [(Segment.NSE, ("RELIANCE", "RELIANCE-EQ")), (Segment.MCX, ("GOLDM", "GOLDMIC"))],
+)
+def test_a_name_in_two_spellings_is_one_partition(master, segment, names):
+    assert [part.underlying for part in planned(master, segment, *names).parts] == [names[0]]
+
+
 def test_the_order_of_the_rows_does_not_matter(master):
     backwards = planned(read_master(small_market()[::-1])).parts
 
