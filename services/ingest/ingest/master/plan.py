@@ -165,8 +165,9 @@ class _Planner:
         return self._part(named, Segment.MCX, always, None, futures)
 
     def _share(self, name: str) -> Part | None:
-        symbol = name if "-" in name else f"{name}-EQ"
-        rows = self._master.find(exchange="NSE", symbol=symbol, kinds=[Kind.EQ])
+        rows = self._master.find(exchange="NSE", symbol=f"{name}-EQ", kinds=[Kind.EQ])
+        if not len(rows) and "-" in name:  # with its series; BAJAJ-AUTO has none
+            rows = self._master.find(exchange="NSE", symbol=name, kinds=[Kind.EQ])
         if not len(rows):
             self._unknown(name, ["NSE"], [Kind.EQ])
             return None

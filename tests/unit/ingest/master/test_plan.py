@@ -209,6 +209,17 @@ def test_a_share_is_the_one_of_the_main_series(master):
     assert "a share of the cash market has none" in found.parts[0].off[0]
 
 
+def test_a_hyphen_in_a_share_s_name_is_no_series():
+    row = make_entry(token="16669", symbol="BAJAJ-AUTO-EQ", name="BAJAJ-AUTO")
+
+    found = planned(read_master([row]), Segment.NSE, "BAJAJ-AUTO", "BAJAJ-AUTO-EQ")
+
+    assert [(part.underlying, always(part)) for part in found.parts] == [
+        ("BAJAJ-AUTO", [("BAJAJ-AUTO-EQ", SNAP_QUOTE)])
+    ]
+    assert found.notes == []
+
+
 @pytest.mark.parametrize(
     ("segment", "name", "note"),
     [
