@@ -265,6 +265,9 @@ class _Planner:
             self._notes.append(f"{name}: every future of the list has expired, the last on {last}")
             return
         close = get_close_matches(name, sorted(known), n=4, cutoff=0.6)
+        if name in known and Kind.EQ in kinds:  # of other series: they are asked for by symbol
+            rows = self._master.find(exchange=exchanges[0], name=name, kinds=kinds)
+            close = [each.symbol for each in self._master.instruments(rows[:4])]
         near = f"; near to it: {', '.join(close)}" if close else ""
         what = {Kind.FUT: "commodity", Kind.EQ: "share"}.get(kinds[0], "underlying with options")
         lists = "list" if len(exchanges) > 1 else "lists"

@@ -226,7 +226,7 @@ def test_a_hyphen_in_a_share_s_name_is_no_series():
         (Segment.NFO, "NIFTI", "NFO and BFO list no underlying with options called 'NIFTI'; near to it: NIFTY"),
         (Segment.MCX, "SILVERMIK", "MCX lists no commodity called 'SILVERMIK'; near to it: SILVERMIC"),
         (Segment.NSE, "INFI", "NSE lists no share called 'INFI'; near to it: INFY"),
-        (Segment.NSE, "ABCTEST", "NSE lists no share called 'ABCTEST'; near to it: ABCTEST"),
+        (Segment.NSE, "ABCTEST", "NSE lists no share called 'ABCTEST'; near to it: ABCTEST-BE"),
         (Segment.MCX, "XX", "MCX lists no commodity called 'XX'"),
     ],
 )  # fmt: skip
