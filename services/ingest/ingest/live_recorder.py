@@ -202,9 +202,10 @@ class LiveRecorder:
             if file.is_between_parts:
                 make_room(self._folder, self._limits)
             file.write(work.piece)
-        except (OSError, ValueError) as error:
-            self._lost_one(work.piece, str(error))
-            file.lose(work.piece, str(error))
+        except Exception as error:  # noqa: BLE001 - a thread that has ended records nothing any more
+            why = str(error) or type(error).__name__
+            self._lost_one(work.piece, why)
+            file.lose(work.piece, why)
             return
         metrics.RECORDED_BYTES.inc(file.bytes - before)
         if self._why and self._works.empty():  # it has caught up

@@ -180,8 +180,12 @@ def lost():
     return metrics.RECORDING_LOST._value.get()
 
 
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [(OSError(28, "No space left on device"), "No space left"), (MemoryError(), "MemoryError")],
+)
 async def test_a_full_disk_is_told_once_counted_and_a_gap_when_there_is_room_again(
-    tmp_path, monkeypatch, caplog
+    tmp_path, monkeypatch, caplog, failure, why
 ):
     caplog.set_level("INFO")
     monkeypatch.setattr(live_recorder, "WRITE_EVERY_S", 1.0)
@@ -190,7 +194,7 @@ async def test_a_full_disk_is_told_once_counted_and_a_gap_when_there_is_room_aga
 
     def full(file, piece):
         if is_full.is_set():
-            raise OSError(28, "No space left on device")
+            raise failure
         write(file, piece)
 
     monkeypatch.setattr(LiveFile, "write", full)
@@ -201,7 +205,7 @@ async def test_a_full_disk_is_told_once_counted_and_a_gap_when_there_is_room_aga
     is_full.set()
     fed(recorder, clock, range(3, 6))
     await eventually(lambda: recorder.facts()["frames_lost"] == 6)
-    assert "No space left" in recorder.facts()["why"]
+    assert why in recorder.facts()["why"]
     is_full.clear()
     fed(recorder, clock, range(6, 8))
     await eventually(lambda: recorder.facts()["why"] == "")
