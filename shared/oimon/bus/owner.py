@@ -26,6 +26,8 @@ ORPHANED_S = 2 * LEASE_TTL_MS / 1000
 """A partition that nobody has had for so long may be taken by anyone."""
 RESCUED_S = 10 * LEASE_TTL_MS / 1000
 """So long it stays with who took it, whatever the map says."""
+LEAVE_S = 1.0
+"""So long a stop waits until the members are told; of a log that hangs nobody takes over anyway."""
 
 
 class Owner:
@@ -48,8 +50,7 @@ class Owner:
 
     async def leave(self) -> None:
         """Let successors know, and have every partition handed back after the batch in hand."""
-        for share in self._shares:
-            await share.leave()
+        await asyncio.gather(*(share.leave() for share in self._shares))
 
     def held(self) -> list[Held]:
         """Return what is owned."""
@@ -98,8 +99,9 @@ class _Share:
     async def leave(self) -> None:
         """Leave the members, so that successors look, and hand back; also when nobody can be told."""
         self._wanted = set()
-        with contextlib.suppress(BusDown):
-            await self._view.leave()
+        with contextlib.suppress(BusDown, TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await self._view.leave()
         for seat in self.seats.values():
             seat.leave()
 

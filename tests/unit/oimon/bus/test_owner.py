@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 from oimon import metrics
 from oimon.bus.log import NEVER, stamp
 from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
-from oimon.bus.owner import ORPHANED_S, View
+from oimon.bus.owner import LEAVE_S, ORPHANED_S, View
 from oimon.errors import BusDown
 from oimon.messages import TICKS
 from tests.eventually import eventually
@@ -253,6 +253,34 @@ def test_who_waits_for_entries_waits_no_longer_when_it_is_to_stop():
         runner.run(live())
 
     assert took_s[0] < 0.01
+
+
+def test_a_log_that_hangs_takes_little_of_the_time_to_stop_however_many_roles_there_are():
+    loop, took_s = VirtualLoop(), []
+
+    async def hang(*_, **__):
+        await asyncio.sleep(5)
+        raise BusDown("timed out")
+
+    async def live():
+        bus = MemoryBus(MemoryStore(ServerClock(loop)))
+        roles = [replace(SUMS, name=name) for name in ("analytics", "notify-a", "notify-b")]
+        await bus.declare(["NIFTY"])
+        async with contextlib.AsyncExitStack() as stack:
+            for role in roles:
+                await stack.enter_async_context(running(bus.own(role)))
+            await asyncio.sleep(1)
+            bus._log.members = hang
+            asked_s = loop.time()
+            stopping = asyncio.ensure_future(bus.stop())
+            await bus._patience.stopping.wait()
+            took_s.append(loop.time() - asked_s)
+            await stopping
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(live())
+
+    assert took_s[0] <= LEAVE_S
 
 
 async def test_who_leaves_while_it_looks_wants_nothing():
