@@ -55,7 +55,6 @@ class Supervisor:
         self._say = say
         self._children: list[Child] = []
         self._keepers: list[asyncio.Task[None]] = []
-        self._stopping = asyncio.Event()
 
     async def start(self, child: Child) -> str:
         """Start a child and keep it alive; return the line it announced itself with, if it does.
@@ -110,8 +109,6 @@ class Supervisor:
         while child.process is not None:
             born = clock()
             code = await child.process.wait()
-            if self._stopping.is_set():
-                return
             if clock() - born > STEADY_S:
                 pause = BACKOFF_S[0]
             child.restarts += 1
@@ -120,22 +117,21 @@ class Supervisor:
                 f"{child.name} ended with code {code}, starting it again in {pause:g} s{where}"
             )
             await asyncio.sleep(pause)
-            if self._stopping.is_set():
-                return
             pause = min(BACKOFF_S[1], 2 * pause)
             try:
                 await self._spawn(child)
             except RuntimeError as error:
                 self._say(str(error))
+            except OSError as error:  # no memory, process or descriptor for it now
+                self._say(f"{child.name} could not be started: {error}")
 
     async def stop(self) -> None:
         """Stop all children, stage by stage; return when none is left."""
-        self._stopping.set()
-        for stage in sorted({child.stage for child in self._children}):
-            await asyncio.gather(*(_end(child) for child in self._children if child.stage == stage))
-        for keeper in self._keepers:
+        for keeper in self._keepers:  # first: whoever is just being started again would be missed
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
+        for stage in sorted({child.stage for child in self._children}):
+            await asyncio.gather(*(_end(child) for child in self._children if child.stage == stage))
 
 
 async def _end(child: Child) -> None:
@@ -152,5 +148,13 @@ async def _end(child: Child) -> None:
         await asyncio.wait_for(process.wait(), child.grace_s)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
+            _kill(process)
         await asyncio.wait_for(process.wait(), KILL_MARGIN_S)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a child with what it has started: the keeper of Valkey has the server."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)

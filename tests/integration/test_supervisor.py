@@ -89,6 +89,72 @@ async def test_a_child_that_ignores_the_signal_is_killed(tmp_path):
     assert child.process.returncode == -signal.SIGKILL
 
 
+async def test_a_child_that_is_killed_takes_along_what_it_has_started(tmp_path):
+    code = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']).pid, flush=True)\n"
+        "time.sleep(600)"
+    )
+    keeper = Supervisor(lambda _: None)
+    server = int(await keeper.start(make_child("keeper", code, announces=True, grace_s=0.2)))
+
+    await keeper.stop()
+
+    await eventually(lambda: not is_alive(server) or _is_zombie(server))
+
+
+async def test_a_child_for_which_there_is_no_room_now_is_started_later(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervising, "BACKOFF_S", (0.05, 1.0))
+    spawn, said, refused = asyncio.create_subprocess_exec, [], []
+
+    async def once_refused(*argv, **options):
+        if births(tmp_path / "births") and not refused:
+            refused.append(argv)
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return await spawn(*argv, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", once_refused)
+    keeper = Supervisor(said.append)
+    child = make_child("ingest", LIVES, str(tmp_path / "births"))
+    await keeper.start(child)
+    await eventually(lambda: births(tmp_path / "births") == 1)
+
+    child.process.kill()
+    await eventually(lambda: births(tmp_path / "births") == 2)
+    await keeper.stop()
+
+    assert said[1] == "ingest could not be started: [Errno 11] Resource temporarily unavailable"
+
+
+async def test_a_child_that_is_just_being_started_again_is_not_missed_by_a_stop(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(supervising, "BACKOFF_S", (0.0, 1.0))
+    spawn, may_start, begun = asyncio.create_subprocess_exec, asyncio.Event(), []
+
+    async def slowly(*argv, **options):
+        if births(tmp_path / "births"):
+            begun.append(argv)
+            await may_start.wait()
+        return await spawn(*argv, **options)
+
+    keeper = Supervisor(lambda _: None)
+    await keeper.start(make_child("stubborn", STUBBORN, announces=True, grace_s=0.2, stage=1))
+    child = make_child("ingest", LIVES, str(tmp_path / "births"))
+    await keeper.start(child)
+    await eventually(lambda: births(tmp_path / "births") == 1)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
+    child.process.kill()
+    await eventually(lambda: begun)
+
+    stopping = asyncio.ensure_future(keeper.stop())
+    asyncio.get_running_loop().call_later(0.05, may_start.set)
+    await stopping
+
+    assert child.process.returncode is not None
+
+
 async def test_ctrl_c_while_all_starts_ends_what_has_begun(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     child = make_child("valkey", LIVES, str(tmp_path / "births"), announces=True)
