@@ -189,7 +189,9 @@ async def _reporting(running: Running[C]) -> AsyncIterator[None]:
                 if str(error) != running.last_error:
                     logger.exception("status not told")
                 running.last_error = str(error)
-            await asyncio.sleep(max(0.0, due - running.clock.monotonic_s()))
+            now_s = running.clock.monotonic_s()
+            due = max(due, now_s)  # a log that answers late is not a loop that does
+            await asyncio.sleep(due - now_s)
             metrics.LOOP_LAG.set(max(0.0, running.clock.monotonic_s() - due))
 
     reporting = asyncio.ensure_future(report())
