@@ -21,7 +21,7 @@ from oimon.errors import ConfigError
 _SECRET = re.compile(
     r"(?i)(password|passwd|secret|token|api_key|apikey|authorization|pin|totp|jwt)$"
 )
-_URL_PASSWORD = re.compile(r"(?P<head>[a-z+]+://[^:/@\s]*:)[^@\s]+@")
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z+]+://[^:/@\s]*:)\S+@")  # the password may have an @ too
 _BOT_TOKEN = re.compile(r"bot\d+:[\w-]+")
 MAX_BYTES = 10_000_000
 KEPT = 5
@@ -66,7 +66,7 @@ def _shown(key: object, value: Any) -> Any:
 
 
 def _dumps(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+    return orjson.dumps(event, default=lambda value: redact(str(value))).decode()
 
 
 class _TellsOnce(logging.Handler):

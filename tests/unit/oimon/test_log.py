@@ -59,11 +59,21 @@ def test_what_is_named_like_a_secret_is_not_written(tmp_path, name):
             "https://api.telegram.org/bot123:AA-s3cret/sendMessage",
             "https://api.telegram.org/bot***/sendMessage",
         ),
+        ("redis://u:s3@cr@et@host:6379/0", "redis://u:***@host:6379/0"),
         ("redis://host:6379/0", "redis://host:6379/0"),
     ],
 )
 def test_an_address_loses_its_password(text, shown):
     assert log.redact(text) == shown
+
+
+def test_what_is_no_text_yet_loses_its_password_too(tmp_path):
+    log.configure("ingest", file=tmp_path / "a.log")
+
+    logging.getLogger("x").warning("away", extra={"error": OSError("redis://:s3cret@host is away")})
+
+    (record,) = lines_of(tmp_path)
+    assert record["error"] == "redis://:***@host is away"
 
 
 def test_an_exception_keeps_its_line(tmp_path):
