@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ from dashboard.main import run
 from oimon import http
 from oimon.bus.memory import MemoryBus
 from oimon.clock import SystemClock
-from oimon.errors import BusDown
+from oimon.errors import BusDown, ConfigError
 from oimon.messages import ADVICE_MINIMAL, ANALYSIS
 from oimon.service import Running
 from oimon.terms import SERVICES
@@ -144,6 +145,27 @@ async def test_an_expiry_that_is_not_a_day_is_refused_in_the_same_form(client):
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 async def test_nothing_can_be_written(client, method):
     assert (await client.request(method, "/analysis/NIFTY")).status_code == 405
+
+
+async def test_a_user_whom_redis_refuses_is_a_503_with_a_remedy(bus, client):
+    async def refused():
+        raise ConfigError("Redis at redis:6379 refused its user 'dashboard'. Set REDIS_URL")
+
+    bus.partitions = refused
+    answer = await client.get("/status")
+
+    assert answer.status_code == 503
+    assert answer.json()["error"].endswith("Set REDIS_URL")
+
+
+async def test_an_analysis_that_cannot_be_read_is_a_503_with_a_remedy(bus, client):
+    kept = bus.store.stream(ANALYSIS, "NIFTY").entries
+    kept[-1] = replace(kept[-1], data=b"{}")
+    answer = await client.get("/why/NIFTY")
+
+    assert answer.status_code == 503
+    assert answer.json()["error"].startswith("the analysis cannot be read: not a message of kind")
+    assert "one version" in answer.json()["what_to_do"]
 
 
 class Away(MemoryBus):

@@ -16,7 +16,7 @@ from dashboard.config import DashboardSettings
 from dashboard.views import NotThereError, problem
 from dashboard.why import why
 from oimon.bus import Bus, Entry
-from oimon.errors import TransientError
+from oimon.errors import ConfigError, PoisonMessage, TransientError
 from oimon.http import json_response
 from oimon.messages import ADVICE_MINIMAL, ADVICE_RICH, ANALYSIS
 from oimon.service import Running
@@ -59,6 +59,11 @@ async def _answered(
         return json_response(
             problem(str(error), "Start Redis, or wait until it is back; `oi status` says more"), 503
         )
+    except ConfigError as error:  # Redis does not know its user
+        return json_response(problem(str(error), "Then start the dashboard again"), 503)
+    except PoisonMessage as error:
+        what_to_do = "Run dashboard and analytics of one version; `oi status --json` says which run"
+        return json_response(problem(f"the analysis cannot be read: {error}", what_to_do), 503)
 
 
 Underlying = Annotated[str, Path(description="such as NIFTY; small letters will do", max_length=32)]
@@ -75,7 +80,7 @@ def routes(running: Running[DashboardSettings]) -> APIRouter:
     """Return the addresses of one dashboard."""
     bus, clock = running.bus, running.clock
     away: dict[int | str, dict[str, Any]] = {
-        503: {"model": Problem, "description": "the bus is away"}
+        503: {"model": Problem, "description": "the bus is away, or cannot be read"}
     }
     of_one = {404: {"model": Problem, "description": "not watched, or nothing there yet"}} | away
     router = APIRouter(route_class=_Route)
