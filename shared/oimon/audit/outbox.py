@@ -1,6 +1,5 @@
 """What became of the texts in the outbox: those that their sender has passed must all be accounted for. Source: bus contract, 12 and 17."""
 
-import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ async def of_the_outbox(log: Log) -> Texts:
     newest = await log.newest(OUTBOX, SENDER)
     until = NEVER if newest is None else newest.id
     read = [(each.id, each.n) async for each in entries(log, OUTBOX, SENDER, until=until)]
-    oldest_ms = int(time.time() * 1000) - TWO_DAYS_MS + _SLACK_MS
+    oldest_ms = await log.now_ms() - TWO_DAYS_MS + _SLACK_MS
     return judged([each for each in read if stamp(each[0])[0] >= oldest_ms], cursor, noted, aside)
 
 

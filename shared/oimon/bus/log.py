@@ -319,6 +319,10 @@ class Log(Protocol):
         """Return the declared partitions, sorted."""
         ...
 
+    async def now_ms(self) -> int:
+        """Return the time of the server, by which ids are made and what is old is dropped, in ms since the epoch."""
+        ...
+
     async def put_status(self, service: str, replica: str, status: Mapping[str, Any]) -> None:
         """Keep a replica's status for ten seconds."""
         ...

@@ -3,7 +3,7 @@
 import pytest
 
 from oimon.bus import Use
-from oimon.bus.log import NEVER, SENDER
+from oimon.bus.log import NEVER, SENDER, stamp
 from oimon.errors import LostOwnership
 from oimon.messages import OUTBOX
 from tests.integration.hand import in_spite_of_hanging_up
@@ -104,3 +104,11 @@ async def test_what_was_taken_is_corrected_and_never_below_nothing(new_log):
 
     assert corrected == Use(calls=1, tokens=123, usd=0.125)
     assert emptied == Use(calls=1, tokens=123, usd=0.0)
+
+
+async def test_the_time_is_that_by_which_ids_are_made(new_log):
+    log = new_log()
+    before_ms = await log.now_ms()
+    _, [text] = await take_outbox(log, "a")
+
+    assert before_ms <= stamp(text)[0] <= await log.now_ms()

@@ -4,6 +4,7 @@ from oimon.audit.outbox import judged, of_the_outbox
 from oimon.audit.report import is_clean, plain
 from oimon.bus.log import SENDER, Draft
 from oimon.bus.memory import MemoryLog, MemoryStore
+from oimon.clock import ManualClock, SystemClock
 from oimon.messages import OUTBOX
 
 READ = [("1000-0", 1), ("1000-1", 2), ("2000-0", 3), ("3000-0", 4)]
@@ -57,8 +58,11 @@ DAY_MS = 24 * 3600 * 1000
 @pytest.mark.parametrize(
     ("age_ms", "is_judged"), [(1000, True), (DAY_MS, True), (2 * DAY_MS, False)]
 )
-async def test_a_text_is_judged_for_nearly_two_days(age_ms, is_judged):
-    store = MemoryStore()
+@pytest.mark.parametrize("server_ahead_ms", [-3 * DAY_MS, 0, 3 * DAY_MS])
+async def test_a_text_is_judged_for_nearly_two_days_of_the_server(
+    age_ms, is_judged, server_ahead_ms
+):
+    store = MemoryStore(ManualClock(SystemClock().now_us() + server_ahead_ms * 1000))
     log, queue = MemoryLog(store, "sender"), store.own(SENDER, SENDER)
     entry_id = f"{store.now_ms() - age_ms}-0"
     store.append(OUTBOX, SENDER, queue, Draft(entry_id, "text", b"{}"))

@@ -94,6 +94,10 @@ class MemoryLog(Owned, Groups):
         """Return the declared partitions, sorted."""
         return sorted(self._store.partitions)
 
+    async def now_ms(self) -> int:
+        """Return the store's time."""
+        return self._store.now_ms()
+
     async def put_status(self, service: str, replica: str, status: Mapping[str, Any]) -> None:
         """Keep a replica's status for ten seconds."""
         self._store.status[service, replica] = (self._store.now_ms(), status)

@@ -85,13 +85,17 @@ class Owned:
         async with client.redis.pipeline(transaction=False) as pipe:
             for partition in partitions:
                 pipe.hmget(own_key(role, partition), ["owner", "epoch", "cursor", "in_n", "until"])
-            time, rows = await asyncio.gather(  # apart: in a cluster, the time is on each node
-                client.ask(client.redis.time()), client.ask(pipe.execute())
+            now_ms, rows = await asyncio.gather(  # apart: in a cluster, the time is on each node
+                self.now_ms(), client.ask(pipe.execute())
             )
-        now_ms = time[0] * 1000 + time[1] // 1000
         return {
             partition: _record(row, now_ms) for partition, row in zip(partitions, rows, strict=True)
         }
+
+    async def now_ms(self) -> int:
+        """Return the server's time."""
+        seconds, us = await self._client.ask(self._client.redis.time())
+        return int(seconds) * 1000 + int(us) // 1000
 
     async def members(self, role: str, *, leave: bool = False) -> Sequence[str]:
         """Say that this replica lives, or leaves; return who lives."""
