@@ -44,6 +44,7 @@ class Producer:
         self._patience = patience
         self._view = View(log, me, ROLE, (LEAD,))
         self._desks: dict[str, _Desk] = {}
+        self._asked: set[str] = set()  # may be held without a desk, when cancelled midway
         self._lead: Lease | None = None
         self.is_standing_by = False
 
@@ -111,7 +112,12 @@ class Producer:
         leases = [desk.lease for desk in self._desks.values()]
         if self._lead is not None:
             leases.append(self._lead)
+        asked, self._asked = self._asked, set()
         self._desks, self._lead = {}, None
+        with contextlib.suppress(BusDown):
+            for partition in sorted(asked):
+                grant = await self._log.acquire(ROLE, partition)
+                leases += [] if grant is None else [grant.lease]
         for lease in leases:
             with contextlib.suppress(BusDown):  # it runs out by itself
                 await self._log.release(lease)
@@ -157,6 +163,7 @@ class Producer:
         """Return the partition's desk; take it over, however long another has it."""
         desk = self._desks.get(partition)
         while desk is None:
+            self._asked.add(partition)
             grant = await self._log.acquire(ROLE, partition)
             desk = self._desks.get(partition)  # another call may have been quicker
             if desk is not None:
@@ -168,6 +175,7 @@ class Producer:
             else:
                 desk = _Desk(grant.lease, Place(run=grant.run, beat_us=grant.beat_us))
                 self._desks[partition] = desk
+            self._asked.discard(partition)
         return desk
 
     def held(self) -> list[Held]:

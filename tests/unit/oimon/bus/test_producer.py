@@ -57,6 +57,27 @@ async def test_of_two_calls_at_once_none_is_lost_though_one_is_repeated(monkeypa
     assert await gaps(bus) == [1, 2]
 
 
+async def test_what_was_being_asked_for_when_the_stop_came_is_given_back_too():
+    bus, granted = MemoryBus(), asyncio.Event()
+    acquire = bus._log.acquire
+
+    async def slowly(role, partition, *args):
+        grant = await acquire(role, partition, *args)
+        if partition == "NIFTY" and not granted.is_set():
+            granted.set()
+            await asyncio.Event().wait()
+        return grant
+
+    bus._log.acquire = slowly
+    async with running(bus.lead(lambda: bus.publish("NIFTY", [gap(1)], pulse(1)))) as leading:
+        await granted.wait()
+        await bus.stop()
+        async with asyncio.timeout(5):
+            await leading
+
+    assert {own.owner for own in bus.store.owns.values()} == {""}
+
+
 async def test_work_that_finds_the_log_away_is_begun_anew():
     bus, begun = MemoryBus(), []
 
