@@ -46,7 +46,6 @@ class Producer:
         self._desks: dict[str, _Desk] = {}
         self._asked: set[str] = set()  # may be held without a desk, when cancelled midway
         self._lead: Lease | None = None
-        self.is_standing_by = False
 
     async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do ``work`` whenever this replica is the one that publishes, until stopped."""
@@ -64,11 +63,9 @@ class Producer:
 
     async def _takes_the_lead(self) -> bool:
         if LEAD not in await self._view.wanted():
-            self.is_standing_by = True
             return False
         grant = await self._log.acquire(ROLE, LEAD)
         self._lead = None if grant is None else grant.lease
-        self.is_standing_by = grant is None
         return grant is not None
 
     async def _lead_on(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -1,11 +1,13 @@
 import asyncio
 
+import pytest
 from prometheus_client import REGISTRY
 
-from oimon.bus.memory import MemoryBus
+from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
 from oimon.errors import BusDown
 from oimon.messages import TICKS
 from tests.eventually import eventually
+from tests.simulation.time import ServerClock, VirtualLoop
 from tests.summing import everything, gap, pulse, running
 
 
@@ -55,6 +57,52 @@ async def test_of_two_calls_at_once_none_is_lost_though_one_is_repeated(monkeypa
     await asyncio.gather(*(bus.publish("NIFTY", [gap(n)], pulse(n)) for n in (1, 2)))
 
     assert await gaps(bus) == [1, 2]
+
+
+async def test_a_lead_that_is_granted_to_who_is_stopping_is_given_back():
+    bus, is_asked, may_go_on = MemoryBus(), asyncio.Event(), asyncio.Event()
+    acquire = bus._log.acquire
+
+    async def slowly(*args):
+        is_asked.set()
+        await may_go_on.wait()
+        return await acquire(*args)
+
+    bus._log.acquire = slowly
+    async with running(bus.lead(asyncio.Event().wait)) as leading:
+        await is_asked.wait()
+        await bus.stop()
+        may_go_on.set()
+        async with asyncio.timeout(5):
+            await leading
+
+    assert bus.store.own("ingest", "all").owner == ""
+
+
+@pytest.mark.parametrize(("is_away", "most"), [(False, 110), (True, 40)])
+def test_who_stands_by_asks_ten_times_a_second_and_of_a_log_that_is_away_seldom(is_away, most):
+    loop, asked = VirtualLoop(), []
+
+    async def live():
+        bus = MemoryBus(MemoryStore(ServerClock(loop)), "two")
+        members = bus._log.members
+
+        async def counted(*args, **kwargs):
+            asked.append(loop.time())
+            if is_away:
+                raise BusDown("cut")
+            return await members(*args, **kwargs)
+
+        bus._log.members = counted
+        await MemoryLog(bus.store, "one").acquire("ingest", "all")
+        bus.store.own("ingest", "all").until_ms += 9_000  # another leads
+        async with running(bus.lead(asyncio.Event().wait)):
+            await asyncio.sleep(10)
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(live())
+
+    assert 5 < len(asked) <= most
 
 
 async def test_what_was_being_asked_for_when_the_stop_came_is_given_back_too():
