@@ -32,7 +32,7 @@ async def gaps(bus):
 async def test_who_leads_again_before_its_lease_is_over_is_not_taken_for_one_who_repeats_itself(
     monkeypatch,
 ):
-    bus, begun = MemoryBus(), []
+    bus, begun, fenced = MemoryBus(), [], REGISTRY.get_sample_value("oi_bus_fenced_total")
     fail(monkeypatch, bus._log, "release", 2)
 
     async def work():
@@ -47,6 +47,7 @@ async def test_who_leads_again_before_its_lease_is_over_is_not_taken_for_one_who
         await eventually(lambda: bus.store.stream(TICKS, "SENSEX").entries)
 
     assert begun == [0, 10]
+    assert REGISTRY.get_sample_value("oi_bus_fenced_total") == fenced + 1
     assert await gaps(bus) == [0, 1, 2, 10, 11, 12]
 
 
@@ -103,6 +104,41 @@ def test_who_stands_by_asks_ten_times_a_second_and_of_a_log_that_is_away_seldom(
         runner.run(live())
 
     assert 5 < len(asked) <= most
+
+
+def test_who_leads_goes_on_to_and_stays_a_member_also_after_an_outage():
+    loop, begun, asked = VirtualLoop(), [], []
+
+    async def live():
+        store = MemoryStore(ServerClock(loop))
+        one, two = MemoryBus(store, "one"), MemoryBus(store, "two")
+        members = one._log.members
+
+        async def work(name):
+            begun.append(name)
+            await asyncio.Event().wait()
+
+        async def away(*_, **__):
+            asked.append(loop.time())
+            raise BusDown("cut")
+
+        async with running(one.lead(lambda: work("one"))):
+            await asyncio.sleep(0.5)
+            async with running(two.lead(lambda: work("two"))):
+                await asyncio.sleep(9.5)
+                assert set(store.members["ingest"]) == {"one", "two"}
+            one._log.members = away
+            await asyncio.sleep(10)
+            assert one.problems() == ["cut"]
+            one._log.members = members
+            await asyncio.sleep(5)
+            assert one.problems() == []
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(live())
+
+    assert begun == ["one"]
+    assert len(asked) < 40
 
 
 async def test_what_was_being_asked_for_when_the_stop_came_is_given_back_too():
