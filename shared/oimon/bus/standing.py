@@ -43,6 +43,7 @@ class Standing:
     def no_lag(self) -> None:
         """Note that there was nothing to read."""
         self._lag, self._lag_s = 0, 0.0
+        self._lag_gauge.set(0)
 
     def held(self, lease: Lease, cursor: str) -> Held:
         """Return what is known of it, for ``/status``.

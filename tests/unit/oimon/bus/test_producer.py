@@ -80,6 +80,23 @@ async def test_a_lead_that_is_granted_to_who_is_stopping_is_given_back():
     assert bus.store.own("ingest", "all").owner == ""
 
 
+async def test_who_stops_is_no_member_any_more():
+    bus = MemoryBus()
+    async with running(bus.lead(asyncio.Event().wait)):
+        await eventually(lambda: bus.store.own("ingest", "all").owner)
+        await bus.stop()
+
+    assert bus.store.members["ingest"] == {}
+
+
+async def test_who_published_without_leading_gives_back_at_its_stop():
+    bus = MemoryBus()
+    await bus.publish("NIFTY", [gap(1)], pulse(1))
+    await bus.stop()
+
+    assert bus.store.own("ingest", "NIFTY").owner == ""
+
+
 @pytest.mark.parametrize(("is_away", "most"), [(False, 110), (True, 40)])
 def test_who_stands_by_asks_ten_times_a_second_and_of_a_log_that_is_away_seldom(is_away, most):
     loop, asked = VirtualLoop(), []

@@ -3,11 +3,13 @@ import json
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 
 from oimon import metrics
 from oimon.bus import Keeping, Output, Role
 from oimon.bus.log import LEASE_TTL_MS, NEVER, Draft, stamp
 from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
+from oimon.bus.standing import Standing
 from oimon.errors import BusDown
 from oimon.messages import OUTBOX, TICKS
 from oimon.terms import MarketState
@@ -81,6 +83,21 @@ async def test_a_successor_takes_in_again_what_the_cursor_was_not_moved_over():
         await dead.publish("NIFTY", [gap(3)], pulse(2))
 
         assert await sums(successor, 2) == ["1: 1", "2: 6"]
+
+
+async def test_nothing_to_read_is_no_lag_for_the_metric_either():
+    bus = MemoryBus()
+    await bus.publish("NIFTY", [gap(n) for n in range(1, 4)], pulse(1))
+    grant = await bus._log.acquire("analytics", "NIFTY", TICKS)
+    standing, of = Standing(bus._log, grant.lease), {"role": "analytics", "partition": "NIFTY"}
+    first = bus.store.stream(TICKS, "NIFTY").entries[0]
+
+    await standing.measure_lag(first, full=True)
+    behind = REGISTRY.get_sample_value("oi_bus_lag_entries", of)
+    standing.no_lag()  # the others were parked
+
+    assert behind == 3
+    assert REGISTRY.get_sample_value("oi_bus_lag_entries", of) == 0
 
 
 async def test_who_works_entry_by_entry_tells_how_many_wait():
