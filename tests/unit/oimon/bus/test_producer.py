@@ -1,4 +1,7 @@
 import asyncio
+import math
+import time
+from dataclasses import replace
 
 import pytest
 from prometheus_client import REGISTRY
@@ -6,6 +9,7 @@ from prometheus_client import REGISTRY
 from oimon.bus.memory import MemoryBus, MemoryLog, MemoryStore
 from oimon.errors import BusDown
 from oimon.messages import TICKS
+from oimon.terms import FeedState, MarketState
 from tests.eventually import eventually
 from tests.simulation.time import ServerClock, VirtualLoop
 from tests.summing import everything, gap, pulse, running
@@ -198,3 +202,21 @@ async def test_a_beat_that_does_not_come_is_late_however_often_the_log_is_called
         due.append(REGISTRY.get_sample_value("oi_beat_due_seconds", {"partition": "LATE"}))
 
     assert due[0] == due[1] < due[2] == due[3]
+
+
+@pytest.mark.parametrize(
+    ("market", "feed", "within_s"),
+    [
+        (MarketState.OPEN, FeedState.OK, 1),
+        (MarketState.CLOSED, FeedState.OK, 60),
+        (MarketState.OPEN, FeedState.ENDED, math.inf),
+    ],
+)
+async def test_the_next_beat_is_due_when_the_market_says(market, feed, within_s):
+    bus, of = MemoryBus(), {"partition": "DUE"}
+    before = REGISTRY.get_sample_value("oi_beats_total", of) or 0
+    await bus.publish("DUE", [], replace(pulse(1), market=market, feed=feed))
+
+    due_s = REGISTRY.get_sample_value("oi_beat_due_seconds", of) - time.time()
+    assert due_s == pytest.approx(within_s, abs=0.5)
+    assert REGISTRY.get_sample_value("oi_beats_total", of) == before + 1
