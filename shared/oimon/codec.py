@@ -92,7 +92,7 @@ def decode(kind: str, version: int, data: bytes) -> Message:
         return _unpack(data)
     try:
         return _reader(kind)(data)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # the last: nested too deep
         raise PoisonMessage(f"not a message of kind {kind}: {error}") from error
 
 

@@ -230,6 +230,8 @@ def test_day_records_follow_the_ticks_that_have_the_flag():
             "Invalid enum value",
         ),
         ("advice", 1, b"[]", "not a message"),
+        ("beat", 1, b'{"x":' + b"[" * 100_000, "not a message of kind beat: maximum recursion"),
+        ("analysis", 1, b'{"a":' * 40_000, "not a message of kind analysis: maximum recursion"),
         ("nonsense", 1, b"{}", "unknown kind"),
         ("beat", 0, b"{}", "schema must be at least 1"),
         ("beat", 1, b" " * (codec.MAX_BYTES + 1), "may have"),
