@@ -8,6 +8,9 @@ from oimon.bus import Entry
 from oimon.bus.log import Parked
 from oimon.bus.redis.keys import stream_of
 
+DIGITS = 19
+"""Of the largest number that we write; Python refuses to read one of thousands."""
+
 
 def text(value: Any) -> str:
     """Return what the server sent as text."""
@@ -35,7 +38,7 @@ def entry(stream: str, partition: str, entry_id: Any, fields: Mapping[Any, Any])
 
 
 def _number(value: bytes) -> int:
-    return int(value) if value.isdigit() else 0
+    return int(value) if value.isdigit() and len(value) <= DIGITS else 0
 
 
 def entries(reply: Any, partition: str) -> list[Entry]:
