@@ -274,7 +274,7 @@ def _service(name: str, child: str, settings: Settings, environment: Mapping[str
 def _table(redis_url: str) -> Child:
     return Child(
         name="table",
-        argv=["-P", "-m", "oimon.cli", "watch"],
+        argv=["-P", "-m", "oimon.cli", "watch", "--attached"],
         stage=0,
         grace_s=1.5,
         environment={"REDIS_URL": redis_url},

@@ -149,7 +149,7 @@ def _wait_for_analysis(dashboard: str) -> dict:
 
 
 def test_a_killed_service_is_started_again_and_none_outlives_a_killed_supervisor(monitor):
-    up = monitor("--no-table", "--speed", "60")
+    up = monitor("--speed", "60")
     dashboard = up.run_file()["dashboard"]
     before = _wait_for_analysis(dashboard)["ts_us"]
     victims = [pid for pid in processes_of(up.folder) if _runs(pid, "analytics")]

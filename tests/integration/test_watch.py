@@ -32,6 +32,7 @@ async def watching(folder, *arguments, **environment):
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", WATCH, "watch", *arguments),
         cwd=folder,
+        stdin=subprocess.PIPE,
         env=kept | {"DATA_DIR": str(folder), "PYTHONIOENCODING": "utf-8"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -74,6 +75,14 @@ async def test_a_second_terminal_shows_lines_and_ends_cleanly_on_ctrl_c(noted):
 
         assert (code, await process.stderr.read()) == (0, b"")
     assert line.startswith("12:41:07 IST REPLAY NIFTY 24,512.35 ▲ +0.42% | PCR 1.18 |")
+
+
+async def test_the_table_of_oi_up_ends_when_that_dies(noted):
+    async with watching(noted, "--attached") as process:
+        assert await asyncio.wait_for(process.stdout.readline(), 20)
+        process.stdin.close()
+
+        assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
 async def test_the_picture_is_written_once(noted):

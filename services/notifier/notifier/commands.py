@@ -15,6 +15,7 @@ from oimon.bus.redis import RedisBus
 from oimon.clock import SystemClock
 from oimon.config import Settings, bus_address, load
 from oimon.errors import OimonError
+from oimon.signals import stop_with_stdin
 
 PICTURE_WIDTH = 120
 
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
                 help="Write the table to this file when an analysis and an advice are there, and end."
             ),
         ] = None,
+        attached: Annotated[bool, typer.Option(hidden=True)] = False,
     ) -> None:
         """Show the live table: chain, PCR, levels, direction, both coaches.
 
@@ -67,7 +69,7 @@ def register(app: typer.Typer) -> None:
             surface = Table(console, width=width, whole_chain=whole, contracts=contracts)
         given = {} if redis_url is None else {"redis_url": redis_url}
         try:
-            asyncio.run(_watch(load(Settings, given), surface, underlying))
+            asyncio.run(_watch(load(Settings, given), surface, underlying, attached=attached))
         except KeyboardInterrupt:  # where the loop takes no signals (Windows)
             return
         except OimonError as error:
@@ -75,9 +77,14 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(1) from None
 
 
-async def _watch(settings: Settings, surface: Surface, underlying: str | None) -> None:
+async def _watch(
+    settings: Settings, surface: Surface, underlying: str | None, *, attached: bool
+) -> None:
+    """Watch until a signal comes; ``attached``: also until standard input ends, as it does when `oi up` dies."""
     stop = asyncio.Event()
     _set_on_signals(stop)
+    if attached:
+        stop_with_stdin(stop)
     bus = RedisBus(bus_address(settings), me=f"watch-{os.getpid()}")
     try:
         await watch(
