@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from oimon.bus.log import Draft, stamp
 from oimon.bus.memory import MemoryBus
-from oimon.messages import ANALYSIS
+from oimon.messages import ANALYSIS, TICKS
 from tests.eventually import eventually
 from tests.summing import SUMS, at_least, failing_half_way, gap, pulse, running
 
@@ -50,3 +50,39 @@ async def test_an_entry_of_before_on_which_the_role_fails_now_is_passed_over_and
 
     assert last.message.text == "104"
     assert "was passed over: ZeroDivisionError: half way" in error
+
+
+async def stopped_after_a_gap(role) -> MemoryBus:
+    """Return a bus on whose log the last entry that was worked, by one who has stopped, is a gap of five."""
+    first = MemoryBus(me="first")
+    await first.declare(["NIFTY"])
+    async with running(first.own(role)) as owning:
+        await first.publish("NIFTY", [gap(1)], pulse(1))
+        await eventually(lambda: at_least(first, 1))
+        await first.publish("NIFTY", [gap(5)], pulse(1))
+        newest = first.store.stream(TICKS, "NIFTY").entries[-1].id
+        await eventually(lambda: first.held()[0].cursor == newest)
+        await first.stop()
+        await owning
+    successor = MemoryBus(first.store, "second")
+    await successor.publish("NIFTY", [gap(7)], pulse(2))
+    return successor
+
+
+async def test_the_entry_at_the_cursor_is_worked_again_too():
+    bus = await stopped_after_a_gap(SUMS)
+
+    async with running(bus.own(SUMS)):
+        (*_, last) = await eventually(lambda: at_least(bus, 2))
+
+    assert last.message.text == "2: 13"
+
+
+async def test_who_compares_with_what_the_role_fails_on_begins_with_nothing():
+    bus = await stopped_after_a_gap(replace(SUMS, compares=True))
+    fails = replace(SUMS, compares=True, start=lambda _: [], handle=failing_half_way(on=5))
+
+    async with running(bus.own(fails)):
+        (*_, last) = await eventually(lambda: at_least(bus, 2))
+
+    assert last.message.text == "7"
