@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
+
 from oimon.bus.log import Draft, stamp
 from oimon.bus.memory import MemoryBus
 from oimon.messages import ANALYSIS, TICKS
 from tests.eventually import eventually
-from tests.summing import SUMS, at_least, failing_half_way, gap, pulse, running
+from tests.summing import SUMS, at_least, failing_half_way, gap, pulse, running, summing
 
 
 async def answered_by_another_version(count: int) -> MemoryBus:
@@ -69,10 +71,11 @@ async def stopped_after_a_gap(role) -> MemoryBus:
     return successor
 
 
-async def test_the_entry_at_the_cursor_is_worked_again_too():
+@pytest.mark.parametrize("replay", [None, lambda total, entry: summing(total, entry)[0]])
+async def test_the_entry_at_the_cursor_is_worked_again_too(replay):
     bus = await stopped_after_a_gap(SUMS)
 
-    async with running(bus.own(SUMS)):
+    async with running(bus.own(replace(SUMS, replay=replay))):
         (*_, last) = await eventually(lambda: at_least(bus, 2))
 
     assert last.message.text == "2: 13"
