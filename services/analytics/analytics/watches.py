@@ -12,6 +12,7 @@ from oimon.core.pcr_cross import HOLD_S as CROSS_S
 from oimon.core.pcr_cross import pcr_band_from
 from oimon.core.straddle_band import HOLD_S as BAND_S
 from oimon.core.straddle_band import BandSide, StraddleBand, band_side
+from oimon.figures import grouped
 from oimon.messages import Event
 from oimon.terms import EventKind
 
@@ -108,7 +109,7 @@ def _events(
         found.append(_band_left(before, after, ts_us))
     if fast is not None:
         text = (
-            f"open interest moves fast: {fast.flow:,.0f} in 3 min, usual {fast.usual:,.0f} "
+            f"open interest moves fast: {grouped(fast.flow, 0)} in 3 min, usual {grouped(fast.usual, 0)} "
             f"(z {fast.z:.1f})"
         )
         found.append(_event(EventKind.OI_SPEED, text, ts_us, None, None))
@@ -117,7 +118,7 @@ def _events(
 
 def _band_left(before: Watches, after: Watches, ts_us: int) -> Event:
     band, told = after.band, (before.straddle.value, after.straddle.value)
-    edges = "" if band is None else f" {band.low:,.2f} to {band.high:,.2f}"
+    edges = "" if band is None else f" {grouped(band.low)} to {grouped(band.high)}"
     text = f"the price is {after.straddle.value} the first straddle's band{edges}"
     return _event(EventKind.STRADDLE_BREAK, text, ts_us, *told)
 

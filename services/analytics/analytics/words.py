@@ -84,10 +84,12 @@ def _sr_position(found: Findings) -> str:
     }
     broken = newest_break(*watches.values())
     if broken is not None:
-        return f"{broken} {watches[broken].watched:,g} is broken"
+        return f"{broken} {_strike(watches[broken].watched)} is broken"
     sides = (found.interest.levels.support, found.interest.levels.resistance)
     below, above = (
-        f"{side.strongest[0][0]:,g} ({side.strongest[0][1]:.0f})" if side.strongest else "none"
+        f"{_strike(side.strongest[0][0])} ({side.strongest[0][1]:.0f})"
+        if side.strongest
+        else "none"
         for side in sides
     )
     return f"support {below}, resistance {above}"
@@ -97,7 +99,7 @@ def _max_pain(found: Findings) -> str:
     pain, forward = found.interest.pain, found.reference.forward
     if pain is None or forward is None:
         return "unknown"
-    return f"max pain {pain.strike:,g}, forward {forward.price:,.2f}"
+    return f"max pain {_strike(pain.strike)}, forward {grouped(forward.price)}"
 
 
 def _iv_skew(found: Findings) -> str:
@@ -105,6 +107,11 @@ def _iv_skew(found: Findings) -> str:
     if curve is None or curve.rr25 is None or reference is None:
         return "unknown"
     return f"25-delta skew {curve.rr25:+.2%}, usual today {reference:+.2%}"
+
+
+def _strike(value: float | None) -> str:
+    is_whole = value is not None and value == int(value)
+    return grouped(value, 0 if is_whole else 2)
 
 
 _SAYS: dict[Component, Callable[[Findings], str]] = {

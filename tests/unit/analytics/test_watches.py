@@ -106,6 +106,21 @@ def test_fast_open_interest_is_told_with_what_is_usual():
     assert happened[0].text.startswith("open interest moves fast: 3,000 in 3 min, usual 1,049 (z ")
 
 
+def test_events_group_digits_as_india_does():
+    silver = {"level": 152_000.0, "straddle": 2_500.0}
+    ((_, left),) = walk((5, silver), (70, {"level": 155_000.0}))
+
+    assert left.text.endswith("band 1,49,500.00 to 1,54,500.00")
+
+    now, fast = Watches(), []
+    for k in range(70):
+        flow = 4e6 + 1e5 * (k % 2) if k < 68 else 12_345_675.0
+        now, events = watch(now, 30.0 * k, CALM._replace(flow=flow))
+        fast += events
+
+    assert fast[0].text.startswith("open interest moves fast: 1,23,45,675 in 3 min, usual 40,49,")
+
+
 def test_what_is_unknown_changes_nothing():
     first, _ = watch(Watches(), 0.0, CALM)
 

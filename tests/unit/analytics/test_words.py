@@ -84,6 +84,13 @@ def test_a_strike_between_two_rupees_is_named_as_it_is():
         assert all(f" {strike:,.1f}" in line(name, 0.0, found) for strike in strikes)
 
 
+def test_a_level_of_a_lakh_has_digit_groups_of_india():
+    market = make_given(1)
+    found = replace(market, before=replace(market.before, support=broken(105_000.0, 5))).found()
+
+    assert line(Component.SR_POSITION, -0.1, found).endswith(": support 1,05,000 is broken")
+
+
 def test_a_move_that_nobody_knows_is_not_told_as_a_usual_one():
     market = make_given(1)
     unknown = replace(market, market=replace(market.market, level_then=None)).found()
