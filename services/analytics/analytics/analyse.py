@@ -259,6 +259,6 @@ def _label_change(before: Before, judged: Judgement, ts_us: int) -> list[Event]:
     now = judged.state.label
     if was is now:
         return []
-    text = f"direction {was} → {now}, score {judged.state.smoothed:+.2f}"
+    text = f"direction {was} → {now}, smoothed score {judged.state.smoothed:+.2f}"
     kind = EventKind.DIRECTION_CHANGE.value
     return [Event(kind=kind, text=text, ts_us=ts_us, was=was, now=now)]

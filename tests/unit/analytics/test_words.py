@@ -8,7 +8,7 @@ from analytics.report import future_reading
 from analytics.words import line
 from oimon.core.direction import Component
 from oimon.core.level_break import BreakRun, LevelReference
-from oimon.terms import Direction
+from oimon.terms import Direction, EventKind
 from tests.unit.analytics.days import make_session, play
 from tests.unit.analytics.test_properties import NOW_S, SPOT, make_given
 
@@ -48,6 +48,19 @@ def test_what_contradicts_the_direction_is_listed_strongest_first():
     assert all(share * sign < 0 for _, share, _ in answer.against)
     sizes = [abs(share) for _, share, _ in answer.against]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_change_of_direction_names_the_smoothed_score_that_made_it():
+    changes = [
+        (answer, event.text)
+        for answer in play(make_session(strikes=21, cadence_s=60.0), range(1300))
+        for event in answer.events
+        if event.kind == EventKind.DIRECTION_CHANGE
+    ]
+
+    assert changes
+    for answer, text in changes:
+        assert text.endswith(f", smoothed score {answer.label.smoothed:+.2f}")
 
 
 @pytest.mark.parametrize(
