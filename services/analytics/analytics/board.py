@@ -122,7 +122,7 @@ def _quote(run: Run, row: int, cells: FloatArray, now_us: int, *, spread: float 
         low=low,
         high=high,
         range_position=range_position(ltp, low, high),
-        age_ms=None if received_us is None else int(now_us - received_us) // 1000,
+        age_ms=None if received_us is None else max(0, int(now_us - received_us)) // 1000,
         oi_change_day=_count(cells[Cell.OI_CHANGE_DAY]),
         build_up=_build_up(run, row, cells),
         calendar_spread=spread,

@@ -147,6 +147,15 @@ def test_who_came_after_the_opening_knows_no_opening_range():
     assert (row.opening_low, row.opening_high, row.opening_broken) == (None, None, None)
 
 
+def test_a_price_that_came_just_after_its_beat_has_no_negative_age():
+    day = Day()
+    ticks = make_ticks(day.session, [FUTURE], START_US, flags=PLAIN, ltp=10_000, volume=1)
+    day.tape.put(make_batch(day.session, ticks, START_US + 2_200))  # as where a session is joined
+
+    assert day.future(0).age_ms == 0
+    assert day.future(1).age_ms == 997
+
+
 def test_a_board_goes_on_from_a_snapshot():
     day = Day()
     for second, rupees in enumerate((100, 110)):
