@@ -167,8 +167,8 @@ class Legs:
     ltp: Column
     bid: Column  # null: nobody bids, or the source tells none
     ask: Column  # the same
-    bid_qty: CountColumn
-    ask_qty: CountColumn
+    bid_qty: CountColumn  # 0: nobody bids; null: neither side is there
+    ask_qty: CountColumn  # the same
     mark: Column
     mark_source: list[str | None]  # mid, ltp
     prev_close: Column

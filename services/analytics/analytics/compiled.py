@@ -107,7 +107,9 @@ def take_in(
         if (flags & _QUOTE) != 0:
             cells[bid, row] = tick.bid / paise if tick.bid > 0 else math.nan
             cells[ask, row] = tick.ask / paise if tick.ask > 0 else math.nan
-            cells[bid_qty, row], cells[ask_qty, row] = float(tick.bid_qty), float(tick.ask_qty)
+            has_book = tick.bid > 0 or tick.ask > 0  # one without a side may be untold
+            cells[bid_qty, row] = float(tick.bid_qty) if has_book else math.nan
+            cells[ask_qty, row] = float(tick.ask_qty) if has_book else math.nan
             cells[quoted_us, row] = at
         if (flags & _VOLUME) != 0:
             cells[volume, row] = float(tick.volume)

@@ -134,8 +134,9 @@ def _quote(
     for cell, name in ((Cell.BID, "bid"), (Cell.ASK, "ask")):
         paise = ticks[name][at]
         cells[cell, into] = np.where(paise > 0, paise / PAISE, np.nan)  # an empty side says 0
-    cells[Cell.BID_QTY, into] = ticks["bid_qty"][at]
-    cells[Cell.ASK_QTY, into] = ticks["ask_qty"][at]
+    has_book = (ticks["bid"][at] > 0) | (ticks["ask"][at] > 0)  # one without a side may be untold
+    for cell, name in ((Cell.BID_QTY, "bid_qty"), (Cell.ASK_QTY, "ask_qty")):
+        cells[cell, into] = np.where(has_book, ticks[name][at], np.nan)
     cells[Cell.QUOTED_US, into] = seen
 
 

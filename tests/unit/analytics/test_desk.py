@@ -7,6 +7,7 @@ import numpy as np
 import orjson
 import pytest
 
+from analytics import intake
 from oimon import codec
 from oimon.errors import PoisonMessage
 from oimon.messages import ChainAnalysis, ExpiryAnalysis, Gap, Instruments, QuoteBoard, TickFlag
@@ -599,6 +600,23 @@ def test_a_side_of_the_book_where_nobody_stands_has_no_price():
     assert (np.isnan(chain.ce.bid[0]), chain.ce.bid_qty[0], chain.ce.mark_source[0]) == (True, 0, "ltp")  # fmt: skip
     assert (np.isnan(chain.pe.ask[0]), chain.pe.ask_qty[0], chain.pe.mark_source[0]) == (True, 0, "ltp")  # fmt: skip
     assert not np.isnan(chain.ce.ask[0])
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_where_no_side_of_the_book_is_told_its_quantities_are_unknown(is_compiled, monkeypatch):
+    if not is_compiled:
+        monkeypatch.setattr(intake, "loops", lambda: None)
+    session = make_session(strikes=5)
+    tape, ticks = Tape(), market_ticks(session, 0)
+    tape.put(session)
+    for name in ("bid", "ask", "bid_qty", "ask_qty"):
+        ticks[name][2] = 0
+
+    tape.put(make_batch(session, ticks, at(0)))
+    calls = tape.beat(1).chain.ce
+
+    assert np.isnan([calls.bid[0], calls.ask[0], calls.bid_qty[0], calls.ask_qty[0]]).all()
+    assert (calls.bid_qty[1], calls.ask_qty[1]) == (65, 130)
 
 
 def test_a_last_price_of_zero_is_no_price():
