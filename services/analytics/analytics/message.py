@@ -29,7 +29,7 @@ _WHY = {
     "tick_received_us": "no tick yet",
     "tick_age_ms": "no market data yet",
     "oi_age_s": "open interest has not changed yet",
-    "quotes_assumed": "quotes are the source's own",
+    "quotes_assumed": "none were: what quotes there are, the source told",
     "future": "no future among the instruments",
 }
 

@@ -619,6 +619,20 @@ def test_where_no_side_of_the_book_is_told_its_quantities_are_unknown(is_compile
     assert (calls.bid_qty[1], calls.ask_qty[1]) == (65, 130)
 
 
+def test_a_source_without_quotes_is_not_said_to_have_its_own():
+    session = make_session(strikes=5)
+    tape, ticks = Tape(), market_ticks(session, 0)
+    tape.put(session)
+    for name in ("bid", "ask", "bid_qty", "ask_qty"):
+        ticks[name] = 0
+
+    tape.put(make_batch(session, ticks, at(0)))
+    answer = tape.beat(1)
+
+    assert np.isnan([answer.chain.ce.bid, answer.chain.pe.ask]).all()
+    assert answer.why_null["quotes_assumed"] == "none were: what quotes there are, the source told"
+
+
 def test_a_last_price_of_zero_is_no_price():
     session = make_session(strikes=5)
     tape = started(session)
