@@ -68,7 +68,9 @@ BUDGET_USED = Gauge(
     "oi_model_budget_ratio", "Share of the day's budget for models that is used", ["coach"]
 )
 ROWS = Counter("oi_rows_total", "Rows written to the database; a repeat writes none", ["stream"])
-TELEGRAM = Counter("oi_telegram_total", "Texts by outcome", ["outcome"])
+TELEGRAM = Counter(
+    "oi_telegram_total", "Texts by outcome; retried: calls that were made again", ["outcome"]
+)
 COMMIT_SECONDS = Histogram("oi_bus_commit_seconds", "Time of one commit", buckets=_FAST)
 DUPLICATES = Counter("oi_bus_duplicate_refused_total", "Entries refused because their id was there")
 DIVERGED = Counter("oi_bus_diverged_total", "Commits refused because log and memory disagreed")
