@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from oimon.core.compare import clamp
+from oimon.core.compare import clamp, reaches
 from oimon.terms import Direction, Quality
 
 FULL_SCORE = 0.60  # |S| of full strength
 QUALITY_FACTOR = {Quality.OK: 1.0, Quality.DEGRADED: 0.7, Quality.BAD: 0.0}
+LEAST_AGAINST = 0.005  # of the score; what a table shows as 0.00 contradicts nothing
 _SIGNS = {Direction.BULLISH: 1.0, Direction.BEARISH: -1.0}
 
 
@@ -124,7 +125,12 @@ def confidence_factor(
 def against(scored: DirectionScore, label: Direction) -> list[tuple[Component, float]]:
     """Return the contributions that contradict the label, or of NEUTRAL the score's sign, strongest first.
 
-    The label lasts while the score has already turned. Source: analytics specification, 14; requirement B09.
+    The label lasts while the score has already turned. Left out is what is shown as 0.00.
+    Source: analytics specification, 14; requirement B09.
     """
     sign = _SIGNS.get(label, scored.score)
-    return [share for share in scored.contributions if share[1] * sign < 0]
+    return [
+        share
+        for share in scored.contributions
+        if share[1] * sign < 0 and reaches(abs(share[1]), LEAST_AGAINST)
+    ]

@@ -82,6 +82,15 @@ def test_the_strongest_contrary_evidence_is_named():
     assert against(direction_score({Component.FUTURES: Part.of(1.0)}), Direction.BULLISH) == []
 
 
+def test_what_is_shown_as_nothing_contradicts_nothing():
+    def contrary(score):
+        parts = {Component.NET_BUILDUP: Part.of(0.9), Component.SR_POSITION: Part.of(score)}
+        return [name for name, _ in against(direction_score(parts), Direction.BULLISH)]
+
+    assert contrary(-0.1) == [Component.SR_POSITION]
+    assert contrary(-0.01) == []
+
+
 def test_what_is_contrary_to_a_label_that_lasts_is_what_turned_the_score():
     scored = direction_score({Component.NET_BUILDUP: Part.of(0.9), Component.PCR_LEVEL: Part.of(-0.5)})  # fmt: skip
 
