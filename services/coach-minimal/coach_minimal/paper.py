@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from coach_minimal.quotes import Quote, expiry_of, quote_of
 from oimon import calendar
-from oimon.core.charges import PAISA, Product, held_to_expiry, round_trip
+from oimon.core.charges import PAISA, Product, RoundTrip, held_to_expiry, round_trip
 from oimon.core.compare import age_limit
 from oimon.core.fills import fill_price
 from oimon.core.position import QUOTE_AGE_S, STOPPED, Holding, Reason, invalidation, opened
@@ -187,11 +187,7 @@ def _expired(
         qty=position.qty,
         day=date.fromisoformat(analysis.date),
     )
-    day = replace(
-        day,
-        net=str(Decimal(day.net) + trip.net),
-        cooldown_until_us=analysis.ts_us + COOLDOWN_US,
-    )
+    day = _booked(day, trip, analysis.ts_us + COOLDOWN_US)
     fill = Fill(
         buy=False,
         contract=contract_of(position, position.qty // position.lots),
@@ -268,12 +264,13 @@ def _closed_day(
     )
     is_stopped = order.reason in STOPPED
     pause_us = COOLDOWN_STOPPED_US if is_stopped else COOLDOWN_US
-    day = replace(
-        day,
-        net=str(Decimal(day.net) + trip.net),
-        cooldown_until_us=analysis.ts_us + pause_us,
-    )
+    day = _booked(day, trip, analysis.ts_us + pause_us)
     return _stopped(day, position.side) if is_stopped else day
+
+
+def _booked(day: DayTotals, trip: RoundTrip, cooldown_until_us: int) -> DayTotals:
+    net = str(Decimal(day.net) + trip.net)
+    return replace(day, net=net, cooldown_until_us=cooldown_until_us)
 
 
 def _stopped(day: DayTotals, side: OptionKind) -> DayTotals:

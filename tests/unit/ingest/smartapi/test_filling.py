@@ -91,18 +91,22 @@ def test_one_contract_s_refusal_keeps_none_of_the_others():
     run(main())
 
 
+async def fills_all(world):
+    world.filling.add(world.partition, GAP)
+    task = asyncio.ensure_future(keep_on("gaps", world.filling.once))
+    await asyncio.sleep(300)
+    task.cancel()
+
+    assert world.filling.facts() == {"filled": 3, "not_filled": 0, "to_come": 0}
+    assert [row for _, gap in world.told for row in gap.rows] == [0, 1, 2]
+
+
 def test_a_hole_waits_for_a_login_that_waits():
     async def main():
         world = World()
         failures = iter([NotNow("the network is away")])
         world.broker.on_login = lambda: next(failures, None)
-        world.filling.add(world.partition, GAP)
-        task = asyncio.ensure_future(keep_on("gaps", world.filling.once))
-        await asyncio.sleep(300)
-        task.cancel()
-
-        assert world.filling.facts() == {"filled": 3, "not_filled": 0, "to_come": 0}
-        assert [row for _, gap in world.told for row in gap.rows] == [0, 1, 2]
+        await fills_all(world)
 
     run(main())
 
@@ -111,13 +115,7 @@ def test_a_request_beyond_the_limits_is_made_again():
     async def main():
         answers = iter([WHOLE, Throttled("exceeding access rate"), WHOLE])
         world = World(lambda: next(answers))
-        world.filling.add(world.partition, GAP)
-        task = asyncio.ensure_future(keep_on("gaps", world.filling.once))
-        await asyncio.sleep(300)
-        task.cancel()
-
-        assert world.filling.facts() == {"filled": 3, "not_filled": 0, "to_come": 0}
-        assert [row for _, gap in world.told for row in gap.rows] == [0, 1, 2]
+        await fills_all(world)
 
     run(main())
 
