@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -136,14 +137,23 @@ def _pool(jobs: int) -> Pool:
     context = multiprocessing.get_context("spawn")  # forked threads of numpy would be of no use
     heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return context.Pool(jobs, _leave_signals)
+        return context.Pool(jobs, _enter)
     finally:
         signal.signal(signal.SIGINT, heeded)
 
 
-def _leave_signals() -> None:
-    """Let the process that a person stops end the others: each would print a traceback of its own."""
+def _enter() -> None:
+    """Leave Ctrl-C to the process that a person stops, as each would print a traceback of its own; however that one ends, end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone; a killed one has told it nothing."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _bar() -> Progress:
