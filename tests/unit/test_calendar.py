@@ -29,6 +29,8 @@ def us(text: str) -> int:
         (Segment.MCX, "2026-11-24T18:00:00", MarketState.OPEN),
         (Segment.MCX, "2026-01-01T17:00:00", MarketState.CLOSED),
         (Segment.MCX, "2026-12-25T18:00:00", MarketState.CLOSED),
+        (Segment.MCX, "2027-03-15T23:29:59", MarketState.UNKNOWN),
+        (Segment.MCX, "2027-03-15T23:30:00", MarketState.CLOSED),
     ],
 )
 def test_a_boundary_belongs_to_the_later_state(segment, at, state):
@@ -93,7 +95,8 @@ def test_positions_may_be_entered_until_two_on_the_expiry_day():
     first, last = calendar.entry_window(Segment.NFO, day, is_expiry=False)
     assert (first, last) == (us("2026-11-18T09:20:00"), us("2026-11-18T14:45:00"))
     assert calendar.entry_window(Segment.NFO, day, is_expiry=True)[1] == us("2026-11-18T14:00:00")
-    assert calendar.entry_window(Segment.MCX, day, is_expiry=False)[1] == us("2026-11-18T23:10:00")
+    first, last = calendar.entry_window(Segment.MCX, day, is_expiry=False)
+    assert (first, last) == (us("2026-11-18T09:05:00"), us("2026-11-18T23:10:00"))
 
 
 def test_square_off_comes_before_the_closing_auction():
@@ -139,10 +142,24 @@ def test_next_expiry_moves_off_a_holiday():
     assert calendar.next_expiry("NIFTY", date(2026, 11, 18)) == date(2026, 11, 23)
     assert calendar.next_expiry("BANKNIFTY", date(2026, 11, 24)) == date(2026, 12, 29)
     assert calendar.next_expiry("SENSEX", date(2026, 12, 25)) == date(2026, 12, 31)
+    assert calendar.next_expiry("NIFTY", date(2026, 11, 24)) == date(2026, 12, 1)
+    assert calendar.next_expiry("BANKNIFTY", date(2026, 12, 1)) == date(2026, 12, 29)
+
+
+def test_expiry_days_are_known_from_the_day_on_which_they_were_changed():
+    assert calendar.next_expiry("NIFTY", date(2025, 8, 31)) is None
+    assert calendar.next_expiry("NIFTY", date(2025, 9, 1)) == date(2025, 9, 2)
+    assert calendar.next_expiry("SENSEX", date(2025, 9, 1)) == date(2025, 9, 4)
+
+
+def test_an_index_is_traded_with_its_exchange_a_share_on_nse():
+    assert calendar.segment_of("SENSEX") is Segment.BFO
+    assert calendar.segment_of("NIFTY") is calendar.segment_of("RELIANCE") is Segment.NFO
 
 
 def test_what_the_table_does_not_know_is_none():
     assert calendar.next_expiry("NIFTY", date(2026, 12, 30)) is None  # would fall in 2027
+    assert calendar.next_expiry("NIFTY", date(2027, 1, 5)) is None
     assert calendar.next_expiry("SILVERMIC", date(2026, 11, 18)) is None
     assert calendar.lot_size("NIFTY", date(2025, 8, 5)) is None
     assert calendar.lot_size("NIFTY", date(2026, 8, 18)) == 65
@@ -163,6 +180,11 @@ def test_a_weekly_expiry_is_a_trading_day_not_in_the_past(on, weekday, offsets):
     assert on <= found
 
 
+def test_a_day_begins_at_midnight_in_india():
+    assert calendar.day_of(us("2026-11-18T00:00:00")) == date(2026, 11, 18)
+    assert calendar.day_of(us("2026-11-18T00:00:00") - 1) == date(2026, 11, 17)
+
+
 @given(st.integers(0, 2**51))
 def test_the_day_of_an_instant_is_indias(ts_us):
     day = calendar.day_of(ts_us)
@@ -173,4 +195,5 @@ def test_the_day_of_an_instant_is_indias(ts_us):
 
 def test_the_day_before_is_the_last_one_of_trading_and_unknown_beyond_the_table():
     assert calendar.previous_trading_day(Segment.NFO, date(2026, 11, 25)) == date(2026, 11, 23)
+    assert calendar.previous_trading_day(Segment.NFO, date(2026, 11, 20)) == date(2026, 11, 19)
     assert calendar.previous_trading_day(Segment.NFO, date(2027, 3, 16)) is None
