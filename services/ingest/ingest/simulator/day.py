@@ -28,7 +28,7 @@ from oimon.terms import FeedState, Mode, OiUnit, Segment
 Tell = Callable[[Mapping[str, object]], None]
 """Takes one line of the truth."""
 
-VERSION = 2
+VERSION = 3
 """Grows with every change of what a seed gives."""
 EXPIRY_WEEK = date(2026, 11, 18)
 """Wednesday before NIFTY's expiry on Monday, 23 November 2026: the Tuesday is a holiday."""
@@ -81,7 +81,10 @@ class SimulatedDay(Day):
         is_leg = np.array(
             [row.symbol[-2:] in ("CE", "PE") and row.instrumenttype != "" for row in listed.rows]
         )
-        self._faults = Faults(plan.seed, market.name, plan.faults, is_leg=is_leg, seconds=seconds)
+        self._faults = Faults(
+            plan.seed, market.name, plan.faults,
+            is_leg=is_leg, has_lot=bool(listed.futures), seconds=seconds,
+        )  # fmt: skip
         rows = listed.rows
         if self._faults.has_other_lot:
             rows = [
@@ -174,7 +177,7 @@ def markets(plan: Plan) -> list[Market]:
 
 
 def _session(market: Market, day: date) -> tuple[int, int]:
-    """Return when the market opens, and for how many seconds; a share's quotes go on to the end of its auction."""
+    """Return when the market opens, and for how many seconds its continuous trading goes on: a share's to its auction."""
     is_open = calendar.is_trading_day(market.segment, day)
     if not is_open:
         what = "is closed" if is_open is False else "is not in the calendar"

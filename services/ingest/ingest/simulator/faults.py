@@ -22,7 +22,7 @@ class Fault(StrEnum):
 
     DISCONNECT = "disconnect"  # an hour: no packets, and the feed says that it is down
     SILENT = "silent"  # an hour: no packets from a connection that stands
-    HALT = "halt"  # an hour: the market stands still, so nothing comes
+    HALT = "halt"  # an hour: no packets, as when trading is halted; the market goes on behind
     DUPLICATE = "duplicate"  # share of packets: sent twice
     OUT_OF_ORDER = "out_of_order"  # share of packets: comes after the instrument's next one
     CROSSED_QUOTE = "crossed_quote"  # share of packets: bid above ask
@@ -89,7 +89,7 @@ class Faults:
     """One market's faults of one day; asked again it plants the same."""
 
     def __init__(
-        self, seed: int, name: str, rates: Rates, *, is_leg: BoolArray, seconds: int
+        self, seed: int, name: str, rates: Rates, *, is_leg: BoolArray, has_lot: bool, seconds: int
     ) -> None:
         """Throw for all that lasts.
 
@@ -98,6 +98,7 @@ class Faults:
             name: of the market: each fault has a stream of its own, so that one changes no other.
             rates: by fault; those not named never happen.
             is_leg: which instruments are options, shape (instruments,).
+            has_lot: whether there are contracts, and so a lot that can change.
             seconds: length of the day.
         """
         self._seed, self._name, self._rates, self._is_leg = seed, name, rates, is_leg
@@ -111,7 +112,7 @@ class Faults:
         self._missing = is_leg & (
             self._dice(Fault.MISSING_LEG).random(len(is_leg)) < rates.get(Fault.MISSING_LEG, 0.0)
         )
-        self.has_other_lot = bool(
+        self.has_other_lot = has_lot and bool(
             self._dice(Fault.LOT_CHANGE).random() < rates.get(Fault.LOT_CHANGE, 0.0)
         )
         """Whether the master has another lot than what is open was made in."""
@@ -120,6 +121,7 @@ class Faults:
     def restart(self) -> None:
         """Begin the day again."""
         self._throws = {fault: self._dice(fault, "packets") for fault in _OF_PACKETS}
+        self._is_begun = False
 
     def state(self, second: int) -> FeedState:
         """Return what the feed says of itself at a second since the open."""
@@ -134,9 +136,9 @@ class Faults:
             packets: what an honest feed sends, shape (times, instruments); changed in place.
             received_us: when each would come, of the same shape.
         """
-        noted = self._lasting(at, received_us)
+        noted = [*self._all_day(int(received_us[0, 0])), *self._lasting(at, received_us)]
         thrown = {
-            fault: self._throws[fault].random(packets.shape) < self._rates.get(fault, 0.0)
+            fault: self._throws[fault].random(packets.shape) < self._share(fault, len(at))
             for fault in _OF_PACKETS
             if fault in self._rates
         }
@@ -144,6 +146,7 @@ class Faults:
         for fault, mask in thrown.items():
             np.logical_and(mask, here & (self._is_leg | (fault in _OF_ALL)), out=mask)
             if fault is Fault.OUT_OF_ORDER:
+                mask[:-1] &= here[1:]  # its next one comes
                 mask[-1] = False  # its next one is not made yet
             places = zip(*np.nonzero(mask), strict=True)
             noted += [Noted(int(received_us[t, row]), fault, int(row)) for t, row in places]
@@ -152,6 +155,19 @@ class Faults:
         return Arrivals(
             packets=found, received_us=at_us, noted=sorted(noted, key=lambda each: each.at_us)
         )
+
+    def _share(self, fault: Fault, times: int) -> float:
+        """Return how often a fault is thrown; what cannot be late at the last of some times is so at the others."""
+        share = self._rates[fault]
+        return share * times / max(times - 1, 1) if fault is Fault.OUT_OF_ORDER else share
+
+    def _all_day(self, first_us: int) -> list[Noted]:
+        """Return what is so from the day's first packet on, once."""
+        if self._is_begun:
+            return []
+        self._is_begun = True
+        missing = [Noted(first_us, Fault.MISSING_LEG, row) for row in np.flatnonzero(self._missing).tolist()]  # fmt: skip
+        return missing + [Noted(first_us, Fault.LOT_CHANGE, None)] * self.has_other_lot
 
     def _lasting(self, at: Numbers, received_us: Numbers) -> list[Noted]:
         first_us, step = int(received_us[0, 0]), int(at[1] - at[0]) if len(at) > 1 else 1
@@ -186,8 +202,9 @@ def _arrived(
     """Return the packets that come, in order of arrival, and when: late ones after the next, doubled ones twice."""
     times = received_us.copy()
     late = thrown.get(Fault.OUT_OF_ORDER)
-    if late is not None and len(times) > 1:
-        times[:-1][late[:-1]] = received_us[1:][late[:-1]] + _LATE_US
+    if late is not None:
+        for place in range(len(times) - 2, -1, -1):  # the next one may be late itself
+            times[place] = np.where(late[place], times[place + 1] + _LATE_US, times[place])
     kept = np.flatnonzero(here.ravel())
     doubled = thrown.get(Fault.DUPLICATE)
     again = np.flatnonzero(doubled.ravel()) if doubled is not None else kept[:0]
