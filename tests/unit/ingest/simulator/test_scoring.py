@@ -58,6 +58,16 @@ def test_the_first_half_hour_shocks_and_the_first_quarter_of_a_regime_are_not_sc
 
     # LB from 1,900 to 3,999: analyses at 1,920 to 3,960; SB from 6,700: 6,720 to the end
     assert found.confusion == [[35, 0, 0], [19, 0, 0], [0, 0, 0]]
+    assert found.delays == [Delay(0, -1, None)], "LB began too early, SHOCK has no truth"
+    assert found.hours == pytest.approx((7_799 - 60) / 3600)
+
+
+def test_a_day_without_an_analysis_has_nothing_to_score():
+    found = marks(1, codes((Name.RANGE, 2_000), (Name.LB, 2_000)), readings([]))
+
+    assert (found.changes, found.hours, found.sure) == (0, 0.0, (0, 0))
+    assert found.delays == [Delay(0, 1, None)]
+    assert np.sum(found.confusion) == 0
 
 
 def test_a_delay_is_from_the_start_of_a_regime_to_its_label_and_none_where_it_never_stood():
@@ -115,6 +125,18 @@ def test_signs_are_compared_five_minutes_on_by_confidence():
     assert found.unsure == (25, 0)  # the last five have no later level
 
 
+def test_a_falling_level_proves_a_negative_sign_and_one_that_stands_nothing():
+    truth = codes((Name.RANGE, 4_000))
+    level = np.array([100.0] * 40 + [99.0 - k for k in range(20)])
+
+    found = marks(
+        1, truth, readings([0] * 60, score=[-1.0] * 60, confidence=[0.6] * 60, level=level)
+    )
+
+    # from the 30th at 1,800 s on: until the 35th it stands still for five minutes, the last five have no later level
+    assert found.sure == (20, 20)
+
+
 def test_balanced_accuracy_is_the_mean_over_the_labels_that_were_true():
     assert balanced_accuracy([[9, 1, 0], [0, 0, 0], [5, 0, 5]]) == pytest.approx(0.7)
     assert balanced_accuracy([[0, 0, 0]] * 3) is None
@@ -131,6 +153,35 @@ def test_the_table_s_figures_are_those_of_the_days():
     good = figures([day(confusion=[[90, 2, 8], [2, 90, 8], [5, 5, 90]])])
     assert {each.grade for each in good} == {Grade.REACHED}
     assert table["opposite direction"].grade is Grade.MISSED
+
+
+def test_the_table_asks_what_the_specification_and_the_project_ask():
+    table = {each.what: each for each in figures([day()])}
+
+    # analytics specification, 13.5, and what its prototype reached
+    assert {what: (each.required, each.wanted, each.at_least) for what, each in table.items()} == {
+        "balanced accuracy, mean": (0.75, 0.83, True),
+        "its 10th percentile": (0.62, 0.71, True),
+        "opposite direction": (6, 3, False),
+        "detection, median": (450, 312, False),
+        "label changes an hour": (4.5, 3.5, False),
+        "sure − unsure, 5 min on": (8, 8, True),
+    }
+
+
+def test_a_tenth_of_the_days_lies_below_the_tenth_percentile():
+    days = [day(confusion=[[right, 100 - right, 0], [0, 0, 0], [0, 0, 0]]) for right in range(101)]
+
+    table = {each.what: each for each in figures(days)}
+
+    assert table["its 10th percentile"].value == pytest.approx(0.10)
+
+
+def test_what_is_wanted_to_the_digit_is_reached():
+    figure = partial(Figure, what="", error=None, required=0.75, wanted=0.83, prototype="")
+
+    assert figure(value=0.83, at_least=True).grade is Grade.REACHED
+    assert figure(value=0.83, at_least=False).grade is Grade.REACHED
 
 
 def test_days_that_cannot_tell_a_figure_from_the_wanted_one_leave_it_open():
@@ -166,6 +217,19 @@ def test_days_without_anything_to_measure_leave_the_error_of_the_others():
 
     assert error is not None
     assert 20.0 < error < 60.0
+
+
+def test_each_of_the_days_is_drawn():
+    error = {each.what: each.error for each in figures([day(), day(changes=24)])}
+
+    assert error["label changes an hour"] == pytest.approx(2.0 / np.sqrt(8), rel=0.1)
+
+
+@pytest.mark.parametrize("missing", ["sure", "unsure"])
+def test_signs_of_one_kind_alone_are_not_compared(missing):
+    table = {each.what: each for each in figures([day(**{missing: (0, 0)})])}
+
+    assert table["sure − unsure, 5 min on"].value is None
 
 
 def test_nothing_to_measure_is_a_figure_that_is_missed():
