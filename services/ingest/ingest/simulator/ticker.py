@@ -92,9 +92,9 @@ class Ticker:
             for name in ("price", "half", "trades", "true", "shown")
         )
         tick = self._tick
-        bid = np.maximum(np.floor((price - half) / tick), 0) * tick
-        ask = np.maximum(np.ceil((price + half) / tick) * tick, bid + tick)
-        last = (np.maximum(np.rint(price / tick), 1) * tick).astype(np.int64)
+        middle, apart = np.maximum(np.rint(price / tick), 1), np.rint(half / tick)
+        bid, ask = np.maximum(middle - apart, 0) * tick, (middle + apart) * tick
+        last = (middle * tick).astype(np.int64)
         before = true[:1] if self._true is None else self._true
         moved = np.abs(
             np.diff(true, axis=0, prepend=before)

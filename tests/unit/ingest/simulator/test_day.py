@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ingest.replay import Replay
-from ingest.simulator.day import Plan, SimulatedDay, markets
+from ingest.simulator.day import VERSION, Plan, SimulatedDay, markets
 from ingest.simulator.dice import dice
 from ingest.simulator.faults import parse
 from ingest.simulator.listing import listing
@@ -47,6 +47,20 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others():
 
     assert sha(plan) == sha(Plan(seed=7, seconds=25))
     assert sha(plan) != sha(Plan(seed=8, seconds=25))
+
+
+def test_a_change_of_what_a_seed_gives_is_a_new_version():
+    plan = Plan(seed=7, seconds=12, faults=parse("zero_oi=0.01,out_of_order=0.01"))
+    named = {market.name: market for market in UNIVERSES[Universe.DEFAULT]}
+
+    begun = [sha(plan, named[name])[:16] for name in ("NIFTY", "CRUDEOIL", "SBIN")]
+    tape = SimulatedDay(plan, NIFTY).tape
+    ended = (int(tape.options[0].true[-1].sum()), int(tape.futures[0].true[-1]))
+    prices = np.rint(tape._single[-1]).astype(int).tolist()
+
+    assert VERSION == 3, "note what it gives now"
+    assert begun == ["550b776150890e33", "0654adb64cb0c2d4", "e33701565cd2f430"]
+    assert (ended, prices) == ((1412159, 156040), [2636003, 1027, 2645615, 2659952])
 
 
 @pytest.mark.parametrize("place", [0, 1, 4])

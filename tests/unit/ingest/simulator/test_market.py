@@ -1,6 +1,7 @@
 """Regimes, prices and open interest against the specification's tables."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from ingest.simulator.day import Plan, SimulatedDay
 from ingest.simulator.dice import dice
 from ingest.simulator.path import _regimes, day_path
 from ingest.simulator.regimes import NAMES, REGIMES, TABLE, Name
+from ingest.simulator.ticker import Part, Ticker
 from ingest.simulator.universe import INDICES, SHARES
 
 
@@ -102,6 +104,41 @@ def test_spreads_are_a_tick_at_least_wider_in_the_wings_and_threefold_in_a_shock
 
     assert half[0].tolist() == [[15.0, 5.0], [5.0, 10.0]]
     assert half[1].tolist() == (3 * half[0]).tolist()
+
+
+def test_quotes_lie_as_far_from_the_price_on_its_tick_as_the_half_spread_says():
+    price = np.array([[10_052.4, 10_048.0, 3.2, 1.9]])
+    part = Part(
+        price=price, half=np.array([[15.1, 45.2, 5.0, 5.0]]), trades=np.ones((1, 4), np.int64),
+        true=np.zeros((1, 4), np.int64), shown=np.zeros((1, 4), np.int64),
+    )  # fmt: skip
+    ticker = Ticker(np.full(4, 5.0), np.full(4, 65), np.full(4, 5), traded_s=0)
+
+    found = ticker.quotes(np.array([1]), [part])
+
+    assert found.ltp.tolist() == [[10_050, 10_050, 5, 5]]
+    assert found.bid.tolist() == [[10_035, 10_005, 0, 0]]
+    assert found.ask.tolist() == [[10_065, 10_095, 10, 10]]
+
+
+def test_spreads_of_a_day_are_on_average_those_of_the_specification():
+    tape = SimulatedDay(Plan(seed=3), replace(INDICES[0], expiries=1)).tape
+    (expiry,), strike, path = tape._listed.options, tape._listed.strike, tape.path
+    wider = []
+    for at, quotes in tape.blocks(1_155):
+        for place, second in enumerate(at.tolist()):
+            price, delta = pricing.chain_prices(
+                strike, float(path.forward[second]), tape._years(expiry, second), path.atm_iv[second], path.slope[second]
+            )  # fmt: skip
+            in_shock = np.array([NAMES[path.regime[second]] is Name.SHOCK])
+            half = pricing.half_spreads(100 * price[None], delta[None], 5, in_shock).ravel()
+            bid, ask = quotes.bid[place, 4:], quotes.ask[place, 4:]
+            wider.append(((ask - bid) / 2 - half)[bid > 0])
+
+    found = np.concatenate(wider)
+    assert len(found) > 2_000
+    assert np.abs(found).max() < 2.5 + 1e-6  # paise: half a tick
+    assert abs(found.mean()) < 0.1
 
 
 def test_most_open_interest_is_at_round_strikes_calls_above_puts_below():
