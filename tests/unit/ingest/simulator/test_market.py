@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ingest.simulator import interest, pricing, regimes
+from ingest.simulator import interest, path, pricing, regimes
 from ingest.simulator.day import Plan, SimulatedDay
 from ingest.simulator.dice import dice
 from ingest.simulator.path import _regimes, day_path
@@ -45,16 +45,67 @@ def test_regimes_follow_each_other_and_last_as_the_table_says():
 def test_drift_and_volatility_of_a_regime_are_those_of_the_table():
     moves = {name: [] for name in Name}
     for seed in range(12):
-        path = day_path(seed, INDICES[0], 23_100)
-        step = np.diff(np.log(path.forward))
+        found = day_path(seed, INDICES[0], 23_100)
+        step = np.diff(np.log(found.forward))
         for code, name in enumerate(NAMES):
-            moves[name].append(step[path.regime[:-1] == code])
+            moves[name].append(step[found.regime[:-1] == code])
 
     for name in (Name.LB, Name.SC, Name.SB, Name.LU):
         found, regime = np.concatenate(moves[name]), TABLE[name]
         vol = found.std() * math.sqrt(252 * 23_100)
         assert vol == pytest.approx(regime.vol, rel=0.03)
         assert found.mean() * 3600 == pytest.approx(regime.drift, abs=0.003)
+
+
+def whole_day_of(monkeypatch, name, seconds=200_000):
+    codes = np.full(seconds, NAMES.index(name), np.int8)
+    monkeypatch.setattr(path, "_regimes", lambda *_: codes)
+    return day_path(1, INDICES[0], seconds)
+
+
+def test_a_shock_jumps_once_a_minute_by_an_eighth_of_a_percent(monkeypatch):
+    moves = np.diff(np.log(whole_day_of(monkeypatch, Name.SHOCK).forward))
+
+    jumps = moves[np.abs(moves) > 6 * 0.30 / math.sqrt(252 * 200_000)]
+    seen = math.erfc(6 * 0.30 / math.sqrt(252 * 200_000) / 0.0012 / math.sqrt(2))
+    assert len(jumps) / seen == pytest.approx(200_000 / 60, rel=0.06)
+    assert moves.var() == pytest.approx(0.30**2 / (252 * 200_000) + 0.0012**2 / 60, rel=0.1)
+
+
+def test_a_range_draws_the_price_back_to_where_it_began(monkeypatch):
+    level = np.log(whole_day_of(monkeypatch, Name.RANGE).forward / INDICES[0].level)
+
+    assert np.polyfit(level[:-1], np.diff(level), 1)[0] == pytest.approx(-0.0012, rel=0.3)
+
+
+def test_a_range_begins_where_the_regime_before_it_has_led():
+    codes = np.repeat([NAMES.index(Name.LB), NAMES.index(Name.RANGE)], [10, 8_001])
+    moves = np.repeat([0.01, 0.005, 0.0], [10, 1, 8_000])
+
+    found = path._pulled(moves, codes.astype(np.int8))
+
+    assert found[11] == pytest.approx(0.105)
+    assert found[-1] == pytest.approx(0.10, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", list(Name))
+def test_volatility_and_slope_drift_as_the_table_says_and_revert(monkeypatch, name):
+    found = whole_day_of(monkeypatch, name, 3_601)
+
+    left = 2e-5 * np.array([0.12 - found.atm_iv[:-1], -0.10 - found.slope[:-1]])
+    iv, slope = np.diff([found.atm_iv, found.slope]) - left
+    regime = TABLE[name]
+    assert iv.sum() == pytest.approx(regime.iv_drift, abs=4 * 4e-5 * 60)
+    assert iv.std() == pytest.approx(4e-5, rel=0.05)
+    assert slope == pytest.approx(regime.slope_drift / 3600, abs=1e-12)
+
+
+def test_volatility_and_slope_keep_within_their_limits():
+    for mean, limits in ((0.12, (path._IV_FLOOR, math.inf)), (-0.10, path._SLOPE_RANGE)):
+        fallen, risen = (path._reverting(mean, 2e-5, np.full(9, by), limits) for by in (-1.0, 1.0))
+        assert (fallen[0], risen[0]) == (mean, mean)
+        assert fallen[-1] == {0.12: 0.06, -0.10: -0.35}[mean]
+        assert risen[-1] == pytest.approx({0.12: 8.12, -0.10: 0.05}[mean], abs=0.01)
 
 
 def test_eight_of_ten_days_an_index_shares_its_regimes():
@@ -69,10 +120,27 @@ def test_eight_of_ten_days_an_index_shares_its_regimes():
     assert 40 <= shared <= 56
 
 
-def test_a_share_moves_by_itself_without_drift():
-    path = day_path(7, SHARES[0], 23_100)
+@pytest.mark.parametrize(
+    ("market", "beta"), list(zip(INDICES, (1.0, 1.1, 1.05, 1.1, 0.98), strict=True))
+)
+def test_an_index_follows_the_common_factor_by_its_beta_and_has_four_percent_of_its_own(
+    monkeypatch, market, beta
+):
+    codes = np.full(23_100, NAMES.index(Name.LB), np.int8)
+    monkeypatch.setattr(path, "_regimes", lambda *_: codes)
+    common = dice(5, "INDICES:path").standard_normal(23_100)[:-1]
 
-    assert np.std(np.diff(np.log(path.forward))) * math.sqrt(252 * 23_100) == pytest.approx(
+    moves = np.diff(np.log(day_path(5, market, 23_100).forward)) * math.sqrt(252 * 23_100)
+
+    slope, middle = np.polyfit(common, moves, 1)
+    assert slope == pytest.approx(beta * math.sqrt(0.09**2 - 0.04**2), rel=0.01)
+    assert (moves - slope * common - middle).std() == pytest.approx(0.04, rel=0.03)
+
+
+def test_a_share_moves_by_itself_without_drift():
+    found = day_path(7, SHARES[0], 23_100)
+
+    assert np.std(np.diff(np.log(found.forward))) * math.sqrt(252 * 23_100) == pytest.approx(
         0.2, rel=0.03
     )
 
@@ -85,20 +153,25 @@ def test_the_smile_is_the_specification_s_and_prices_give_it_back():
     x = math.log(25_500 / 26_050) / math.sqrt(years)
     assert sigma[0] == pytest.approx(0.12 + 0.35 * -0.10 * x + 0.21 * x * x)
     assert sigma[1] == pytest.approx(0.12)
+    late = pricing.smile(strike, 26_050.0, 0.2 / 365, 0.12, -0.10)
+    x = math.log(25_500 / 26_050) / math.sqrt(1 / 365)  # no less than a day
+    assert late[0] == pytest.approx(0.12 + 0.35 * -0.10 * x + 0.21 * x * x)
+    assert pricing.smile(strike, 26_050.0, years, 0.01, -0.10).min() == 0.05
     price, _ = pricing.chain_prices(strike, 26_050.0, years, 0.12, -0.10)
     assert price[0, 1] == pytest.approx(price[1, 1])
     assert price[0, 0] - price[1, 0] == pytest.approx(math.exp(-0.055 * years) * 550)
 
 
 def test_an_expired_option_is_worth_what_it_is_in_the_money():
-    price, _ = pricing.chain_prices(np.array([100.0, 120.0]), 110.0, 0.0, 0.12, -0.1)
+    price, delta = pricing.chain_prices(np.array([109.8, 120.0]), 110.0, 0.0, 0.12, -0.1)
 
-    assert price.tolist() == [[10.0, 0.0], [0.0, 10.0]]
+    assert price == pytest.approx(np.array([[0.2, 0.0], [0.0, 10.0]]))
+    assert delta.tolist() == [[1.0, 0.0], [0.0, -1.0]]
 
 
 def test_spreads_are_a_tick_at_least_wider_in_the_wings_and_threefold_in_a_shock():
     price = np.array([[[10_000.0, 200.0], [1_000.0, 1_000.0]]] * 2)
-    delta = np.array([[[0.5, 0.05], [-0.4, -0.05]]] * 2)
+    delta = np.array([[[0.5, 0.05], [-0.10, -0.099]]] * 2)
 
     half = pricing.half_spreads(price, delta, 5.0, np.array([False, True]))
 
@@ -123,14 +196,14 @@ def test_quotes_lie_as_far_from_the_price_on_its_tick_as_the_half_spread_says():
 
 def test_spreads_of_a_day_are_on_average_those_of_the_specification():
     tape = SimulatedDay(Plan(seed=3), replace(INDICES[0], expiries=1)).tape
-    (expiry,), strike, path = tape._listed.options, tape._listed.strike, tape.path
+    (expiry,), strike, way = tape._listed.options, tape._listed.strike, tape.path
     wider = []
     for at, quotes in tape.blocks(1_155):
         for place, second in enumerate(at.tolist()):
             price, delta = pricing.chain_prices(
-                strike, float(path.forward[second]), tape._years(expiry, second), path.atm_iv[second], path.slope[second]
+                strike, float(way.forward[second]), tape._years(expiry, second), way.atm_iv[second], way.slope[second]
             )  # fmt: skip
-            in_shock = np.array([NAMES[path.regime[second]] is Name.SHOCK])
+            in_shock = np.array([NAMES[way.regime[second]] is Name.SHOCK])
             half = pricing.half_spreads(100 * price[None], delta[None], 5, in_shock).ravel()
             bid, ask = quotes.bid[place, 4:], quotes.ask[place, 4:]
             wider.append(((ask - bid) / 2 - half)[bid > 0])
@@ -150,6 +223,40 @@ def test_most_open_interest_is_at_round_strikes_calls_above_puts_below():
     assert strike[base[0].argmax()] > 26_050 > strike[base[1].argmax()]
     assert strike[base.argmax(axis=1)].tolist() == [26_500.0, 25_500.0]
     assert 0.5 * 60_000 < base.max() < 2 * 60_000
+
+
+def test_the_base_is_the_specification_s_hump_at_round_strikes_more_by_chance():
+    strike = np.array([25_950.0, 26_000.0, 26_050.0, 26_100.0])
+    found = np.log(
+        [interest.weights(dice(seed, "x"), strike, 26_050.0, 50, 60_000) for seed in range(600)]
+    )
+
+    assert found.std(axis=0) == pytest.approx(0.3, rel=0.12)
+    typical = np.exp(found.mean(axis=0))
+    assert typical / typical[0, 0] == pytest.approx(np.array([[1.0, 3.0, 1.0, 1.8]] * 2), rel=0.1)
+    hump = interest.base_lots(np.ones((2, 1)), np.array([25_300.0]), np.array([25_000.0, 25_300.0]))
+    # 13.4 by hand: 1.2 % out of the money, and at the money
+    assert hump[0, :, 0] == pytest.approx([1.03, math.exp(-2.25) + 0.03])
+    assert hump[1, :, 0] == pytest.approx(math.exp(-0.5625) + 0.03)
+
+
+def test_activity_is_highest_at_the_money_and_a_tenth_far_away():
+    found = interest.activity(np.array([25_000.0, 25_250.0, 30_000.0]), np.array([25_000.0]))
+
+    assert found[0] == pytest.approx([1.1, math.exp(-0.5) + 0.1, 0.1])
+
+
+def test_the_buckets_of_moneyness_are_three_tenths_of_a_percent_wide_each_way():
+    strike = np.array([9_969.0, 9_970.0, 10_030.0, 10_031.0])
+    codes = np.full(2_001, NAMES.index(Name.SB), np.int8)
+    base = np.full((2_001, 2, 4), 1e7)
+
+    true = interest.option_lots(dice(3, "x"), base, strike, np.full(2_001, 10_000.0), codes)
+
+    flow = (true[-1] / base[0] - 1) * 900 / (2_000 * 5) / math.exp(0.125)
+    flow /= interest.activity(strike, np.array([10_000.0]))
+    expected = [[-0.02, 0.08, 0.08, 0.06], [0.02, 0.04, 0.04, -0.01]]
+    assert flow == pytest.approx(np.array(expected), abs=0.004)
 
 
 def test_writers_go_where_the_price_has_gone():
