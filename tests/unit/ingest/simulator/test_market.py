@@ -15,6 +15,17 @@ from ingest.simulator.regimes import NAMES, REGIMES, TABLE, Name
 from ingest.simulator.ticker import Part, Ticker
 from ingest.simulator.universe import INDICES, SHARES
 
+PAPER = """
+LB    +1 +0.50  9 -0.4 900 2100 -1 +4 +2 -2 +8 +6 +1.2 +.010 SC .15 SB .10 LU .30 RANGE .42 SHOCK .03
+SC    +1 +0.70 12 -1.0 600 1500 -4 -8 -6 -1 +4 +3 -1.0 +.015 LB .35 SB .10 LU .10 RANGE .42 SHOCK .03
+SB    -1 -0.50 10 +0.6 900 2100 -2 +8 +6 -1 +4 +2 +1.2 -.010 LB .10 SC .30 LU .15 RANGE .42 SHOCK .03
+LU    -1 -0.70 13 +1.2 600 1500 -1 -5 -4 -4 -8 -6 -1.0 -.020 LB .10 SC .10 SB .35 RANGE .42 SHOCK .03
+RANGE  0  0     7 -0.6 900 2700  0 +4 +4  0 +4 +4 +0.1  0    LB .26 SC .21 SB .26 LU .21 SHOCK .06
+SHOCK  0  0    30 +3.0  60  240 -2 -2 -2 -2 -2 -2  0   -.030 LB .20 SC .15 SB .25 LU .20 RANGE .20
+"""
+"""Analytics specification, 13.2 and 13.3: truth, drift in % and volatility in %, IV drift in points, least and mean dwell, flows of
+calls, puts and futures in %, drift of the slope, what follows."""
+
 
 def runs(codes):
     begun = regimes.starts(codes)
@@ -40,6 +51,25 @@ def test_regimes_follow_each_other_and_last_as_the_table_says():
         assert sum(regime.follow.values()) == pytest.approx(1.0)
     for name, odds in TABLE[Name.LB].follow.items():
         assert after_lb.count(name) / len(after_lb) == pytest.approx(odds, abs=0.03)
+
+
+def test_the_regimes_are_those_of_the_specification_s_table():
+    for row in PAPER.split("\n")[1:-1]:
+        name, *numbers = row.split()
+        truth, drift, vol, iv, least, mean, *flows, slope = map(float, numbers[:14])
+        follow = {
+            Name(after): float(odds)
+            for after, odds in zip(numbers[14::2], numbers[15::2], strict=True)
+        }
+
+        regime = TABLE[Name(name)]
+
+        assert (regime.truth, regime.min_s, regime.mean_s) == (truth, least, mean)
+        assert (100 * regime.drift, 100 * regime.vol) == pytest.approx((drift, vol))
+        assert (100 * regime.iv_drift, regime.slope_drift) == pytest.approx((iv, slope))
+        found = [*regime.ce_flow, *regime.pe_flow, regime.future_flow]
+        assert [100 * each for each in found] == pytest.approx(flows)
+        assert regime.follow == follow
 
 
 def test_drift_and_volatility_of_a_regime_are_those_of_the_table():
