@@ -152,7 +152,8 @@ class Tape:
         forward = float(self.path.forward[0]) * gap
         found = [self._single[0] * gap]
         if self._listed.has_vix:
-            found[0][self._listed.has_spot] = self._single[0][self._listed.has_spot]
+            place = int(self._listed.has_spot)  # as a bool it would index all of them
+            found[0][place] = self._single[0, place]
         for expiry in self._listed.options:
             years = self._years(expiry, -CLOSED_S)
             price, _ = pricing.chain_prices(
