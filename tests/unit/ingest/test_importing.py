@@ -89,6 +89,34 @@ def test_the_previous_close_comes_from_the_change_of_the_day(tmp_path):
     assert recording.header.oi_prev == [None, 60 * 65, None]
 
 
+def test_what_was_opened_today_had_nothing_open_the_day_before(tmp_path):
+    columns = imported(tmp_path, line(oi="52", change="52")).session("run").instruments
+
+    assert columns.oi_prev == [None, 0]
+
+
+@pytest.mark.parametrize(
+    ("times", "cadence_s"),
+    [((FIRST,), 0.0), ((FIRST, SECOND), 60.0), ((FIRST, SECOND, THIRD), 60.0)],
+)
+def test_the_cadence_is_what_lies_between_snapshots(tmp_path, times, cadence_s):
+    header = imported(tmp_path, *(line(ts) for ts in times)).header
+
+    assert header.cadence_s == cadence_s
+    assert not header.has_beats, "a source of snapshots says nothing of beats"
+
+
+def test_frames_of_a_snapshot_do_not_overtake_those_of_the_one_before(tmp_path):
+    soon = "2026-08-18T10:43:00.000150+05:30"
+    legs = [{"right": right} for right in ("CE", "PE")]
+
+    _, times = ticks_of(
+        imported(tmp_path, *(line(ts, **leg) for ts in (FIRST, soon) for leg in legs))
+    )
+
+    assert times == [FIRST_US + 100 * place for place in range(6)]
+
+
 def test_without_the_column_the_previous_close_is_unknown(tmp_path):
     path = write(
         tmp_path,
