@@ -106,6 +106,13 @@ def test_square_off_comes_before_the_closing_auction():
     assert calendar.square_off_us(Segment.MCX, day) == us("2026-11-18T23:40:00")
 
 
+def test_a_day_without_trading_has_the_hours_that_it_would_have():
+    day = date(2026, 11, 24)
+
+    assert calendar.entry_window(Segment.NFO, day, is_expiry=False)[1] == us("2026-11-24T14:45:00")
+    assert calendar.square_off_us(Segment.NFO, day) == us("2026-11-24T15:10:00")
+
+
 @pytest.fixture
 def short_session(monkeypatch):
     """A special session of one hour on a Sunday, as an operator adds it."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import blocks
-from ingest.oirec import BLOCK_START, FRAMES, MAGIC, block_bytes
+from ingest.oirec import BLOCK_START, FRAMES, HEAD, LAST, MAGIC, START, block_bytes, pieces
 from ingest.parts import is_empty
 from ingest.recorder import BLOCK_FRAMES, BlockWriter, RecordingWriter
 from ingest.recording import open_recording
@@ -211,6 +211,21 @@ def test_a_newer_version_asks_for_an_update(tmp_path):
 
     assert "version 2" in error.what
     assert error.remedy == "Update OI Monitor"
+
+
+def test_the_name_of_a_block_in_the_end_that_was_cut_off_is_no_whole_block(tmp_path):
+    path = tmp_path / "day.oirec"
+    path.write_bytes(
+        START
+        + block_bytes(HEAD, b"{}")
+        + block_bytes(FRAMES, b"a FRAM and a LAST are in it " * 3)[:-1]
+    )
+
+    with path.open("rb") as file:
+        found = [piece.kind for piece in pieces(path, file)]
+
+    assert found == [HEAD]
+    assert LAST in path.read_bytes()
 
 
 def test_a_file_cut_anywhere_is_what_was_written_up_to_there(tmp_path):

@@ -2,8 +2,10 @@ from collections import Counter
 
 import pytest
 
+from ingest.blocks import Block
 from ingest.frames import Drop
 from ingest.recorder import BLOCK_FRAMES
+from ingest.recording import Renewed
 from ingest.recordings import BUNDLED
 from ingest.replay import SESSION_EVERY, Replay, recorded
 from oimon import codec
@@ -304,6 +306,53 @@ def test_the_bundled_day_has_a_beat_for_each_second_of_it():
     seconds = (day.last_us // SECOND - day.first_us // SECOND) + 1
     assert (day.underlying, len(beats)) == ("NIFTY", seconds + 1)  # and the one that says ended
     assert beats == list(range(beats[0], beats[-1] + SECOND, SECOND))
+
+
+def test_a_live_day_is_replayed_as_the_run_that_was_recorded(tmp_path):
+    make_recording(tmp_path / "day.oirec", frames_at(0.1), run="2026-11-25-live")
+
+    first = next(recorded(tmp_path / "day.oirec").steps(None))
+
+    assert first.pulse.run == first.messages[0].run == "2026-11-25-live"
+
+
+@pytest.mark.parametrize(("grows", "said"), [(True, 2), (False, 1)])
+def test_a_day_that_grew_says_its_session_again_before_what_comes_next_and_adds_no_beat(
+    tmp_path, grows, said
+):
+    day = make_recording(tmp_path / "day.oirec", frames_at(0.1, 1.1, 2.1, 3.1))
+    rows = [*day.header.master, *[make_row("40638", strike=24_250)] * grows]
+    replay = Replay(day, "run-1")
+    (block,) = day.blocks()
+    first, rest = (
+        Block(frames=block.frames[part], received_us=block.received_us[part])
+        for part in (slice(2), slice(2, None))
+    )
+
+    steps = list(replay.block_steps(first))
+    replay.go_on_with(Renewed(day, make_header(master=rows)))
+    steps += replay.block_steps(rest)
+
+    sessions = [
+        step
+        for step in steps
+        if isinstance(step.messages[:1][0] if step.messages else None, Session)
+    ]
+    assert [len(step.messages[0].instruments.token) for step in sessions] == [2, 3][:said]
+    assert [step.pulse.event_us for step in sessions] == [0, START_US + SECOND][:said]
+    assert log_of(steps) == [
+        "session", ("tick", 1), ("beat", 1.0), ("tick", 2), *["session"] * grows,
+        ("beat", 2.0), ("tick", 3), ("beat", 3.0), ("tick", 4),
+    ]  # fmt: skip
+
+
+def test_a_day_renewed_before_it_begins_says_its_session_all_the_same(tmp_path):
+    day = make_recording(tmp_path / "day.oirec", frames_at(0.1))
+    replay = Replay(day, "run-1")
+
+    replay.go_on_with(day)
+
+    assert log_of(replay.steps())[0] == "session"
 
 
 def test_two_replays_of_one_file_are_one_run():

@@ -106,6 +106,12 @@ def test_only_a_direction_is_detected_its_end_is_told_apart():
     assert by_turn([day(delays=delays)])["a direction ends"] == Turn(2, 0, 900.0)
 
 
+def test_a_range_after_a_shock_is_no_direction_that_goes_on_or_reverses():
+    found = by_turn([day(delays=[Delay(0, 0, 5.0)])])
+
+    assert found["a direction goes on"] == found["a direction reverses"] == Turn(0, 0, None)
+
+
 def test_signs_are_compared_five_minutes_on_by_confidence():
     truth = codes((Name.RANGE, 4_000))
     level = 100.0 + np.arange(60)  # it only rises
