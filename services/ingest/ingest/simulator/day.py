@@ -16,7 +16,7 @@ from ingest.simulator.faults import Faults, Noted, Rates, labels, other_lot
 from ingest.simulator.interest import STEP_S
 from ingest.simulator.listing import listing
 from ingest.simulator.packing import Numbers, Packer, frames
-from ingest.simulator.path import day_path
+from ingest.simulator.path import day_path, opened
 from ingest.simulator.regimes import NAMES, REGIMES
 from ingest.simulator.tape import Tape
 from ingest.simulator.universe import UNIVERSES, Market, Universe
@@ -28,7 +28,7 @@ from oimon.terms import FeedState, Mode, OiUnit, Segment
 Tell = Callable[[Mapping[str, object]], None]
 """Takes one line of the truth."""
 
-VERSION = 3
+VERSION = 4
 """Grows with every change of what a seed gives."""
 EXPIRY_WEEK = date(2026, 11, 18)
 """Wednesday before NIFTY's expiry on Monday, 23 November 2026: the Tuesday is a holiday."""
@@ -72,6 +72,7 @@ class SimulatedDay(Day):
             ConfigError: the market is closed on that day, or the calendar does not reach as far.
         """
         opens_us, seconds = _session(market, plan.day)
+        market = opened(plan.seed, market)
         listed = listing(market, plan.day)
         path = day_path(plan.seed, market, seconds)
         self.tape = Tape(

@@ -4,7 +4,7 @@ Source: analytics specification, 13.1 (what indices share), 13.2 (regimes) and 1
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ OWN_VOL = 0.04
 """Volatility a year of what an index does by itself; with the common factor an index of beta 1 has that of the regime."""
 SHARE_VOL = 0.20
 """Volatility a year of a share, whose quotes know no regime."""
+_LEVEL_SPREAD = 0.02
+"""Of the level at the open, from day to day; the specification names no level."""
 _SESSIONS = 252
 _RANGE_PULL = 0.0012  # a second, back to where the range began
 _IV_MEAN, _IV_PULL, _IV_NOISE, _IV_FLOOR = 0.12, 2e-5, 4e-5, 0.06
@@ -39,6 +41,15 @@ class Path:
     forward: FloatArray  # of the nearest expiry, rupees
     atm_iv: FloatArray
     slope: FloatArray
+
+
+def opened(seed: int, market: Market) -> Market:
+    """Return the market at the level at which this seed's day opens, near the market's own.
+
+    Were it the same on all days, so were the places of the large round strikes beside it, and all days would lean one way.
+    """
+    away = _LEVEL_SPREAD * dice(seed, f"{market.name}:level").standard_normal()
+    return replace(market, level=market.level * math.exp(away))
 
 
 def day_path(seed: int, market: Market, seconds: int) -> Path:

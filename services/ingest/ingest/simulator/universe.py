@@ -19,11 +19,11 @@ class Universe(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Market:
-    """One underlying. Levels are of no particular day; they are near those of November 2026."""
+    """One underlying. Levels are of no particular day; they are near those of November 2026, and each day opens near them."""
 
     name: str
     segment: Segment
-    level: float  # rupees, forward at the open
+    level: float  # rupees, around which the forward opens
     tick: float = 0.05  # rupees, of its derivatives; of a share its own
     step: float = 0.0  # between strikes, rupees
     strikes: int = 0

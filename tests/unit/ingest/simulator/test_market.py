@@ -7,13 +7,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from analytics.reference import EACH_SIDE
 from ingest.simulator import interest, path, pricing, regimes
-from ingest.simulator.day import Plan, SimulatedDay
+from ingest.simulator.day import EXPIRY_WEEK, Plan, SimulatedDay
 from ingest.simulator.dice import dice
-from ingest.simulator.path import _regimes, day_path
+from ingest.simulator.listing import listing
+from ingest.simulator.path import _regimes, day_path, opened
 from ingest.simulator.regimes import NAMES, REGIMES, TABLE, Name
 from ingest.simulator.ticker import Part, Ticker
 from ingest.simulator.universe import INDICES, SHARES
+from oimon.core.chain import nearest_index, strike_window
+from oimon.core.pcr import pcr_level_score
 
 PAPER = """
 LB    +1 +0.50  9 -0.4 900 2100 -1 +4 +2 -2 +8 +6 +1.2 +.010 SC .15 SB .10 LU .30 RANGE .42 SHOCK .03
@@ -287,6 +291,24 @@ def test_the_buckets_of_moneyness_are_three_tenths_of_a_percent_wide_each_way():
     flow /= interest.activity(strike, np.array([10_000.0]))
     expected = [[-0.02, 0.08, 0.08, 0.06], [0.02, 0.04, 0.04, -0.01]]
     assert flow == pytest.approx(np.array(expected), abs=0.004)
+
+
+def test_days_open_at_levels_of_their_own_and_lean_no_way_together():
+    levels, scores = [], []
+    for seed in range(200):
+        market = opened(seed, INDICES[0])
+        strike = listing(market, EXPIRY_WEEK).strike
+        weight = interest.weights(dice(seed, "lean"), strike, market.level, market.step, 60_000)
+        held = interest.base_lots(weight, strike, np.array([market.level]))[0]
+        near = strike_window(strike, strike[nearest_index(strike, market.level)], EACH_SIDE)
+        calls, puts = held[:, near].sum(axis=1)
+        levels.append(math.log(market.level / INDICES[0].level))
+        scores.append(pcr_level_score(puts / calls))
+
+    assert opened(7, INDICES[0]) == opened(7, INDICES[0])
+    assert np.std(levels) == pytest.approx(0.02, rel=0.1)
+    assert abs(np.mean(levels)) < 0.004
+    assert abs(np.mean(scores)) < 0.09, "of one level on all days it is -0.15"
 
 
 def test_writers_go_where_the_price_has_gone():
