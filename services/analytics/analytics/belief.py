@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oimon.core.chain import BoolArray, FloatArray
-from oimon.core.oi import is_leap
+from oimon.core.oi import LEAP, LEAP_OVERNIGHT, is_leap
 from oimon.messages import Session, TickFlag
 from oimon.terms import Kind
 
@@ -48,20 +48,27 @@ def believed(
     before: FloatArray,
     *,
     oi: FloatArray,
+    oi_prev: FloatArray,
     doubted: FloatArray,
     lot: FloatArray,
 ) -> BoolArray:
     """Return which open interest is believed: what is no leap, or is told a second time; keep in ``doubted`` what is not.
+
+    The first of a run is held against the previous close, where there was any, with a wider limit: trading lies between them.
 
     Args:
         rows: instrument of each, each one's together and in their order, shape (n,).
         told: quantity, shape (n,).
         before: told by the instrument's message before, for its first the last one believed, shape (n,).
         oi: last believed of each instrument, shape (instruments + 1,).
+        oi_prev: at the previous session's close, NaN where unknown, same shape.
         doubted: told last and not believed, NaN where there is none, same shape: is changed.
         lot: quantity of a contract, same shape.
     """
     leaps = is_leap(before, told, lot[rows])
+    opens = np.isnan(oi[rows]) & (oi_prev[rows] > 0)
+    if opens.any():
+        leaps |= opens & is_leap(oi_prev[rows], told, lot[rows], LEAP_OVERNIGHT)
     if not leaps.any() and np.isnan(doubted[rows]).all():
         return np.ones(len(rows), np.bool_)
     found = np.ones(len(rows), np.bool_)
@@ -69,7 +76,10 @@ def believed(
     for i, (row, value) in enumerate(zip(rows.tolist(), told.tolist(), strict=True)):
         trusted, last = known.get(row, (oi.item(row), doubted.item(row)))
         is_again = not math.isnan(last) and not is_leap(last, value, lot.item(row))
-        found[i] = is_again or not is_leap(trusted, value, lot.item(row))
+        base, times = trusted, LEAP
+        if math.isnan(trusted) and oi_prev.item(row) > 0:
+            base, times = oi_prev.item(row), LEAP_OVERNIGHT
+        found[i] = is_again or not is_leap(base, value, lot.item(row), times)
         known[row] = (value, math.nan) if found[i] else (trusted, value)
     for row, (_, last) in known.items():
         doubted[row] = last

@@ -44,7 +44,7 @@ class ChainBook:
         """Grows with everything that may have changed a cell or a place."""
         self.dropped: Counter[str] = Counter()
         """Ticks that changed nothing, of those that were looked at for somebody: ``old`` (repeated or out of order),
-        ``absurd`` (beyond any sane value) and ``doubtful`` (open interest that leapt, told once)."""
+        ``absurd`` (beyond any sane value) and ``doubtful`` (open interest that leapt, told once, also against the previous close)."""
         self._cells = _static(session)
         self._lots, self._is_index = lots(session), indices(session)
         self.tells_oi_open = any(session.instruments.oi_open)

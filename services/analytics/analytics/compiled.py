@@ -17,8 +17,8 @@ from oimon.core.compiled.machine import machine
 _PRICE, _QUOTE, _VOLUME, _OI = 1, 2, 4, 8
 Places = tuple[int, ...]
 """Rows of the cells that ticks change, in the order in which ``take_in`` unpacks them."""
-Limits = tuple[float, float, float, float, float]
-"""Paise in a rupee; the most microseconds ahead, the most of a quantity; what a leap is: so many lots, so many times."""
+Limits = tuple[float, float, float, float, float, float]
+"""Paise in a rupee; the most microseconds ahead, the most of a quantity; what a leap is: so many lots, so many times, and of the first message."""
 
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
@@ -30,13 +30,17 @@ def _is_leap(before: float, now: float, least: float, times: float) -> bool:
 
 @machine  # type: ignore[untyped-decorator]  # numba has no types
 def _keep_interest(
-    now: float, at: float, cells: FloatArray, places: Places, trust: tuple[float, float]
+    now: float, at: float, cells: FloatArray, places: Places, trust: tuple[float, float, float]
 ) -> bool:
     """Keep open interest of one instrument, where it is believed; return whether it is."""
-    oi, changed_us, seen_us, opened, doubted = places
+    oi, changed_us, seen_us, opened, doubted, prev = places
+    least, times, overnight = trust
     before, twice = cells[oi], cells[doubted]
-    is_again = not math.isnan(twice) and not _is_leap(twice, now, *trust)
-    if not is_again and not math.isnan(before) and _is_leap(before, now, *trust):
+    base, limit = before, times
+    if math.isnan(before) and cells[prev] > 0:
+        base, limit = cells[prev], overnight
+    is_again = not math.isnan(twice) and not _is_leap(twice, now, least, times)
+    if not is_again and not math.isnan(base) and _is_leap(base, now, least, limit):
         cells[doubted] = now
         return False
     cells[doubted] = math.nan
@@ -81,8 +85,8 @@ def take_in(
         places: which cell is where.
         limits: what is absurd and what a leap.
     """
-    exchange_us, seq_at, received_us, ltp, traded_us, bid, ask, bid_qty, ask_qty, quoted_us, volume = places[:-5]  # fmt: skip
-    paise, ahead_us, most, leap_lots, leap = limits
+    exchange_us, seq_at, received_us, ltp, traded_us, bid, ask, bid_qty, ask_qty, quoted_us, volume = places[:-6]  # fmt: skip
+    paise, ahead_us, most, leap_lots, leap, overnight = limits
     absurd = old = doubtful = 0
     for i in range(len(ticks)):
         tick, at = ticks[i], received[i]
@@ -114,8 +118,8 @@ def take_in(
         if (flags & _VOLUME) != 0:
             cells[volume, row] = float(tick.volume)
         if (flags & _OI) != 0:
-            trust = lots[row] * leap_lots, leap
-            doubtful += not _keep_interest(float(tick.oi), at, cells[:, row], places[-5:], trust)
+            trust = lots[row] * leap_lots, leap, overnight
+            doubtful += not _keep_interest(float(tick.oi), at, cells[:, row], places[-6:], trust)
     return absurd, old, doubtful
 
 

@@ -9,7 +9,7 @@ from analytics.belief import AHEAD_US, MOST, believed, is_sane
 from analytics.cells import PAISE, Cell
 from analytics.machine import loops
 from oimon.core.chain import BoolArray, FloatArray
-from oimon.core.oi import LEAP, LEAP_LOTS
+from oimon.core.oi import LEAP, LEAP_LOTS, LEAP_OVERNIGHT
 from oimon.messages import TICK, TickBatch, TickFlag
 
 _DAY = (
@@ -21,8 +21,9 @@ _DAY = (
 _PLACES = (
     Cell.EXCHANGE_US, Cell.SEQ, Cell.RECEIVED_US, Cell.LTP, Cell.TRADED_US, Cell.BID, Cell.ASK, Cell.BID_QTY, Cell.ASK_QTY,
     Cell.QUOTED_US, Cell.VOLUME, Cell.OI, Cell.OI_CHANGED_US, Cell.OI_SEEN_US, Cell.OI_OPEN, Cell.OI_DOUBTED,
+    Cell.OI_PREV,
 )  # fmt: skip
-_LIMITS = (PAISE, float(AHEAD_US), float(MOST), LEAP_LOTS, LEAP)
+_LIMITS = (PAISE, float(AHEAD_US), float(MOST), LEAP_LOTS, LEAP, LEAP_OVERNIGHT)
 Rows = npt.NDArray[np.intp]
 Drops = tuple[int, int, int]
 """Ticks that changed nothing: absurd, old and doubtful ones."""
@@ -146,7 +147,8 @@ def _interest(
     """Keep open interest, when it was last told, and when it last changed (an event of its own); return how many were doubtful."""
     doubtful, is_first = 0, _is_first(at)
     before = _before(is_first, cells[Cell.OI, at], now)
-    is_sure = believed(at, now, before, oi=cells[Cell.OI], doubted=cells[Cell.OI_DOUBTED], lot=lots)
+    trust = {"oi": cells[Cell.OI], "oi_prev": cells[Cell.OI_PREV]}
+    is_sure = believed(at, now, before, **trust, doubted=cells[Cell.OI_DOUBTED], lot=lots)
     if not is_sure.all():
         doubtful = int((~is_sure).sum())
         at, now, seen = at[is_sure], now[is_sure], seen[is_sure]

@@ -13,6 +13,7 @@ from oimon.terms import OiUnit
 WINDOW_S = 900.0  # the short-term window w
 MIN_WINDOW_S = 300.0  # what a younger history must span at least
 LEAP = 8.0  # times as much, or as little, between two messages
+LEAP_OVERNIGHT = 100.0  # likewise of the first message, against the previous close: by noon a day of expiry has brought 20
 LEAP_LOTS = 1_000.0  # below this much open interest a leg may well multiply
 MIN_LEGS = 30  # legs that a judgement of the unit needs
 
@@ -147,7 +148,7 @@ def percent_of(delta: FloatArray, base: FloatArray) -> FloatArray:
     return np.where(base == 0, np.where(delta == 0, 0.0, np.nan), pct)
 
 
-def is_leap(before: Terms, now: Terms, lot: Terms) -> BoolArray:
+def is_leap(before: Terms, now: Terms, lot: Terms, times: Terms = LEAP) -> BoolArray:
     """Return whether open interest leaps further than trading brings it between two messages, of the arguments' shape.
 
     Ours: a known fault of feeds is ten times as much in one packet; on recorded days of a message a minute, or in five
@@ -157,9 +158,10 @@ def is_leap(before: Terms, now: Terms, lot: Terms) -> BoolArray:
         before: last open interest believed, in quantity, NaN where none was: then nothing is a leap.
         now: open interest told.
         lot: quantity of a contract.
+        times: as much, or as little, is a leap.
 
     Source: analytics specification, 13.5 (faults).
     """
     most, least = np.maximum(before, now), np.minimum(before, now)
-    found: BoolArray = (most >= np.multiply(lot, LEAP_LOTS)) & (most >= np.multiply(least, LEAP))
+    found: BoolArray = (most >= np.multiply(lot, LEAP_LOTS)) & (most >= np.multiply(least, times))
     return found

@@ -81,7 +81,7 @@ def quality_of(
 ) -> ChainQuality:
     """Return how far a chain of these shares can be trusted; arguments as of :func:`chain_quality`.
 
-    ``is_doubtful``: open interest of a leg has leapt in one message, and is not believed before a second says the same. That
+    ``is_doubtful``: open interest of a leg has leapt in one message, or since the previous close, and is not believed before a second says the same. That
     is ours, so it stands after the specification's reasons.
     """
     age_s = float("inf") if underlying_age_s is None else underlying_age_s

@@ -76,6 +76,52 @@ def test_open_interest_of_one_packet_that_nobody_repeats_is_not_believed(factor)
     assert labels([before, during, after]) == {Direction.NEUTRAL}
 
 
+@pytest.mark.parametrize("factor", [0, 1_000])
+def test_the_first_open_interest_of_a_leg_is_held_against_the_previous_close(factor):
+    right, wrong, row = Feed(), Feed(), 6
+
+    def leaps(ticks):
+        ticks["oi"][row] *= factor
+
+    first = wrong.tick(0, change=leaps, step=0)
+    seconds = range(1, 1_000, 20)
+    answers, expected = wrong.run(seconds, step=0), right.run(seconds, step=0)
+
+    assert (first.quality, first.quality_why) == (Quality.DEGRADED, ["oi_doubtful"])
+    assert np.isnan(first.chain.ce.oi[2])
+    for answer, same in zip(answers, expected, strict=True):
+        assert (answer.pcr, answer.max_pain, answer.quality) == (same.pcr, same.max_pain, same.quality)  # fmt: skip
+        assert answer.chain.ce.oi_change_open[2] == 0
+    assert labels(answers) == {Direction.NEUTRAL}
+
+
+def test_the_first_open_interest_that_is_told_again_is_true():
+    feed, row = Feed(), 6
+
+    def more(ticks):
+        ticks["oi"][row] *= 1_000
+
+    _, again = feed.run(range(2), change=more, step=0)
+
+    assert again.quality is Quality.OK
+    assert again.chain.ce.oi[2] == 325_000_000
+
+
+@pytest.mark.parametrize(("oi_prev", "factor"), [(0, 1_000), (None, 1_000), (650_000, 150)])
+def test_a_day_may_have_brought_much_to_a_leg_before_it_is_first_seen(oi_prev, factor):
+    session = make_session(expiries=EXPIRIES[1:])
+    session.instruments.oi_prev[6] = oi_prev
+    feed, row = Feed(session), 6
+
+    def more(ticks):
+        ticks["oi"][row] *= factor
+
+    first = feed.tick(0, change=more, step=0)
+
+    assert first.quality is Quality.OK
+    assert first.chain.ce.oi[2] == 325_000 * factor
+
+
 def test_a_jump_that_the_next_packet_repeats_is_true():
     feed, row = Feed(), 6
     before = feed.run(range(0, 60, 10), step=0)[-1]

@@ -84,6 +84,7 @@ def taken_in(batches):
 )
 @example(ticks=told(65_000, 650_000, 650_000), cut=0)
 @example(ticks=told(65_000, 650_000, 65_065), cut=1)
+@example(ticks=told(65_000_000, 650_000, 650_000), cut=1)
 def test_any_ticks_leave_what_they_leave_by_numpy(machine_code, ticks, cut):
     made = [
         make_ticks(

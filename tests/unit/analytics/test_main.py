@@ -84,13 +84,16 @@ def test_what_open_interest_looks_like_is_told_in_the_status():
 
     running = SimpleNamespace(settings=SimpleNamespace(fast=False), facts={}, bus=Bus())
     session = make_session()
-    ticks = market_ticks(session, 0)
-    ticks["oi"] //= 65
+    told = []
+    for second in range(2):  # told again it is believed, however far from the previous close
+        ticks = market_ticks(session, second)
+        ticks["oi"] //= 65
+        told.append(make_batch(session, ticks, START_US + second * 1_000_000))
 
     asyncio.run(main.run(running))
     desk = running.bus.role.start("NIFTY")
     beats = (make_beat(START_US + second * 1_000_000) for second in (1, 301))
-    for n, message in enumerate((session, make_batch(session, ticks, START_US), *beats), 1):
+    for n, message in enumerate((session, *told, *beats), 1):
         desk, _ = running.bus.role.handle(desk, entry(message, n))
 
     (note,) = running.facts["oi_unit"]()
