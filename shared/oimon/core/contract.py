@@ -45,10 +45,8 @@ def pick_expiry(
 
     Source: analytics specification, 7.2.
     """
-    least = min((e for e in expiries if e >= day), default=None)
-    if least == day and second_of_day >= switch_s:
-        return min((e for e in expiries if e > day), default=None)
-    return least
+    is_over = second_of_day >= switch_s
+    return min((e for e in expiries if e > day or (e == day and not is_over)), default=None)
 
 
 def pick_contract(
