@@ -37,6 +37,8 @@ def answer(held=None, **changed):
         ({"reasons": []}, "bad_reasons"),
         ({"reasons": ["a"] * 6}, "bad_reasons"),
         ({"reasons": ["  "]}, "bad_reasons"),
+        ({"reasons": ["because", "  "]}, "bad_reasons"),
+        ({"reasons": ["because", 7]}, "bad_reasons"),
         ({"reasons": "because"}, "bad_reasons"),
         ({"side": "CALL"}, "missing_side"),
         ({"side": None}, "missing_side"),
@@ -46,6 +48,20 @@ def test_each_fault_has_its_name(changed, error):
     found = answer(**changed)
 
     assert (found.decision, found.error) == (None, error)
+
+
+@pytest.mark.parametrize("confidence", [0, 0.05, 1])
+@pytest.mark.parametrize("count", [1, 5])
+def test_what_lies_at_a_limit_is_accepted(confidence, count):
+    found = answer(confidence=confidence, reasons=["because"] * count)
+
+    assert (found.error, found.decision.confidence) == (None, confidence)
+    assert isinstance(found.decision.confidence, float)
+    assert len(found.decision.reasons) == count
+
+
+def test_an_object_is_found_between_words():
+    assert validate_coach(f"Sure: {json.dumps(GOOD)}, I think", None, X).error is None
 
 
 @pytest.mark.parametrize("raw", ["[]", "null", "7", '"ENTER"'])
@@ -72,11 +88,38 @@ def test_an_action_is_made_legal_with_a_warning(held, action, side, legal):
 
 
 @pytest.mark.parametrize(
+    ("action", "side"), [("HOLD", None), ("HOLD", "PE"), ("EXIT", None), ("EXIT", "CE")]
+)
+def test_what_is_legal_in_a_position_stands(action, side):
+    found = answer(OptionKind.CE, action=action, side=side, invalidation=None)
+
+    assert (found.decision.action, found.warnings) == (Action(action), ())
+
+
+@pytest.mark.parametrize(
+    ("side", "level", "is_kept"),
+    [
+        ("CE", X - 1, True),
+        ("CE", X, False),
+        ("PE", X + 1, True),
+        ("PE", X, False),
+        ("PE", X - 1, False),
+    ],
+)
+def test_a_call_is_wrong_below_its_level_and_a_put_above(side, level, is_kept):
+    found = answer(side=side, invalidation=level)
+
+    assert found.decision.invalidation == (level if is_kept else None)
+
+
+@pytest.mark.parametrize(
     ("level", "warning"),
     [
         ("low", "invalidation_dropped"),
         (20_000, "invalidation_dropped"),
         (10**400, "invalidation_dropped"),
+        (float("nan"), "invalidation_dropped"),
+        (float("inf"), "invalidation_dropped"),
         (26_100, "invalidation_wrong_side"),
     ],
 )
@@ -157,6 +200,10 @@ def test_no_text_makes_it_raise(raw):
         ("written 480000 lots", ()),
         ("29500.55 lots, 29500.55 lakh", ()),
         ("NIFTY29500CE", ()),
+        ("from 25000 to 27000", ()),
+        ("24999.95 or 27000.05", (24999.95, 27000.05)),
+        ("13026.2 and 52104.8", (13026.2, 52104.8)),  # half and twice the level
+        ("13026.15 and 52104.85", ()),
     ],
 )
 def test_levels_that_the_chain_does_not_reach_are_found(text, outside):

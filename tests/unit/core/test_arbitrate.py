@@ -48,6 +48,7 @@ def test_the_first_veto_names_the_wait():
     ("side", "changed", "block"),
     [
         (CE, {"lots": 0}, "no_size"),
+        (CE, {"lots": 1}, None),
         (PE, {"confidence": 0.5}, "label_opposite"),
         (PE, {"confidence": 0.49}, None),
         (CE, {"stopped_sides": [CE], "confidence": 0.64}, "stopped_side"),
@@ -93,14 +94,26 @@ def test_a_forced_exit_outranks_every_model():
     ruling = arbitrate_held(rule, says(Action.HOLD, CE), says(Action.HOLD, CE), 0)
 
     assert (ruling.action, ruling.decider, ruling.why) == (Action.EXIT, Decider.RULE, "forced")
+    assert ruling.side is CE
 
 
 def test_a_fresh_rich_exit_closes_and_an_old_one_does_not():
     fresh = arbitrate_held(HOLD, says(Action.HOLD, CE), says(Action.EXIT, CE, age_s=60), 0)
     old = arbitrate_held(HOLD, says(Action.HOLD, CE), says(Action.EXIT, CE, age_s=61), 0)
 
-    assert (fresh.action, fresh.decider) == (Action.EXIT, Decider.RICH)
-    assert old.action is Action.HOLD
+    assert (fresh.action, fresh.side, fresh.decider) == (Action.EXIT, CE, Decider.RICH)
+    assert (old.action, old.side, old.decider) == (Action.HOLD, CE, Decider.MINIMAL)
+
+
+@pytest.mark.parametrize("rich", [says(Action.HOLD, CE), says(Action.WAIT), says(Action.ENTER, PE)])
+def test_only_an_exit_of_the_deep_model_closes(rich):
+    assert arbitrate_held(HOLD, None, rich, 0).action is Action.HOLD
+
+
+def test_a_sure_hold_of_the_fast_model_holds():
+    ruling = arbitrate_held(HOLD, says(Action.HOLD, CE, 0.9), None, 0)
+
+    assert (ruling.action, ruling.side, ruling.decider) == (Action.HOLD, CE, Decider.MINIMAL)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +123,16 @@ def test_a_fresh_rich_exit_closes_and_an_old_one_does_not():
 def test_a_single_blink_does_not_close_a_position(confidence, in_a_row, action):
     ruling = arbitrate_held(HOLD, says(Action.EXIT, CE, confidence), None, in_a_row)
 
-    assert ruling.action is action
+    assert (ruling.action, ruling.side) == (action, CE)
+    assert ruling.decider is (Decider.MINIMAL if action is Action.EXIT else Decider.RULE)
 
 
 def test_without_a_model_the_rule_closes():
     rule = advise_held(CE, Action.EXIT, Reason.FADE, 0.1)
 
-    assert arbitrate_held(rule, None, None, 0).action is Action.EXIT
+    ruling = arbitrate_held(rule, None, None, 0)
+
+    assert (ruling.action, ruling.side, ruling.decider) == (Action.EXIT, CE, Decider.RULE)
 
 
 def test_the_model_enters_where_the_rule_waits():
@@ -129,6 +145,19 @@ def test_the_models_wait_stands_against_the_rules_enter():
     ruling = arbitrate_flat(advise_flat(BUY, FREE), says(Action.WAIT), None, FREE)
 
     assert (ruling.action, ruling.decider) == (Action.WAIT, Decider.MINIMAL)
+
+
+@pytest.mark.parametrize("said", [says(Action.ENTER), says(Action.WAIT, CE), says(Action.HOLD, CE)])
+def test_without_an_enter_and_its_side_nothing_is_entered(said):
+    assert arbitrate_flat(WAIT, said, None, FREE).action is Action.WAIT
+
+
+def test_a_veto_is_named_before_what_the_deep_model_says():
+    held_back = dataclasses.replace(FREE, vetoes=(Veto.COOLDOWN,))
+
+    ruling = arbitrate_flat(WAIT, says(Action.ENTER, CE), says(Action.ENTER, PE), held_back)
+
+    assert ruling.why == "cooldown"
 
 
 def test_a_veto_turns_a_models_enter_into_wait():

@@ -8,8 +8,10 @@ from oimon.core.build_up import (
     DeadBands,
     WhyNone,
     build_up,
+    classes,
     em_window,
     future_bands,
+    moves,
     one_build_up,
     option_bands,
     why_none,
@@ -55,6 +57,47 @@ def test_dead_bands_are_reached_when_equal():
     assert option_class(0.5, 0.6, 13_000, 13_000 + 25 * 65 - 1) is BuildUp.NONE
 
 
+@pytest.mark.parametrize(
+    ("price", "delta", "em_w", "band"),
+    [
+        (150.0, None, None, 1.5),
+        (2.0, None, None, 0.1),
+        (150.0, 0.52, 38.2, 0.35 * 0.52 * 38.2),
+        (150.0, -0.52, 38.2, 0.35 * 0.52 * 38.2),
+        (150.0, 0.01, 38.2, 1.5),
+        (150.0, None, 38.2, 1.5),
+        (150.0, 0.52, None, 1.5),
+    ],
+)
+def test_an_option_s_price_must_move_by_the_largest_of_three(price, delta, em_w, band):
+    bands = option_bands(column(price), column(65.0), lot=65, tick=0.05, delta=column(delta), em_w=em_w)  # fmt: skip
+
+    assert bands.price == pytest.approx(band)
+
+
+@pytest.mark.parametrize(("oi", "band"), [(4_550_000, 45_500), (13_000, 1_625)])
+def test_an_option_s_open_interest_must_move_by_the_larger_of_two(oi, band):
+    assert option_bands(column(1.0), column(oi), lot=65, tick=0.05).oi == pytest.approx(band)
+
+
+@pytest.mark.parametrize(
+    ("noise", "band", "flow", "expected"),
+    [
+        (None, 3.0, 100.0, BuildUp.LONG_BUILDUP),
+        (1.0, 3.0, 100.0, BuildUp.LONG_BUILDUP),
+        (3.0, 1.0, 100.0, BuildUp.LONG_BUILDUP),
+        (3.1, 1.0, 100.0, BuildUp.NONE),
+        (None, 3.1, 100.0, BuildUp.NONE),
+        (1.0, 1.0, 99.0, BuildUp.NONE),
+        (1.0, 1.0, -100.0, BuildUp.SHORT_COVERING),
+    ],
+)
+def test_a_price_must_reach_its_dead_band_and_the_noise(noise, band, flow, expected):
+    found = moves(column(3.0), column(flow), DeadBands(column(band), column(100.0)))
+
+    assert CLASSES[classes(found, column(noise))[0]] is expected
+
+
 def test_a_missing_value_has_no_class():
     for missing in range(4):
         values = [150.0, 163.0, 4_550_000, 4_745_000]
@@ -66,6 +109,7 @@ def test_the_reason_names_the_dead_band():
     bands = {"price_band": 1.0, "oi_band": 100.0}
 
     assert why_none(None, 500, **bands) is WhyNone.MISSING
+    assert why_none(0.5, None, **bands) is WhyNone.MISSING
     assert why_none(0.5, 500, **bands) is WhyNone.PRICE_DEADBAND
     assert why_none(1.0, 99, **bands) is WhyNone.OI_DEADBAND
     assert why_none(0.5, 99, **bands) is WhyNone.BOTH_DEADBAND
@@ -80,6 +124,15 @@ def test_a_future_has_bands_of_its_own():
     assert one_build_up(49.5, 55_250, **bands) is BuildUp.LONG_BUILDUP
     assert one_build_up(-49.5, -55_250, **bands) is BuildUp.LONG_UNWINDING
     assert one_build_up(-9.5, -55_250, **bands) is BuildUp.NONE
+
+
+def test_a_small_future_must_move_by_two_ticks_and_ten_lots():
+    price_band, oi_band = future_bands(90.0, 65_000, lot=65, tick=0.05)
+    bands = {"price_band": price_band, "oi_band": oi_band}
+
+    assert (price_band, oi_band) == (0.1, 650.0)
+    assert future_bands(26_000.0, 65_000, lot=65, tick=0.05)[0] == 13.0
+    assert one_build_up(0.1, 650, **bands) is BuildUp.LONG_BUILDUP
 
 
 @given(changes, changes)

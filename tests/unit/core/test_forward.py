@@ -36,6 +36,33 @@ def test_last_prices_serve_when_there_is_no_quote():
     assert (found.price, found.source) == (26_020, ForwardSource.SYNTHETIC_LTP)
 
 
+def test_both_marks_of_a_strike_must_be_mids():
+    marks = parity()
+    marks.is_mid[0, 0] = marks.is_mid[1, 4] = False
+
+    assert forward_of(marks).strikes == 3
+
+
+@pytest.mark.parametrize("leg", [(0, 1), (1, 1)])
+def test_a_strike_without_one_of_its_marks_says_nothing(leg):
+    marks = parity(is_mid=False)
+    marks.price[leg] = math.nan
+
+    found = forward_of(marks)
+
+    assert (found.price, found.source, found.strikes) == (26_020, ForwardSource.SYNTHETIC_LTP, 4)
+
+
+@pytest.mark.parametrize("spot", [25_975.0, 26_025.0])
+def test_of_two_strikes_equally_near_the_lower_is_asked(spot):
+    marks = parity()
+    marks.price[0] += [-50.0, -40.0, 0.0, 40.0, 50.0]  # parity says more the higher the strike
+
+    found = forward_of(marks, spot=spot, nearest=1)
+
+    assert found.price == 26_020 + (-40.0 if spot == 25_975 else 0.0)
+
+
 def test_a_forward_far_from_spot_is_not_believed():
     found = forward_of(parity(forward=26_600.0), future=26_050.0)
 
@@ -47,8 +74,16 @@ def test_without_anything_else_spot_is_carried():
 
     found = forward_of(nothing, years=1.0, rate=0.05, future=30_000.0)
 
-    assert found.source is ForwardSource.CARRY
+    assert (found.source, found.strikes) == (ForwardSource.CARRY, 0)
     assert found.price == pytest.approx(26_000 * math.exp(0.05))
+
+
+def test_a_chain_without_strikes_carries_spot():
+    nothing = Marks(price=np.empty((2, 0)), is_mid=np.empty((2, 0), np.bool_))
+
+    found = synthetic_forward(column(), nothing, spot=26_000.0, years=0.0)
+
+    assert (found.price, found.source) == (26_000, ForwardSource.CARRY)
 
 
 @given(chains(prices), levels)
