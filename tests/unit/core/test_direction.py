@@ -13,7 +13,7 @@ from oimon.core.direction import (
     confidence_factor,
     direction_score,
 )
-from oimon.core.direction_filter import direction_filter
+from oimon.core.direction_filter import DirectionState, direction_filter
 from oimon.core.futures import futures_score
 from oimon.core.skew import skew_reference, skew_score
 from oimon.terms import BuildUp, Direction, Quality
@@ -111,6 +111,87 @@ def test_a_label_needs_thirty_seconds_of_wanting_and_sixty_of_the_one_before():
     assert labels.index(Direction.BULLISH) == 6
 
 
+BULLISH, BEARISH, NEUTRAL = Direction.BULLISH, Direction.BEARISH, Direction.NEUTRAL
+TURNED = {BULLISH: BEARISH, BEARISH: BULLISH, NEUTRAL: NEUTRAL}
+
+
+def after(at_s, *, smoothed, label, coverage=1.0, agreement=0.8, quality=Quality.OK, **state):
+    """Return the state after a score that leaves a smoothed one of the instant 0 as it is."""
+    before = DirectionState(
+        at_s=0.0, smoothed=smoothed, label=label, **{"label_since_s": -100.0} | state
+    )
+    return direction_filter(
+        before, at_s, score=smoothed, agreement=agreement, coverage=coverage, quality=quality
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "smoothed", "agreement", "wanted"),
+    [
+        (NEUTRAL, 0.20, 0.35, BULLISH),
+        (NEUTRAL, 0.20, 0.34, None),
+        (NEUTRAL, 0.19, 0.35, None),
+        (NEUTRAL, 0.11, 0.35, None),
+        (BULLISH, 0.11, 0.00, None),
+        (BULLISH, 0.10, 0.35, NEUTRAL),
+        (BULLISH, -0.15, 0.35, NEUTRAL),
+        (BULLISH, -0.20, 0.35, BEARISH),
+        (BULLISH, -0.20, 0.34, NEUTRAL),
+    ],
+)
+def test_what_is_wanted_starts_at_a_fifth_and_stays_beyond_a_tenth(
+    label, smoothed, agreement, wanted
+):
+    assert after(1, label=label, smoothed=smoothed, agreement=agreement).wanted is wanted
+
+    mirrored = after(1, label=TURNED[label], smoothed=-smoothed, agreement=agreement)
+    assert mirrored.wanted is (None if wanted is None else TURNED[wanted])
+
+
+@pytest.mark.parametrize(
+    ("wanted_s", "since_s", "at_s", "label"),
+    [
+        (100, 0, 129, BULLISH),
+        (100, 0, 130, BEARISH),
+        (60, 70, 129, BULLISH),
+        (60, 70, 130, BEARISH),
+    ],
+)
+def test_both_clocks_must_have_run(wanted_s, since_s, at_s, label):
+    state = {"wanted": BEARISH, "wanted_since_s": wanted_s, "label_since_s": since_s}
+
+    assert after(at_s, label=BULLISH, smoothed=-0.5, **state).label is label
+
+
+def test_wanting_something_else_starts_the_clock_anew():
+    state = {"wanted": NEUTRAL, "wanted_since_s": 60.0, "label_since_s": 0.0}
+
+    found = after(130, label=BULLISH, smoothed=-0.5, **state)
+
+    assert (found.label, found.wanted, found.wanted_since_s) == (BULLISH, BEARISH, 130)
+
+
+@pytest.mark.parametrize(("coverage", "label"), [(0.50, BULLISH), (0.49, NEUTRAL)])
+def test_less_than_half_of_the_components_force_neutral(coverage, label):
+    assert after(1, label=BULLISH, smoothed=0.5, coverage=coverage).label is label
+
+
+def test_a_neutral_that_is_forced_is_as_old_as_it_was():
+    found = after(50, label=NEUTRAL, smoothed=0.5, quality=Quality.BAD, label_since_s=0.0)
+
+    assert (found.label, found.label_since_s) == (NEUTRAL, 0)
+
+
+def test_a_clock_that_went_back_lets_no_time_pass():
+    before = DirectionState(at_s=1_000.0, smoothed=0.3, label=NEUTRAL, label_since_s=0.0)
+
+    found = direction_filter(
+        before, 0.0, score=-1.0, agreement=1.0, coverage=1.0, quality=Quality.OK
+    )
+
+    assert found.smoothed == 0.3
+
+
 def test_conflict_keeps_a_direction_but_never_starts_one():
     assert set(walk([0.5] * 20, agreement=0.3)) == {Direction.NEUTRAL}
 
@@ -139,6 +220,9 @@ def test_bad_quality_forces_neutral_at_once():
 def test_the_future_speaks_by_one_part_if_it_must():
     assert futures_score(BuildUp.LONG_BUILDUP, 0.0018, 0.00165) == pytest.approx(0.72)
     assert futures_score(None, 0.0012, 0.0016) == pytest.approx(-0.8)
+    assert futures_score(None, 0.003, 0.001) == 1.0
+    assert futures_score(None, 0.001, 0.003) == -1.0
+    assert futures_score(BuildUp.SHORT_BUILDUP, 0.003, 0.001) == pytest.approx(-0.2)
     assert futures_score(BuildUp.SHORT_BUILDUP, None, None) == -1.0
     assert futures_score(None, None, 0.001) is None
 

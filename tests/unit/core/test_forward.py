@@ -135,8 +135,18 @@ def test_a_bad_quote_gives_way_to_a_fresh_trade(quote):
     assert mark_of(*quote, 47.2) == (47.2, False)
 
 
+@pytest.mark.parametrize(
+    ("bid", "ask", "is_mid"),
+    [(1.0, 1.5, True), (1.0, 1.55, False), (35.0, 45.0, True), (35.0, 45.1, False)],
+)
+def test_a_quote_may_be_as_wide_as_ten_ticks_or_a_quarter_of_its_mid(bid, ask, is_mid):
+    assert mark_of(bid, ask, 40.0) == ((bid + ask) / 2 if is_mid else 40.0, is_mid)
+
+
 def test_what_is_old_makes_no_mark_unless_the_source_is_slow():
     assert math.isnan(mark_of(40.0, 40.2, 40.1, 61.0, 61.0)[0])
+    assert mark_of(40.0, 40.2, 40.0, 60.1, 60.0) == (40.0, False)
+    assert mark_of(40.0, 40.2, 40.0, 60.0, 60.0)[1]
     assert mark_of(40.0, 40.2, 40.1, 61.0, 61.0, max_age_s=90.0)[1]
 
 
