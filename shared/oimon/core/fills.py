@@ -21,7 +21,7 @@ def fill_price(
         is_buy: buys touch the ask, sales the bid.
         bid: best bid, in rupees.
         ask: best ask, in rupees.
-        qty: units to trade.
+        qty: units to trade, at least one.
         top_qty: units displayed on the touched side; unknown costs no extra tick.
         tick: least step of the price.
 
@@ -34,7 +34,7 @@ def fill_price(
     slip = max(step, SLIP_SHARE * price)
     extra = 0
     if top_qty is not None and top_qty > 0:
-        extra = min(max(-(-qty // int(top_qty)) - 1, 0), MOST_EXTRA_TICKS)
+        extra = min(-(-qty // int(top_qty)) - 1, MOST_EXTRA_TICKS)
     if is_buy:
         return _in_ticks(price + slip, step, ROUND_CEILING) + extra * step
     return max(_in_ticks(price - slip, step, ROUND_FLOOR) - extra * step, step)

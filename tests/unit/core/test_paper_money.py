@@ -49,6 +49,20 @@ def test_at_most_ten_ticks_are_added_for_size():
     assert fill_price(is_buy=True, bid=99.0, ask=100.0, qty=65_000, top_qty=1) == Decimal("100.55")
 
 
+@pytest.mark.parametrize(
+    ("qty", "sold"), [(65, "99.95"), (66, "99.90"), (200, "99.80"), (65_000, "99.45")]
+)
+def test_a_sale_beyond_what_is_displayed_goes_lower_a_tick_a_multiple(qty, sold):
+    found = fill_price(is_buy=False, bid=100.0, ask=101.0, qty=qty, top_qty=65)
+
+    assert found == Decimal(sold)
+
+
+def test_a_price_slips_a_whole_tick_at_least():
+    assert fill_price(is_buy=True, bid=9.0, ask=10.02, qty=65) == Decimal("10.10")
+    assert fill_price(is_buy=True, bid=9.0, ask=1_000.0, qty=65) == Decimal("1000.50")
+
+
 def test_the_lines_add_up_to_the_total():
     found = charges(Product.NFO_OPT, is_buy=False, price=Decimal("180.00"), qty=650, day=DAY)
 
@@ -98,7 +112,9 @@ def test_what_is_held_to_expiry_is_taxed_on_its_intrinsic_value_only(day, stt):
 
     found = held_to_expiry(Product.NFO_OPT, entry=entry, intrinsic=intrinsic, qty=100, day=day)
 
-    assert (found.sell.stt, found.sell.total) == (Decimal(stt), Decimal(stt))
+    sell = found.sell
+    assert (sell.stt, sell.total) == (Decimal(stt), Decimal(stt))
+    assert (sell.brokerage, sell.txn, sell.sebi, sell.stamp, sell.gst) == (0, 0, 0, 0, 0)
     assert found.net == Decimal("-5030.00") - found.buy.total - Decimal(stt)
 
 
