@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analytics.cells import Cell
+from oimon.core import fast
 from oimon.messages import Instruments, TickFlag
 from oimon.terms import Direction, Quality
 from tests.unit.analytics.days import (
@@ -21,6 +22,14 @@ from tests.unit.analytics.days import (
 from tests.unit.analytics.test_properties import unfinished
 
 DAY_US = 86_400_000_000
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["numpy", "machine code"])
+def _both_ways(request):
+    if fast.use(wanted=request.param) is not request.param:
+        pytest.skip("numba is not installed")
+    yield
+    fast.use(wanted=False)
 
 
 class Feed:
@@ -84,7 +93,7 @@ def test_the_first_open_interest_of_a_leg_is_held_against_the_previous_close(fac
         ticks["oi"][row] *= factor
 
     first = wrong.tick(0, change=leaps, step=0)
-    seconds = range(1, 1_000, 20)
+    seconds = range(1, 1_000, 40)
     answers, expected = wrong.run(seconds, step=0), right.run(seconds, step=0)
 
     assert (first.quality, first.quality_why) == (Quality.DEGRADED, ["oi_doubtful"])
@@ -231,6 +240,27 @@ def test_an_index_of_zero_is_no_price_and_the_last_one_grows_old(value):
         (Quality.BAD, ["underlying_stale"]),
     ]
     assert answers[-1].confidence_factor == 0
+
+
+@pytest.mark.parametrize("told", [None, 0])
+def test_an_index_that_was_never_told_leaves_open_interest_alone_to_speak(told):
+    feed, index = Feed(make_session(expiries=EXPIRIES[1:], with_future=False)), 0
+
+    def nothing(ticks):
+        ticks["ltp"][index] = told
+
+    answers = feed.run(
+        range(0, 1_000, 40),
+        change=told if told is None else nothing,
+        leave_out=[index] if told is None else [],
+    )
+
+    last = answers[-1]
+    assert (last.spot, last.forward, last.atm, last.support, last.direction) == (None, None, None, [], Direction.NEUTRAL)  # fmt: skip
+    assert {"spot", "forward", "atm_iv", "support_wall"} <= last.why_null.keys()
+    assert last.pcr is not None
+    assert {(answer.quality, *answer.quality_why) for answer in answers} == {(Quality.BAD, "underlying_stale")}  # fmt: skip
+    assert last.confidence_factor == 0
 
 
 def test_a_frozen_index_is_a_price_as_long_as_it_is_told():

@@ -59,7 +59,7 @@ def test_max_pain_that_lasts_three_minutes_has_moved():
 def test_a_ratio_in_another_band_for_a_minute_has_crossed():
     ((at_s, event),) = walk((5, {}), (100, {"pcr": 1.14}))
 
-    assert (at_s, event.kind) == (65, "PCR_CROSS")
+    assert (at_s, event.kind, event.ts_us) == (65, "PCR_CROSS", 65_000_000)
     assert event.text == "PCR 1.14: neutral → mildly bullish"
     assert (event.was, event.now) == ("neutral", "mildly_bullish")
 
@@ -95,6 +95,12 @@ def test_a_later_straddle_does_not_draw_the_band_again():
     assert kinds(walk((1, {}), (100, wider))) == [(61, "STRADDLE_BREAK")]
 
 
+def test_the_band_is_drawn_once_the_level_is_known_too():
+    happened = walk((5, {"level": None, "straddle": 900.0}), (5, {}), (70, {"level": 24_820.0}))
+
+    assert kinds(happened) == [(70, "STRADDLE_BREAK")]
+
+
 def test_fast_open_interest_is_told_with_what_is_usual():
     now, happened = Watches(), []
     for k in range(70):
@@ -102,7 +108,7 @@ def test_fast_open_interest_is_told_with_what_is_usual():
         now, events = watch(now, 30.0 * k, CALM._replace(flow=flow))
         happened += events
 
-    assert [event.kind for event in happened] == ["OI_SPEED"]
+    assert [(event.kind, event.was, event.now) for event in happened] == [("OI_SPEED", None, None)]
     assert happened[0].text.startswith("open interest moves fast: 3,000 in 3 min, usual 1,049 (z ")
 
 

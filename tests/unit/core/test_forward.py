@@ -102,7 +102,9 @@ def test_the_nearest_strike_is_at_the_money_and_of_two_the_lower():
     assert atm_strike(STRIKE, 26_025) == 26_000
     assert atm_strike(STRIKE, 99_999) == 26_100
     assert atm_strike(STRIKE, 0) == 25_900
+    assert nearest_index(STRIKE, 99_999) == 4
     assert nearest_index(column(), 1.0) is None
+    assert atm_strike(column(), 1.0) is None
 
 
 def test_a_window_is_cut_at_an_edge_without_compensation():

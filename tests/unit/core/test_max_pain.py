@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,20 @@ def test_a_flat_bottom_is_the_zone():
     found = max_pain(column(100, 110, 120), two_sided((10, 0, 0), (0, 0, 10)), 113.0)
 
     assert found.zone == (100, 120)
+
+
+def test_one_side_alone_has_its_max_pain():
+    strike, nothing = column(100, 110, 120), (None, None, None)
+
+    assert max_pain(strike, two_sided((5, 10, 5), nothing), 115.0).strike == 100
+    assert max_pain(strike, two_sided(nothing, (5, 10, 5)), 105.0).strike == 120
+
+
+def test_rounding_makes_no_strike_of_paise_fall_out_of_the_flat_bottom():
+    strike = column(0.1, 0.2, 0.3, 0.4)  # by running sums 0.3 lies below its neighbours by a bit
+    found = max_pain(strike, two_sided((1e6, 0, 0, 0), (0, 0, 0, 1e6)), 0.11)
+
+    assert (found.strike, found.zone) == (0.1, (0.1, 0.4))
 
 
 def test_no_open_interest_has_no_max_pain():
@@ -95,4 +110,16 @@ def test_max_pain_pulls_only_in_the_last_three_days():
     assert not max_pain_applies(3 / 365)
     assert max_pain_applies(2.9 / 365)
     assert max_pain_score(26_052.4, None, 0.118, 1 / 365) is None
-    assert abs(max_pain_score(26_052.4, 20_000.0, 0.118, 1 / 365)) == 1.0
+    assert max_pain_score(26_052.4, 20_000.0, 0.118, 1 / 365) == -1.0
+    assert max_pain_score(26_052.4, 30_000.0, 0.118, 1 / 365) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("days", "nearness"), [(4.0, 0.0), (3.0, 0.0), (2.0, 0.5), (1.0, 1.0), (0.1, 1.0), (-0.1, 1.0)]
+)
+def test_the_pull_of_max_pain_grows_until_the_last_day(days, nearness):
+    assert max_pain_score(26_000.0, 30_000.0, 0.118, days / 365) == pytest.approx(nearness)
+
+
+def test_at_the_close_the_move_is_a_thousandth_of_the_forward():
+    assert max_pain_score(26_000.0, 26_013.0, 0.118, 0.0) == pytest.approx(0.5)

@@ -64,5 +64,25 @@ def test_a_market_that_has_not_moved_discounts_the_flow():
     moved = net_build_up(*flow, forward=26_052.4, level_change=-40.0, em_w=38.0)
     unknown = net_build_up(*flow, forward=26_052.4, level_change=None, em_w=None)
 
+    half = net_build_up(*flow, forward=26_052.4, level_change=-19.0, em_w=38.0)
+
     assert still.score == 0
+    assert half.score == pytest.approx(0.5 * half.net)
     assert moved.score == unknown.score == moved.net
+    for known in ({"level_change": 0.0, "em_w": None}, {"level_change": None, "em_w": 38.0}):
+        assert net_build_up(*flow, forward=26_052.4, **known).significance == 1.0
+
+
+def test_a_flow_of_less_than_a_hundredth_of_what_is_held_participates_in_part():
+    build_up = codes([BuildUp.NONE], [BuildUp.SHORT_BUILDUP])
+
+    def found(flow, held):
+        columns = two_sided((-9e9,), (flow,)), two_sided((held,), (held,))
+        return net_build_up(
+            column(26_050), build_up, *columns, forward=26_050.0, level_change=None, em_w=None
+        )
+
+    assert (found(4e4, 4e6).net, found(4e4, 4e6).participation) == (1.0, 0.5)
+    assert found(4e4, 4e6).score == 0.5
+    assert found(9e5, 4e6).participation == 1.0
+    assert found(4e4, 0.0).score == 0.0
