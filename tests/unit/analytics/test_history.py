@@ -17,12 +17,12 @@ def sample(at_s, oi=65.0, mark=100.0, level=24_500.0):
 def test_a_sample_is_due_on_a_change_or_after_fifteen_seconds():
     rolling = RollingTicks(["A"])
     assert rolling.is_due(0.0, column(65, None))
-    rolling.append(sample(0.0))
+    rolling.append(sample(100.0))
 
-    assert not rolling.is_due(14.9, column(65, None))
-    assert rolling.is_due(15.0, column(65, None))
-    assert rolling.is_due(1.0, column(130, None))
-    assert not rolling.is_due(0.5, column(130, None))
+    assert not rolling.is_due(114.9, column(65, None))
+    assert rolling.is_due(115.0, column(65, None))
+    assert rolling.is_due(101.0, column(130, None))
+    assert not rolling.is_due(100.5, column(130, None))
 
 
 def test_memory_is_bounded_and_keeps_one_older_anchor():
@@ -100,6 +100,35 @@ def test_a_gap_is_filled_where_nothing_newer_was_known():
     assert rolling.anchors(915.0, [900.0]) != asked, (
         "what was worked out from the past holds no more"
     )
+
+
+def test_what_a_quote_told_in_a_gap_stays_and_what_nobody_knew_is_filled():
+    rolling = RollingTicks(["A"])
+    for at_s, oi in ((0, 65), (15, 130), (30, None), (45, 65), (60, 65)):
+        rolling.append(sample(float(at_s), oi=oi))
+
+    rolling.fill({0: [(20.0, 260.0)]}, from_s=0.0, to_s=45.0)
+
+    assert [point["oi"] for point in rolling["A"]] == [65, 130, 260, 260, 65]
+
+
+def test_before_the_first_that_is_told_of_a_gap_it_stays_as_it_was():
+    rolling = RollingTicks(["A"])
+    for at_s in (0.0, 15.0, 30.0):
+        rolling.append(sample(at_s))
+
+    rolling.fill({0: [(20.0, 260.0)]}, from_s=5.0, to_s=30.0)
+
+    assert [point["oi"] for point in rolling["A"]] == [65, 65, 260]
+
+
+def test_changes_count_from_something_else_once_the_oldest_is_old_enough():
+    rolling = RollingTicks(["A"])
+    rolling.append(sample(100.0))
+
+    young, no_older, old = (rolling.anchors(now_s, [900.0]) for now_s in (200.0, 399.0, 400.0))
+
+    assert young == no_older != old
 
 
 def test_a_gap_longer_than_the_history_is_filled_too():

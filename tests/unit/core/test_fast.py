@@ -179,7 +179,7 @@ def a_chain(seed):
     delta[dice.random((2, n)) < 0.2] = np.nan
     level = [None, 24_000 + 50.0 * n / 2, 24_012.3 + 50 * n / 3, 20_000.0][seed % 4]
     first = int(dice.integers(0, n + 1))
-    return strike, cells, level, slice(first, min(first + 21, n)), delta
+    return strike, cells, level, slice(first, first + 21), delta
 
 
 def by_numpy(strike, cells, level, window, noise):

@@ -125,6 +125,11 @@ def test_statistics_of_no_trades_are_unknown():
     assert (found.net, found.max_drawdown) == (0, 0.0)
 
 
+@pytest.mark.parametrize(("nets", "rate"), [([0.5], 1.0), ([-0.5], 0.0), ([0.5, -0.5, 0.0], 0.5)])
+def test_the_share_of_wins_counts_the_smallest_too(nets, rate):
+    assert stats(nets, 100.0, []).win_rate == rate
+
+
 def test_a_trade_that_made_nothing_is_neither_won_nor_lost():
     found = stats([10.0, 0.0, -5.0], 100.0, [110.0, 110.0, 105.0])
 

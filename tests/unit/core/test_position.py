@@ -26,7 +26,11 @@ def at(ts_s=10.0, **changed):
 
 
 def test_a_fill_sets_stop_and_target():
-    assert (CALL.stop, CALL.target, CALL.peak) == (112.5, pytest.approx(210.0), 150.0)
+    put = opened(OptionKind.PE, 150.0, 7.0, invalidation=26156.0)
+
+    assert (put.stop, put.target, put.peak) == (112.5, pytest.approx(210.0), 150.0)
+    assert (put.side, put.entry, put.entry_s, put.invalidation) == (OptionKind.PE, 150.0, 7.0, 26156.0)  # fmt: skip
+    assert (put.is_trailing, put.pending_exit) == (False, None)
 
 
 @pytest.mark.parametrize(
@@ -155,3 +159,14 @@ def test_whatever_is_seen_stop_and_peak_never_fall_and_stay_numbers(seen):
         assert held.stop >= before.stop
         assert held.peak >= before.peak
         assert action is Action.HOLD or reason not in (Reason.IN_POSITION, Reason.STALE_QUOTE)
+
+
+def test_a_fresh_quote_starts_the_clock_of_stale_ones_anew():
+    held = CALL
+    for ts_s, bid in ((10.0, None), (100.0, None), (110.0, 149.0), (120.0, None), (239.0, None)):
+        held, action, _ = coach_in_position(held, at(ts_s, bid=bid))
+        assert (action, held.pending_exit) == (Action.HOLD, None)
+
+    held, _, _ = coach_in_position(held, at(240.0, bid=None))
+
+    assert held.pending_exit is Reason.STALE_EXIT

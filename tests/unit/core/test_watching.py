@@ -144,6 +144,18 @@ def test_a_short_history_has_no_speed():
     assert oi_speed(watch, at_s, 1e9, 1000.0) is None
 
 
+def test_twenty_flows_of_before_the_last_three_minutes_are_enough():
+    watch, at_s = flows(*[100.0] * 25)
+
+    assert oi_speed(watch, at_s, 130.0, 0.0).z == pytest.approx(3.0)  # a tenth of what is usual
+
+
+def test_a_chain_that_nobody_holds_has_no_speed_to_speak_of():
+    watch, at_s = flows(*[0.0] * 25)
+
+    assert oi_speed(watch, at_s, 0.0, 0.0).z == 0
+
+
 def test_a_calm_chains_first_stir_is_no_record():
     watch, at_s = flows(*[0.0] * 60)
 
