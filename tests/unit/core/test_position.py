@@ -170,3 +170,38 @@ def test_a_fresh_quote_starts_the_clock_of_stale_ones_anew():
     held, _, _ = coach_in_position(held, at(240.0, bid=None))
 
     assert held.pending_exit is Reason.STALE_EXIT
+
+
+def test_a_trailing_stop_follows_the_peak():
+    held = CALL
+    for ts_s, bid, stop in ((10.0, 179.9, 112.5), (20.0, 180.0, 158.4), (30.0, 200.0, 176.0), (40.0, 190.0, 176.0)):  # fmt: skip
+        held, action, _ = coach_in_position(held, at(ts_s, bid=bid))
+        assert (action, held.stop) == (Action.HOLD, pytest.approx(stop))
+
+    assert coach_in_position(held, at(50.0, bid=176.0))[2] is Reason.TRAILING_STOP
+
+
+def test_what_fell_due_first_without_a_quote_is_what_is_done():
+    held, _, _ = coach_in_position(CALL, at(10.0, bid=None))
+    held, _, _ = coach_in_position(held, at(130.0, bid=None))
+    held, _, _ = coach_in_position(held, at(140.0, bid=None, is_square_off=True))
+
+    assert coach_in_position(held, at(150.0))[2] is Reason.STALE_EXIT
+
+
+def test_a_fade_counts_from_when_neutral_began():
+    held, _, _ = coach_in_position(CALL, at(1_000.0, bid=150.0, direction=Direction.NEUTRAL))
+
+    for ts_s, action in ((1_299.0, Action.HOLD), (1_300.0, Action.EXIT)):
+        seen = at(ts_s, bid=150.0, direction=Direction.NEUTRAL)
+        assert coach_in_position(held, seen)[1] is action
+    dearer = at(1_300.0, bid=150.05, direction=Direction.NEUTRAL)
+    assert coach_in_position(held, dearer)[1] is Action.HOLD
+
+
+@pytest.mark.parametrize(
+    ("support", "level"),
+    [(9_990.0, 9_985.005), (9_991.0, 9_960.0), (9_940.0, 9_935.03), (9_939.0, 9_960.0)],
+)
+def test_a_level_stands_for_the_idea_from_a_tenth_to_six_tenths_of_a_per_cent(support, level):
+    assert invalidation(OptionKind.CE, 10_000.0, support, None) == pytest.approx(level)
