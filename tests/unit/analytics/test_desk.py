@@ -299,17 +299,24 @@ def test_what_is_known_of_the_day_before_may_come_later():
     session = make_session(strikes=5, cadence_s=MINUTE_FILE)
     columns = session.instruments
     unknown = replace(columns, oi_prev=[None] * len(columns.oi_prev))
+    told = replace(columns, oi_open=[None if k is None else 585_000 for k in columns.strike])
     tape = started(replace(session, instruments=unknown))
 
-    before = tape.beat(10)
-    tape.put(session)
-    after = tape.beat(11)
+    _, before = tape.beat(10), tape.beat(11)
+    tape.put(replace(session, instruments=told))
+    after = tape.beat(12)  # no tick came in between
 
     assert np.isnan(before.chain.ce.oi_prev).all()
     assert np.isnan(before.chain.ce.oi_change_day).all()
     assert not np.isnan(after.chain.ce.oi_prev).any()
     assert (after.chain.ce.oi_change_day == after.chain.ce.oi - after.chain.ce.oi_prev).all()
+    assert (after.chain.ce.oi_change_open == after.chain.ce.oi - 585_000).all()
     assert (after.chain.ce.oi == before.chain.ce.oi).all()
+    assert [anchor.source for anchor in before.oi_anchors[:2]] == [None, "first seen in this run"]
+    assert [anchor.source for anchor in after.oi_anchors[:2]] == [
+        "previous close, as test tells it",
+        "first of the day, as test tells it",
+    ]
 
 
 def test_a_table_that_loses_instruments_within_a_run_is_poison():
