@@ -92,6 +92,53 @@ def test_an_underlying_without_a_price_is_bad(age_s):
     assert (found.quality, found.why) == (Quality.BAD, ("underlying_stale",))
 
 
+@pytest.mark.parametrize(
+    ("age_s", "why"),
+    [
+        (10.0, ()),
+        (10.1, ("underlying_slow",)),
+        (30.0, ("underlying_slow",)),
+        (30.1, ("underlying_stale",)),
+    ],
+)
+def test_an_underlying_is_slow_after_ten_seconds_and_stale_after_thirty(age_s, why):
+    found = chain_quality(
+        column(1, 1, 1, 1), column(1, 1, 1, 1), **FRESH | {"underlying_age_s": age_s}
+    )
+
+    assert found.why == why
+
+
+@pytest.mark.parametrize(
+    ("known", "quality"),
+    [
+        (10, Quality.OK),
+        (8, Quality.OK),
+        (7, Quality.DEGRADED),
+        (5, Quality.DEGRADED),
+        (4, Quality.BAD),
+    ],
+)
+def test_a_chain_is_whole_from_eight_tenths_and_bad_below_half(known, quality):
+    oi = column(*[10] * known, *[None] * (10 - known))
+
+    found = chain_quality(oi, np.ones(10), **FRESH | {"legs": 10})
+
+    assert (found.quality, found.completeness) == (quality, known / 10)
+    assert found.why == (() if quality is Quality.OK else ("chain_incomplete",))
+
+
+@pytest.mark.parametrize(
+    ("old", "age_s", "share"),
+    [(20, 600.0, 0.0), (20, 600.1, 0.2), (21, 600.1, 0.21), (21, None, 0.21)],
+)
+def test_open_interest_is_old_after_ten_minutes_and_a_fifth_of_it_degrades(old, age_s, share):
+    found = chain_quality(column(old, 100 - old), column(age_s, 1), **FRESH | {"legs": 2})
+
+    assert found.stale_oi_share == pytest.approx(share)
+    assert found.why == (("oi_stale",) if share > 0.2 else ())
+
+
 def test_a_chain_without_open_interest_is_stale():
     found = chain_quality(column(0, 0, 0, 0), column(1, 1, 1, 1), **FRESH)
 

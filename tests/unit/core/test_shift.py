@@ -46,6 +46,26 @@ def test_falling_below_a_tenth_disarms():
     assert shift.reason is None
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "count"),
+    [
+        (650_000, 656_500, 1),  # a hundredth, 100 lots
+        (650_000, 656_435, 0),
+        (650_000, 643_500, 1),
+        (6_500, 7_150, 1),  # ten lots
+        (6_500, 7_085, 0),
+        (0, 650, 1),
+        (650, 0, 1),
+    ],
+)
+def test_a_symbol_has_moved_by_a_hundredth_and_ten_lots_either_way(before, now, count):
+    memory = Baseline(oi=np.array([float(before)]), fired_s=0.0)
+
+    _, shift = oi_trigger(memory, np.array([float(now)]), LOT, 1.0)
+
+    assert (shift.eligible, shift.moved) == (1, count)
+
+
 def test_slow_drift_adds_up_against_the_last_firing():
     memory = fired()
     for second, share in ((70, 0.004), (130, 0.008), (190, 0.011), (192, 0.012)):

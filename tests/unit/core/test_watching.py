@@ -87,6 +87,7 @@ def test_deep_in_a_band_the_band_in_force_does_not_matter(ratio):
 
 
 def test_the_margin_is_the_same_on_both_sides_of_a_boundary():
+    assert pcr_band_from(PcrBand.NEUTRAL, 1.12) is PcrBand.MILDLY_BULLISH
     assert pcr_band_from(PcrBand.NEUTRAL, 1.10 + MARGIN) is PcrBand.MILDLY_BULLISH
     assert pcr_band_from(PcrBand.NEUTRAL, 1.10 + MARGIN - 1e-6) is PcrBand.NEUTRAL
     assert pcr_band_from(PcrBand.MILDLY_BULLISH, 1.10 - MARGIN + 1e-6) is PcrBand.MILDLY_BULLISH
