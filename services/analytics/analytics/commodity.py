@@ -42,8 +42,8 @@ _WHY = dict.fromkeys(_UNSAID, OFF) | {
 }
 
 
-def options_now(run: Run, cells: FloatArray, ts_us: int) -> list[ExpiryLayout]:
-    """Return the expiries to analyse at a beat; once begun with, one is gone on with, so that nothing flaps.
+def options_now(run: Run, cells: FloatArray, ts_us: int) -> list[tuple[ExpiryLayout, int]]:
+    """Return the expiries to analyse at a beat, each with the row of the future that it devolves into; once begun with, one is gone on with, so that nothing flaps.
 
     Args:
         run: of a commodity.
@@ -53,11 +53,11 @@ def options_now(run: Run, cells: FloatArray, ts_us: int) -> list[ExpiryLayout]:
     session = run.book.session
     if session.segment is not Segment.MCX or not session.mcx_oi or not run.book.layout.expiries:
         return []
+    found = [(expiry, devolves_into(run, expiry.expiry)) for expiry in tracked(run, ts_us)]
     return [
-        expiry
-        for expiry in tracked(run, ts_us)
-        if devolves_into(run, expiry.expiry) is not None
-        and (expiry.expiry in run.before or _lots(expiry, cells) >= MIN_LOTS)
+        (expiry, row)
+        for expiry, row in found
+        if row is not None and (expiry.expiry in run.before or _lots(expiry, cells) >= MIN_LOTS)
     ]
 
 
@@ -66,12 +66,12 @@ def _lots(expiry: ExpiryLayout, cells: FloatArray) -> float:
 
 
 def options_found(
-    run: Run, standing: Standing, beat: Beat, expiries: Sequence[ExpiryLayout]
+    run: Run, standing: Standing, beat: Beat, expiries: Sequence[tuple[ExpiryLayout, int]]
 ) -> list[Findings]:
     """Return what each expiry says; each goes by a future of its own, so each is asked alone."""
     found = []
-    for expiry in expiries:
-        market = commodity_market(run, standing.cells, beat, expiry.expiry)
+    for expiry, row in expiries:
+        market = commodity_market(run, standing.cells, beat, row)
         chain = chain_now(run, expiry, standing, beat.ts_us)
         found += analyse([chain], market, [run.before.get(expiry.expiry, Before())])
     return found

@@ -150,21 +150,19 @@ def market_now(run: Run, cells: FloatArray, beat: Beat) -> MarketNow:
     )
 
 
-def commodity_market(run: Run, cells: FloatArray, beat: Beat, expiry: str) -> MarketNow:
-    """Return what one expiry of a commodity's options sees: no spot, but the future that it devolves into.
+def commodity_market(run: Run, cells: FloatArray, beat: Beat, row: int) -> MarketNow:
+    """Return what one expiry of a commodity's options sees: no spot, but the future of that row, which it devolves into.
 
     Source: analytics specification, 1.5 (reference level) and 10.1.
     """
-    row = devolves_into(run, expiry)
-    future = None if row is None else _future_at(run, cells, row)
-    received_us = None if row is None else known(cells[Cell.RECEIVED_US, row])
+    future, received_us = _future_at(run, cells, row), known(cells[Cell.RECEIVED_US, row])
     return MarketNow(
         ts_us=beat.ts_us,
         market=_state(beat, run.book.session.cadence_s),
         cadence_s=run.book.session.cadence_s,
         spot=None,
         underlying_age_s=None if received_us is None else (beat.ts_us - received_us) / 1e6,
-        level_then=None if future is None else future.mark_then,
+        level_then=future.mark_then,
         future=future,
     )
 

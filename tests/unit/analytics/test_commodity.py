@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 
 from analytics.keeping import KEEPING
+from analytics.run import commodity_market, standing_now
 from analytics.why import explained
 from oimon import codec
 from oimon.core.greeks import black76, years_to_expiry
 from oimon.errors import ConfigError
 from oimon.messages import ChainAnalysis, Instruments, QuoteBoard
 from oimon.terms import Direction, Kind, Quality, Segment, Signal
-from tests.unit.analytics.days import START_US, Tape, make_batch, make_session, make_ticks
+from tests.unit.analytics.days import (
+    START_US,
+    Tape,
+    make_batch,
+    make_beat,
+    make_session,
+    make_ticks,
+)
 
 LOT, FUTURES, LEVELS = 100, ("2026-08-20", "2026-09-21"), (5_320.0, 5_400.0)
 EXPIRIES = ("2026-08-19", "2026-08-21")
@@ -174,13 +182,45 @@ def test_without_a_future_there_is_nothing_to_go_by():
     assert isinstance(told, QuoteBoard)
 
 
-def test_a_future_that_stands_still_makes_the_quality_bad():
+@pytest.mark.parametrize(
+    ("age_s", "quality", "why"),
+    [
+        (10, Quality.OK, []),
+        (11, Quality.DEGRADED, ["underlying_slow"]),
+        (31, Quality.BAD, ["underlying_stale"]),
+    ],
+)
+def test_a_future_that_stands_still_spoils_the_quality(age_s, quality, why):
     market = Market(commodity())
     market.beat(0)
 
-    told = market.tape.beat(31)
+    told = market.tape.beat(age_s)
 
-    assert (told.quality, told.quality_why) == (Quality.BAD, ["underlying_stale"])
+    assert (told.quality, told.quality_why) == (quality, why)
+
+
+def test_options_alone_have_no_price_to_go_by():
+    session, tape = commodity(), Tape()
+    tape.put(session)
+    rows = np.arange(len(FUTURES), len(session.instruments.token))
+    ticks = make_ticks(session, rows, START_US, ltp=10_000, bid=9_995, ask=10_005, oi=100 * LOT)
+    tape.put(make_batch(session, ticks, START_US))
+
+    told = tape.beat(0)
+
+    assert (told.x, told.forward, told.quality) == (None, None, Quality.BAD)
+    assert told.pcr == 1.0
+
+
+def test_the_level_of_a_window_s_start_is_the_future_s_mark():
+    market = Market(commodity())
+    for second in range(0, 961, 60):
+        market.beat(second, moved=second / 10)
+    run, beat = market.tape.desk.run, make_beat(START_US + 960 * 1_000_000)
+
+    seen = commodity_market(run, standing_now(run, beat).cells, beat, 0)
+
+    assert (seen.level_then, seen.future.mark) == (LEVELS[0] + 6.0, LEVELS[0] + 96.0)
 
 
 def test_a_strike_s_verdict_can_be_explained_and_a_direction_is_refused():

@@ -25,6 +25,18 @@ def test_written_puts_and_covered_calls_are_bullish():
     assert found.score[0] == pytest.approx(0.779193, abs=1e-6)
 
 
+@pytest.mark.parametrize(("written", "verdict"), [(325, 1), (324, 0)])
+def test_a_verdict_starts_at_a_quarter(written, verdict):
+    bull, bear = [BuildUp.NONE, BuildUp.SHORT_BUILDUP], [BuildUp.SHORT_BUILDUP, BuildUp.NONE]
+    build_up = codes(*zip(bull, bear, strict=True))
+    moved = two_sided((715, written), (written, 715))  # 0.8 × 325 / (325 + 715) = 0.25
+
+    found = strike_verdict(build_up, moved, two_sided((65, 65), (65, 65)))
+
+    wanted = [Verdict.BULL, Verdict.BEAR] if verdict else [Verdict.NEUTRAL] * 2
+    assert [VERDICTS[code] for code in found.code] == wanted
+
+
 def test_static_balance_alone_can_never_decide():
     nothing = codes([BuildUp.NONE], [BuildUp.NONE])
 
