@@ -119,10 +119,9 @@ def _meet(desk: Desk, session: Session) -> None:
 
 def _lose(desk: Desk, gap: Gap) -> None:
     """Note of which rows a stretch is missing, until the window has passed it."""
-    until_us, rows = gap.to_us + _WINDOW_US, gap.rows
     if desk.run is None:
-        desk.gapped_until_us = max(desk.gapped_until_us, until_us)
-        return
+        return  # the first session starts anew, with nothing that could be missing
+    until_us, rows = gap.to_us + _WINDOW_US, gap.rows
     if rows is None:
         rows = list(range(len(desk.run.book.session.instruments.token)))
     desk.gaps |= {row: max(desk.gaps.get(row, 0), until_us) for row in rows}

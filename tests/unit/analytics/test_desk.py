@@ -393,13 +393,22 @@ def test_what_was_published_in_a_gap_is_where_a_window_counts_from():
     assert (changes[1][0] - changes[0][0], changes[1][1] - changes[0][1]) == (650, 0)
 
 
-def test_a_hole_in_the_log_shows_like_a_gap():
+@pytest.mark.parametrize("lost", [1, 3])
+def test_a_hole_in_the_log_shows_like_a_gap(lost):
     tape = started(make_session(strikes=5))
-    tape.n += 3
+    tape.n += lost
 
     assert tape.beat(5).is_gapped
     assert tape.beat(904).is_gapped
     assert not tape.beat(905).is_gapped
+
+
+def test_a_log_that_was_trimmed_begins_without_a_hole():
+    tape = Tape(n=7)
+    tape.put(Gap(from_us=at(0), to_us=at(1), why="of a run that nobody knows"))
+    tape.put(make_session(strikes=5))
+
+    assert not tape.beat(5).is_gapped
 
 
 def test_a_chain_without_puts_still_answers():

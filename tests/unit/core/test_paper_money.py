@@ -20,6 +20,7 @@ def test_size_is_the_least_of_risk_cost_and_the_cap():
     assert position_size(500_000, 150.30, 112.725, 65) == 2
     assert position_size(1_000_000, 20.0, 15.0, 65) == 20
     assert position_size(200_000, 480.0, 360.0, 65) == 0
+    assert position_size(-50_000, 100.0, 75.0, 65) == 0
 
 
 def test_cost_bounds_the_size_when_the_stop_is_near():

@@ -38,6 +38,23 @@ def test_it_fires_once_armed_for_two_seconds():
     assert (memory.fired_s, memory.armed_s) == (72.0, None)
 
 
+@pytest.mark.parametrize(("symbols", "reason"), [(19, None), (20, OI_CHANGE)])
+def test_twenty_symbols_can_move_and_fewer_cannot(symbols, reason):
+    memory = Baseline(oi=BASE[:symbols], fired_s=0.0)
+
+    for ts_s in (70.0, 72.0):
+        memory, shift = oi_trigger(memory, moved(symbols)[:symbols], LOT, ts_s)
+
+    assert (shift.fraction, shift.reason) == (1.0, reason)
+
+
+def test_twenty_symbols_are_enough_for_a_first_word():
+    _, first = oi_trigger(Baseline(oi=np.full(20, np.nan)), BASE[:20], LOT, 0.0)
+    _, none = oi_trigger(Baseline(oi=np.full(0, np.nan)), BASE[:0], LOT, 0.0)
+
+    assert (first.reason, none.reason, none.fraction) == (INITIAL, None, 0.0)
+
+
 def test_falling_below_a_tenth_disarms():
     memory, _ = oi_trigger(fired(), moved(4), LOT, 70.0)
     memory, _ = oi_trigger(memory, moved(3), LOT, 71.0)
