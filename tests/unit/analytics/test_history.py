@@ -112,6 +112,28 @@ def test_what_a_quote_told_in_a_gap_stays_and_what_nobody_knew_is_filled():
     assert [point["oi"] for point in rolling["A"]] == [65, 130, 260, 260, 65]
 
 
+def test_what_was_known_before_a_gap_is_what_the_newest_sample_before_it_held():
+    rolling = RollingTicks(["A"])
+    for at_s, oi in ((0, 65), (15, 130), (30, 130), (45, 130)):
+        rolling.append(sample(float(at_s), oi=oi))
+
+    rolling.fill({0: [(25.0, 260.0)]}, from_s=20.0, to_s=30.0)
+
+    assert [point["oi"] for point in rolling["A"]] == [65, 130, 260, 130]
+
+
+def test_a_window_starts_at_the_marks_and_the_level_of_its_last_sample_before():
+    rolling = RollingTicks(["A"])
+    assert rolling.span_s(5.0) == 0
+    for at_s in (0.0, 15.0, 30.0):
+        rolling.append(sample(at_s, mark=100.0 + at_s, level=24_500.0 + at_s))
+
+    for now_s, start in ((914.0, 0.0), (915.0, 15.0), (930.0, 30.0)):
+        then = rolling.at_window(now_s, 900.0)
+        assert (then.mark[0], then.level) == (100.0 + start, 24_500.0 + start)
+    assert rolling.span_s(930.0) == 930.0
+
+
 def test_before_the_first_that_is_told_of_a_gap_it_stays_as_it_was():
     rolling = RollingTicks(["A"])
     for at_s in (0.0, 15.0, 30.0):
@@ -134,13 +156,13 @@ def test_changes_count_from_something_else_once_the_oldest_is_old_enough():
 def test_a_gap_longer_than_the_history_is_filled_too():
     rolling = RollingTicks(["A"])
     for at_s in range(0, 2_415, 15):  # the gap began before the oldest sample that is left
-        rolling.append(sample(float(at_s)))
+        rolling.append(sample(float(at_s), oi=65.0 if at_s < 2_400 else 195.0))
 
     rolling.fill({0: [(10.0, 260.0), (1_400.0, 325.0)]}, from_s=5.0, to_s=2_390.0)
 
     assert rolling.at_window(2_400.0, 1_800.0).oi[0] == 260
     assert rolling.at_window(2_400.0, 900.0).oi[0] == 325
-    assert rolling["A"][-1]["oi"] == 65, "2400 is after it"
+    assert rolling["A"][-1]["oi"] == 195, "2400 is after it"
 
 
 def test_what_was_first_seen_in_a_gap_stays():

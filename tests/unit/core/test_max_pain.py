@@ -57,6 +57,7 @@ def test_rounding_makes_no_strike_of_paise_fall_out_of_the_flat_bottom():
 def test_no_open_interest_has_no_max_pain():
     assert max_pain(column(100), two_sided((0,), (None,)), 100.0) is None
     assert max_pain(column(), two_sided((), ()), 100.0) is None
+    assert not len(pain_curve(column(), two_sided((), ())))
 
 
 @given(chains(), levels)
