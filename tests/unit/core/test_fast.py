@@ -217,6 +217,19 @@ def test_one_pass_reads_what_numpy_reads(machine_code):
     assert seen == {0, 1, 2, 3, 4}
 
 
+def test_of_equally_strong_levels_the_nearest_comes_first_as_by_numpy(machine_code):
+    strike = np.array([1.0, 2.0, 3.0, 1_000.0, 5_000.0, 6_000.0, 7_000.0])
+    cells, window = np.full((7, 2, 7), 65.0), slice(0, 7)
+
+    numbers, _ = one_pass(
+        strike, cells, COLUMNS, level=1_000.0, window=window, lot=65, tick=0.05, noise=None
+    )
+
+    support, resistance = reading_of(numbers, 7, window).levels
+    assert [k for k, _ in support.strongest] == [1_000, 3, 2]
+    assert [k for k, _ in resistance.strongest] == [1_000, 5_000, 6_000]
+
+
 def test_what_each_leg_does_depends_on_the_noise_of_its_price(machine_code):
     cells = np.full((7, 2, 1), 100.0)
     cells[3], cells[4] = 5.0, 65.0 * 30

@@ -47,6 +47,16 @@ def test_a_second_wall_nearly_as_large_makes_a_level_weak():
     assert found.support.weak_towards is Towards.BOTTOM
 
 
+def test_of_equally_strong_levels_the_nearest_comes_first():
+    strike = column(1, 2, 3, 1_000, 5_000, 6_000, 7_000)  # but for one none is near
+
+    found = sr_levels(strike, np.ones((2, 7)), np.zeros((2, 7)), 1_000.0)
+
+    assert [k for k, _ in found.support.strongest] == [1_000, 3, 2]
+    assert [k for k, _ in found.resistance.strongest] == [1_000, 5_000, 6_000]
+    assert found.resistance.strongest[1][1] == found.resistance.strongest[2][1]
+
+
 def test_an_empty_side_has_no_levels():
     found = sr_levels(STRIKE, np.ones((2, 5)), np.zeros((2, 5)), 90.0)
 
