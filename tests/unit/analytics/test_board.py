@@ -78,10 +78,23 @@ def test_a_day_without_a_trade_has_no_range_and_no_gap():
     assert day.tape.beat(2).why_null["low"] == "the feed has told no day's range of it"
 
 
-def test_a_volume_beyond_any_market_is_no_deal():
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ltp": 9_000, "volume": 2**62},
+        {"ltp": 0, "volume": 45},
+        {"ltp": -5, "volume": 45},
+        {"ltp": 9_000, "volume": 45, "flags": TickFlag.PRICE},
+        {"ltp": 9_000, "volume": 45, "flags": TickFlag.VOLUME},
+    ],
+    ids=["beyond any market", "of no price", "of a negative price", "untold", "without a price"],
+)
+def test_what_is_no_deal_moves_no_average(fields):
     day = Day()
-    for second, (rupees, volume) in enumerate([(100, 10), (110, 40), (90, 2**62), (130, 50)]):
+    for second, (rupees, volume) in enumerate([(100, 10), (110, 40)]):
         day.tick(second, ltp=rupees * 100, volume=volume)
+    day.tick(2, **fields)
+    day.tick(3, ltp=13_000, volume=50)
 
     assert day.future(5).vwap == (110 * 30 + 130 * 10) / 40
 
@@ -129,9 +142,9 @@ def test_the_first_fifteen_minutes_make_the_opening_range():
         day.tick(second, ltp=10_000, volume=second + 90_000, flags=full, day=told)
         early = day.future(second + 1)
     told = day_records(1, open=10_000, low=9_800, high=10_300, average=10_000)
-    day.tick(OPEN_S + 1_000, ltp=10_300, volume=99_000, flags=full, day=told)
+    day.tick(OPEN_S + 900, ltp=10_300, volume=99_000, flags=full, day=told)
 
-    row = day.future(OPEN_S + 1_001)
+    row = day.future(OPEN_S + 901)
 
     assert (early.opening_low, early.opening_high, early.opening_broken) == (98.0, 101.5, None)
     assert (row.opening_low, row.opening_high, row.opening_broken) == (98.0, 101.5, "up")

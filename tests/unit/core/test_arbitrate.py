@@ -35,6 +35,15 @@ def test_a_free_signal_enters():
     assert advice.confidence == pytest.approx(0.62)
 
 
+def test_a_sell_buys_a_put():
+    sell = View(signal=Signal.SELL, raw=Signal.SELL, vetoes=())
+    free = dataclasses.replace(FREE, direction=Direction.BEARISH)
+
+    advice = advise_flat(sell, free)
+
+    assert (advice.action, advice.side) == (Action.ENTER, PE)
+
+
 def test_the_first_veto_names_the_wait():
     held_back = dataclasses.replace(FREE, vetoes=(Veto.WIDE_SPREAD, Veto.COOLDOWN))
 

@@ -86,6 +86,28 @@ def test_tax_follows_the_day_of_the_trade(day, stt):
     assert found.stt == Decimal(stt)
 
 
+@pytest.mark.parametrize(
+    ("product", "tax", "exchange", "stamp"),
+    [
+        (Product.NFO_OPT, 15_000, 3_553, 300),
+        (Product.NFO_FUT, 5_000, 183, 200),
+        (Product.BFO_OPT, 15_000, 3_250, 300),
+        (Product.MCX_OPT, 5_000, 4_180, 300),
+        (Product.MCX_FUT, 1_000, 210, 200),
+    ],
+)
+def test_what_a_crore_of_turnover_costs(product, tax, exchange, stamp):
+    buy, sell = (
+        charges(product, is_buy=is_buy, price=Decimal(10_000), qty=1_000, day=DAY)
+        for is_buy in (True, False)
+    )
+
+    assert (buy.stt, buy.txn, buy.sebi, buy.stamp) == (0, exchange, 10, stamp)
+    assert (sell.stt, sell.txn, sell.sebi, sell.stamp) == (tax, exchange, 10, 0)
+    assert buy.brokerage == 20
+    assert buy.gst == Decimal("0.18") * (20 + exchange + 10)
+
+
 def test_the_state_taxes_sales_and_stamps_purchases():
     buy = charges(Product.MCX_OPT, is_buy=True, price=Decimal(100), qty=100, day=DAY)
     sell = charges(Product.MCX_OPT, is_buy=False, price=Decimal(100), qty=100, day=DAY)

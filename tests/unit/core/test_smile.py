@@ -144,4 +144,5 @@ def test_iv_rank_needs_twenty_closes():
     assert iv_rank(history, 0.11).rank == pytest.approx(50.0)
     assert iv_rank(history, 0.5).rank == 100.0
     assert iv_rank(history, 0.01).rank == 0.0
+    assert iv_rank([0.9, *[0.1, 0.2] * 126], 0.2).rank == 100.0  # the last 252 count
     assert iv_rank([0.12] * 20, 0.12).rank is None
