@@ -158,7 +158,9 @@ def test_the_models_wait_stands_against_the_rules_enter():
 
 @pytest.mark.parametrize("said", [says(Action.ENTER), says(Action.WAIT, CE), says(Action.HOLD, CE)])
 def test_without_an_enter_and_its_side_nothing_is_entered(said):
-    assert arbitrate_flat(WAIT, said, None, FREE).action is Action.WAIT
+    unsure = dataclasses.replace(FREE, direction=Direction.NEUTRAL)
+
+    assert arbitrate_flat(WAIT, said, None, unsure).action is Action.WAIT
 
 
 def test_a_veto_is_named_before_what_the_deep_model_says():

@@ -65,9 +65,13 @@ def test_just_short_of_an_exit_is_held(seen):
 def test_a_put_is_invalid_above_its_level():
     put = opened(OptionKind.PE, 88.0, 0.0, invalidation=26156.0)
 
-    assert coach_in_position(put, at(bid=88.0, x=26156.1, direction=Direction.BEARISH))[2] is (
-        Reason.INVALIDATION
-    )
+    for x, reason in ((26156.0, Reason.IN_POSITION), (26156.1, Reason.INVALIDATION)):
+        seen = at(bid=88.0, x=x, direction=Direction.BEARISH)
+        assert coach_in_position(put, seen)[2] is reason
+
+
+def test_without_a_level_nothing_is_invalid():
+    assert coach_in_position(opened(OptionKind.CE, 150.0, 0.0), at(x=1.0))[1] is Action.HOLD
 
 
 def test_a_stop_once_trailing_never_falls():
@@ -187,6 +191,13 @@ def test_what_fell_due_first_without_a_quote_is_what_is_done():
     held, _, _ = coach_in_position(held, at(140.0, bid=None, is_square_off=True))
 
     assert coach_in_position(held, at(150.0))[2] is Reason.STALE_EXIT
+
+
+def test_a_square_off_that_waits_for_a_quote_stays_one():
+    held, _, _ = coach_in_position(CALL, at(10.0, bid=None, is_square_off=True))
+    held, _, _ = coach_in_position(held, at(200.0, bid=None))
+
+    assert coach_in_position(held, at(210.0))[2] is Reason.SQUARE_OFF
 
 
 def test_a_fade_counts_from_when_neutral_began():
