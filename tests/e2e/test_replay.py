@@ -179,9 +179,8 @@ def test_every_command_teaches_itself_with_an_example():
         assert "Example" in done.stdout, name
 
 
-@pytest.mark.needs_shared
-def test_every_worked_case_that_is_built_passes(tmp_path, shared_dir):
-    done = oi("spec", shared_dir / "reference" / "analytics-examples.json", folder=tmp_path)
+def test_every_worked_case_that_is_built_passes(tmp_path):
+    done = oi("spec", ROOT / "tests" / "data" / "analytics-examples.json", folder=tmp_path)
 
     assert done.returncode == 0, done.stdout.decode()
     assert b" 0 failed" in done.stdout
