@@ -5,10 +5,11 @@ from enum import StrEnum
 
 import numpy as np
 
+from oimon import figures
 from oimon.core.quality import OI_STALE_S
-from oimon.explain.words import known, span
+from oimon.explain.words import known, rupees, span
 from oimon.messages import ChainAnalysis, ExpiryAnalysis, Legs
-from oimon.terms import MarketState
+from oimon.terms import FeedState, MarketState
 
 WARM_S = 300.0
 _OPEN = (MarketState.OPEN, MarketState.OPEN_CAS)
@@ -56,6 +57,23 @@ def oi_age_s(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> float | None:
     """Return how long ago any leg's open interest moved; before the first move, since it has been watched."""
     newest_us = _moved_us(expiry)
     return analysis.history_s or None if newest_us is None else (analysis.ts_us - newest_us) / 1e6
+
+
+def as_of(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> str:
+    """Return of when an analysis is, whether of a live market, and the prices that it is measured from.
+
+    Args:
+        analysis: of one underlying.
+        expiry: whose forward: the analysis itself, or one of its ``more``.
+
+    Source: rulings, 10 (mode); specification, 1.5 (X).
+    """
+    feed = "" if analysis.feed is FeedState.OK else f", feed {_words(analysis.feed)}"
+    source = "" if expiry.forward_source is None else f" ({_words(expiry.forward_source)})"
+    return (
+        f"As of {figures.date_time(analysis.ts_us)} IST, {analysis.mode}{feed}: spot {rupees(analysis.spot)}, "
+        f"forward {rupees(expiry.forward)}{source}, levels measured from X {rupees(analysis.x)}."
+    )
 
 
 def ages(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> list[str]:

@@ -14,11 +14,11 @@ from oimon.core.direction_filter import (
     MIN_COVERAGE,
     TAU_S,
 )
-from oimon.explain.ages import DataState, ages, states
+from oimon.explain.ages import DataState, ages, as_of, states
 from oimon.explain.anchors import anchor_sentences
 from oimon.explain.words import share, span
 from oimon.messages import ChainAnalysis, Contribution, ExpiryAnalysis
-from oimon.terms import Direction, Quality
+from oimon.terms import Direction, Mode, Quality
 
 RULE = (
     f"Rule: eight components from -1 to +1 are weighed. The score, smoothed over {TAU_S:.0f} s, starts a direction at ±{ENTER:.2f} "
@@ -33,6 +33,8 @@ class DirectionReading:
 
     underlying: str
     expiry: str
+    ts_us: int
+    mode: Mode
     direction: Direction
     confidence_factor: float
     score: float | None
@@ -85,6 +87,8 @@ def read_direction(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Direction
     return DirectionReading(
         underlying=analysis.underlying,
         expiry=expiry.expiry,
+        ts_us=analysis.ts_us,
+        mode=analysis.mode,
         direction=expiry.direction,
         confidence_factor=expiry.confidence_factor,
         score=expiry.score,
@@ -101,6 +105,7 @@ def read_direction(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Direction
                 f"{analysis.underlying} {expiry.expiry}: {expiry.direction}, confidence "
                 f"{expiry.confidence_factor:.2f} (strength of the evidence, not a probability)."
             ),
+            as_of(analysis, expiry),
             RULE,
             *_inputs(expiry),
             *([_conflict(expiry)] if conflict else []),

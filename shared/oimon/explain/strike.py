@@ -8,12 +8,12 @@ import numpy as np
 from oimon.core.build_up import CLASSES
 from oimon.core.chain import nearest_index
 from oimon.core.verdict import THRESHOLD, VERDICTS, strike_verdict
-from oimon.explain.ages import leg_ages
+from oimon.explain.ages import as_of, leg_ages
 from oimon.explain.anchors import short_term
 from oimon.explain.leg import LegReading, leg_sentences, read_leg
 from oimon.explain.words import quantity, share, strike_name
 from oimon.messages import ChainAnalysis, ExpiryAnalysis
-from oimon.terms import BuildUp, OptionKind, Verdict
+from oimon.terms import BuildUp, Mode, OptionKind, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ class StrikeReading:
 
     underlying: str
     expiry: str
+    ts_us: int
+    mode: Mode
     strike: float
     verdict: Verdict
     score: float
@@ -71,6 +73,7 @@ def read_strike(analysis: ChainAnalysis, expiry: ExpiryAnalysis, strike: float) 
             f"{analysis.underlying} {strike_name(strike)} of {expiry.expiry}: {verdict}, score "
             f"{score:+.3f} (Bull from +{THRESHOLD}, Bear from -{THRESHOLD}, Neutral between)."
         ),
+        as_of(analysis, expiry),
         *leg_sentences(call),
         *leg_sentences(put),
         *_arithmetic(call, put, flow, balance, score, since=short_term(analysis, expiry)),
@@ -81,6 +84,8 @@ def read_strike(analysis: ChainAnalysis, expiry: ExpiryAnalysis, strike: float) 
     return StrikeReading(
         underlying=analysis.underlying,
         expiry=expiry.expiry,
+        ts_us=analysis.ts_us,
+        mode=analysis.mode,
         strike=strike,
         verdict=verdict,
         score=score,

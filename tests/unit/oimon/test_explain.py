@@ -11,8 +11,9 @@ from oimon.explain.ages import DataState, states
 from oimon.explain.direction import is_conflict, read_direction, supporting
 from oimon.explain.leg import leg_sentences, read_leg
 from oimon.explain.strike import nearest_strike, read_strike
+from oimon.figures import date_time
 from oimon.messages import ComponentReading, LabelReading
-from oimon.terms import Direction, MarketState, OptionKind, Quality
+from oimon.terms import Direction, FeedState, MarketState, Mode, OptionKind, Quality
 from tests.unit.analytics.days import make_session, play
 from tests.unit.notifier.samples import (
     NOW_US,
@@ -130,17 +131,17 @@ def test_verdict_01_is_told_as_the_specification_works_it_out():
     assert reading.balance == pytest.approx(0.2308488612836439, abs=1e-12)
     told = reading.sentences
     assert told[0].startswith("NIFTY 26000 of 2026-08-20: Bull, score +0.779 (Bull from +0.25")
-    assert told[7:12] == [
+    assert told[8:13] == [
         "Flow, what changed in 15 min: (+0.7 × 2,34,000 +1.0 × 6,04,500) / 8,38,500 = +0.916.",
         "Balance, puts against calls held: (77,28,500 - 48,29,500) / 1,25,58,000 = +0.231.",
         "Score: 0.8 × +0.916 + 0.2 × +0.231 = +0.779.",
         "Against it: nothing that counts.",
         "It would be Neutral with 0.529 less in its own direction.",
     ]
-    assert told[12].startswith(
+    assert told[13].startswith(
         "Ages: call heard 2.0 s ago (exchange's time 3.0 s), traded 4.0 s ago"
     )
-    assert "open interest moved 2 min ago" in told[12]
+    assert "open interest moved 2 min ago" in told[13]
 
 
 def test_what_did_not_change_is_told_otherwise_than_what_is_unknown():
@@ -254,11 +255,11 @@ def test_dir_01_is_told_as_the_specification_works_it_out():
     assert told[0].startswith(
         "NIFTY 2026-08-20: BULLISH, confidence 0.83 (strength of the evidence"
     )
-    assert told[2:4] == [
+    assert told[3:5] == [
         "Inputs: score +0.516, smoothed +0.516, agreement 0.92, coverage 1.00, quality ok.",
         "Confidence: min(1, 0.516 / 0.60) × (0.5 + 0.5 × 0.925) × 1.000 × 1.0 = 0.827.",
     ]
-    assert told[5] == "  weight 0.25 of 0.95: net_buildup +0.70 → +0.184: told"
+    assert told[6] == "  weight 0.25 of 0.95: net_buildup +0.70 → +0.184: told"
     assert "Not counted: max_pain (n/a)." in told
     assert "Against it: pcr_level -0.20 → -0.021: told." in told
     assert (
@@ -340,7 +341,7 @@ def test_an_analysis_without_label_and_scores_is_explained_without_inventing():
     told = read_direction(analysis, analysis).sentences
 
     assert "Contributions: none; no component has a score." in told
-    assert "smoothed --" in told[2]
+    assert "smoothed --" in told[3]
     assert "Quality: bad (chain incomplete)." in told
 
 
@@ -356,6 +357,21 @@ def test_every_direction_of_a_day_is_explained_by_what_the_engine_found(day):
 
 
 # --- ages and states -----------------------------------------------------------------------------------------------
+
+
+def test_every_explanation_says_of_when_it_is_and_whether_the_market_is_real():
+    made = {"mode": Mode.SIMULATED, "spot": 24_512.35, "x": 24_510.0, "forward": 24_530.1}
+    simulated = make_analysis(**made, forward_source="synthetic_mid")
+    ended = make_analysis(mode=Mode.REPLAY, feed=FeedState.ENDED, spot=None, x=None, forward=None, forward_source=None)  # fmt: skip
+
+    for analysis, says in (
+        (simulated, "SIMULATED: spot 24,512.35, forward 24,530.10 (synthetic mid), levels measured from X 24,510.00."),
+        (ended, "REPLAY, feed ended: spot --, forward --, levels measured from X --."),
+    ):  # fmt: skip
+        strike = analysis.chain.strike[0]
+        for reading in (read_direction(analysis, analysis), read_strike(analysis, analysis, strike)):  # fmt: skip
+            assert reading.sentences[1] == f"As of {date_time(NOW_US)} IST, {says}"
+            assert (reading.ts_us, reading.mode) == (NOW_US, analysis.mode)
 
 
 @pytest.mark.parametrize(
