@@ -208,6 +208,8 @@ def _signal(expiry: ExpiryAnalysis) -> str:
     if not signal.vetoes:
         return f"Signal: {signal.signal}."
     held = ", ".join(signal.vetoes).replace("_", " ")
+    if signal.raw == signal.signal:  # no entry was asked for, so none is held back
+        return f"Signal: {signal.signal}; an entry would be vetoed by {held}."
     return f"Signal: {signal.signal}; it would be {signal.raw}, held back by {held}."
 
 

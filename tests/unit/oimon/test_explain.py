@@ -12,7 +12,7 @@ from oimon.explain.direction import is_conflict, read_direction, supporting
 from oimon.explain.leg import leg_sentences, read_leg
 from oimon.explain.strike import nearest_strike, read_strike
 from oimon.figures import date_time
-from oimon.messages import ComponentReading, LabelReading
+from oimon.messages import ComponentReading, LabelReading, SignalReading
 from oimon.terms import Direction, FeedState, MarketState, Mode, OptionKind, Quality
 from tests.unit.analytics.days import make_session, play
 from tests.unit.notifier.samples import (
@@ -354,6 +354,16 @@ def test_every_direction_of_a_day_is_explained_by_what_the_engine_found(day):
         assert sum(part for _, part, _ in reading.contributions) == pytest.approx(analysis.score)
         for _, _, text in analysis.contributions:
             assert text in told
+
+
+def test_a_veto_is_told_as_holding_back_only_what_was_asked_for():
+    def signal(raw, *vetoes):
+        held = SignalReading(signal="HOLD", raw=raw, vetoes=list(vetoes))
+        return read_direction(*2 * (make_analysis(signal=held),)).sentences
+
+    assert "Signal: HOLD; it would be BUY, held back by wide spread." in signal("BUY", "wide_spread")  # fmt: skip
+    assert "Signal: HOLD; an entry would be vetoed by data quality." in signal("HOLD", "data_quality")  # fmt: skip
+    assert "Signal: HOLD." in signal("HOLD")
 
 
 # --- ages and states -----------------------------------------------------------------------------------------------
