@@ -199,10 +199,20 @@ def next_expiry(underlying: str, on: date) -> date | None:
     return found if found.year == on.year else None
 
 
-def lot_size(underlying: str, day: date) -> int | None:
-    """Return an index's lot for the series that expires on a day; ``None`` where the table does not know."""
+def lot_size(underlying: str, expiry: date, on: date) -> int | None:
+    """Return an index's lot on a day, ``None`` where the table does not know.
+
+    Args:
+        underlying: as ``NIFTY``.
+        expiry: when the series expires.
+        on: the day: contracts that were listed before the lot changed had another one until then.
+    """
     for row in _table()["contract"]:
-        if row["underlying"] == underlying and row["from"] <= day <= row["to"]:
+        if (
+            row["underlying"] == underlying
+            and row["from"] <= min(on, expiry)
+            and expiry <= row["to"]
+        ):
             return int(row["lot"])
     return None
 

@@ -182,6 +182,20 @@ def unit_warning(rows: Chain, lots: Mapping[str, int], unit: OiUnit) -> str | No
     )
 
 
+def lot_warning(lots: Mapping[str, int], given: int | None) -> str | None:
+    """Return a sentence when a lot was given that contracts do not have: what is known of them wins. Source: rulings, 12.
+
+    Args:
+        lots: units of a contract, by expiry.
+        given: by the user.
+    """
+    others = {expiry: lot for expiry, lot in lots.items() if given is not None and lot != given}
+    if not others:
+        return None
+    known = ", ".join(f"{expiry}: {lot}" for expiry, lot in others.items())
+    return f"--lot {given} is not used where the lot is known ({known})"
+
+
 # --- fields: each reader returns the value or raises ValueError with what it must be -------------------------------
 
 

@@ -168,8 +168,15 @@ def test_what_the_table_does_not_know_is_none():
     assert calendar.next_expiry("NIFTY", date(2026, 12, 30)) is None  # would fall in 2027
     assert calendar.next_expiry("NIFTY", date(2027, 1, 5)) is None
     assert calendar.next_expiry("SILVERMIC", date(2026, 11, 18)) is None
-    assert calendar.lot_size("NIFTY", date(2025, 8, 5)) is None
-    assert calendar.lot_size("NIFTY", date(2026, 8, 18)) == 65
+    assert calendar.lot_size("NIFTY", date(2025, 8, 5), date(2025, 8, 5)) is None
+    assert calendar.lot_size("NIFTY", date(2026, 8, 18), date(2026, 8, 18)) == 65
+
+
+def test_a_lot_is_not_known_of_a_day_before_it_came_into_force():
+    june = date(2026, 6, 30)
+
+    assert calendar.lot_size("NIFTY", june, date(2026, 1, 30)) == 65
+    assert calendar.lot_size("NIFTY", june, date(2025, 8, 5)) is None  # 75 a contract then
 
 
 @given(

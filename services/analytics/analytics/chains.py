@@ -82,7 +82,7 @@ def _page(
             path, f"line {twice.line}", f"{name} {twice.strike:g} {twice.right} stands there a second time", "Give each contract once a snapshot"
         )  # fmt: skip
     strike, cells = _cells(legs)
-    lot = calendar.lot_size(name, wanted)
+    lot = calendar.lot_size(name, wanted, calendar.day_of(at_us))
     return Page(
         path=path,
         underlying=name,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from analytics.files import read_pages
-from analytics.page import Page, page_analysis
+from analytics.page import Page, lot_of, notes, page_analysis
 from analytics.roll import roll
 from analytics.sheet import sheet
 from analytics.why import register_why
@@ -85,12 +85,13 @@ def _analyses(pages: Mapping[str, Page | InputError], lot: int | None) -> Iterat
     for name, page in track(
         pages.items(), "analyse", console=console, transient=True, disable=not console.is_terminal
     ):
-        if isinstance(page, Page) and page.warning is not None:
-            console.print(f"Note: {name}: {page.warning}", highlight=False, markup=False, soft_wrap=True)  # fmt: skip
         if isinstance(page, InputError):
             console.print(f"{name}: {page}", style="red", highlight=False, markup=False, soft_wrap=True)  # fmt: skip
-        else:
-            yield page_analysis(page, page.lot or calendar.lot_size(name, page.expiry) or lot)
+            continue
+        known = lot_of(page, lot)
+        for note in notes(page, known, lot):
+            console.print(f"Note: {name}: {note}", highlight=False, markup=False, soft_wrap=True)
+        yield page_analysis(page, known)
 
 
 def _print(analyses: list[ChainAnalysis], *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from analytics.report import expiry_fields
 from analytics.sheet import LOT_NOT_NEEDED, VOLUME_ONLY
 from analytics.situation import Before, ChainCells, ChainNow, FutureNow, MarketNow
 from oimon import calendar
+from oimon.chain_csv import lot_warning
 from oimon.core.chain import FloatArray
 from oimon.messages import ChainAnalysis
 from oimon.terms import FeedState, Mode, OiUnit, Segment
@@ -46,6 +47,23 @@ class Page:
     def ts_us(self) -> int:
         """When the page was made."""
         return round(self.at.timestamp()) * 1_000_000
+
+
+def lot_of(page: Page, given: int | None) -> int | None:
+    """Return the quantity of a contract: the file's own, the dated table's, else the one given. Source: rulings, 12."""
+    return page.lot or calendar.lot_size(page.underlying, page.expiry, page.at.date()) or given
+
+
+def notes(page: Page, lot: int | None, given: int | None) -> list[str]:
+    """Return what a person should look at again.
+
+    Args:
+        page: what was read.
+        lot: of :func:`lot_of`.
+        given: by the user.
+    """
+    ignored = None if lot is None else lot_warning({page.expiry.isoformat(): lot}, given)
+    return [*filter(None, (ignored, page.warning))]
 
 
 def page_analysis(page: Page, lot: int | None) -> ChainAnalysis:

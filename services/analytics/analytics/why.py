@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from analytics.files import is_recording, read_pages
-from analytics.page import page_analysis
+from analytics.page import lot_of, page_analysis
 from oimon import calendar, offline
 from oimon.bus import Entry
 from oimon.bus.redis import RedisBus
@@ -196,7 +196,7 @@ def _of_file(file: Path, name: str, asked: _Asked, lot: int | None) -> ChainAnal
     page = pages[name]
     if isinstance(page, InputError):
         raise page
-    return page_analysis(page, page.lot or calendar.lot_size(name, page.expiry) or lot)
+    return page_analysis(page, lot_of(page, lot))
 
 
 def _demand(file: Path, name: str, found: list[str]) -> None:

@@ -102,8 +102,8 @@ def import_command(  # noqa: PLR0913 - typer makes each parameter an option
     Console(emoji=False).print(
         _summary(made.recording), highlight=False, markup=False, soft_wrap=True
     )
-    if made.warning:
-        typer.echo(f"Note: {made.warning}", err=True)
+    for warning in made.warnings:
+        typer.echo(f"Note: {warning}", err=True)
 
 
 def _each_side(text: str) -> int | None:

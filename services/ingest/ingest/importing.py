@@ -20,7 +20,7 @@ from ingest.recording import Recording, open_recording
 from ingest.snapshots import Snapshots
 from oimon.bus import PARTITION
 from oimon.calendar import day_of, lot_size, segment_of
-from oimon.chain_csv import Chain, ChainRow, read_chain, unit_warning
+from oimon.chain_csv import Chain, ChainRow, lot_warning, read_chain, unit_warning
 from oimon.errors import InputError
 from oimon.terms import OiUnit
 
@@ -57,7 +57,7 @@ class Imported:
     """What an import made."""
 
     recording: Recording
-    warning: str | None
+    warnings: list[str]
     """What a person should look at again."""
 
 
@@ -71,7 +71,7 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Im
     underlying, rows = _chain(source, plan.underlying)
     day = _only_day(source, rows)
     expiries = _expiries(source, rows, plan.expiries)
-    lots = {expiry: _lot(source, underlying, expiry, plan.lot) for expiry in expiries}
+    lots = {expiry: _lot(source, underlying, expiry, day, plan.lot) for expiry in expiries}
     factors = lots if plan.oi_unit is OiUnit.LOTS else dict.fromkeys(lots, 1)
     keys = choose(rows, expiries, plan.strikes_each_side)
     wanted = set(keys)
@@ -96,8 +96,8 @@ def import_csv(source: Path, target: Path, plan: Plan, progress: Progress) -> Im
     )
     writer = RecordingWriter(target, header, replace=plan.replace)
     _write(target, writer, rows, Snapshots(source, master, keys, factors, plan.spread), progress)
-    warning = unit_warning(rows, lots, plan.oi_unit)
-    return Imported(recording=open_recording(target), warning=warning)
+    found = (lot_warning(lots, plan.lot), unit_warning(rows, lots, plan.oi_unit))
+    return Imported(recording=open_recording(target), warnings=[*filter(None, found)])
 
 
 def _check(source: Path, target: Path) -> None:
@@ -170,8 +170,9 @@ def _expiries(
     return sorted(day.isoformat() for day in wanted)
 
 
-def _lot(source: Path, underlying: str, expiry: str, given: int | None) -> int:
-    lot = given or lot_size(underlying, date.fromisoformat(expiry))
+def _lot(source: Path, underlying: str, expiry: str, day: date, given: int | None) -> int:
+    """Return the lot: the dated table's, else the one given, as `oi analyse` does. Source: rulings, 12."""
+    lot = lot_size(underlying, date.fromisoformat(expiry), day) or given
     if lot is None:
         raise InputError(
             source, "the file", f"the lot of {underlying} expiring on {expiry} is not known", "Give it with --lot"

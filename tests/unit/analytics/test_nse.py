@@ -198,10 +198,23 @@ def test_the_screen_says_when_open_interest_is_in_contracts(tmp_path, oi):
 def test_the_dated_table_wins_over_the_lot_given(tmp_path, oi):
     page = make_page(make_row(24_600, "24-Nov-2026"), timestamp="18-Nov-2026 11:00:00")
 
-    printed = json.loads(oi(write(tmp_path, page), "--json", "--lot", 7).output)
+    done = oi(write(tmp_path, page), "--json", "--lot", 7)
 
+    printed = json.loads(done.stdout)
     assert printed["lot"] == 65
     assert printed["chain"]["ce"]["oi"] == [6_500]
+    assert (
+        done.stderr == "Note: NIFTY: --lot 7 is not used where the lot is known (2026-11-24: 65)\n"
+    )
+
+
+def test_a_page_from_before_the_lot_changed_takes_the_lot_given(tmp_path, oi):
+    path = write(tmp_path, make_page(make_row(24_600, "30-Jun-2026")))  # of August 2025
+
+    without, given = (json.loads(oi(path, "--json", *lot).output) for lot in ([], ["--lot", 75]))
+
+    assert (without["lot"], given["lot"]) == (None, 75)
+    assert given["chain"]["ce"]["oi"] == [7_500]
 
 
 @pytest.mark.parametrize("lot", [0, -75, 10**20])

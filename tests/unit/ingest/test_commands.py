@@ -62,7 +62,7 @@ def test_the_header_keeps_the_command_without_folders(oi, chain_csv, tmp_path):
     )
     assert header.origin == "some place"
     assert header.quotes_assumed == 0.003
-    assert header.master[1].lotsize == "75"
+    assert header.master[1].lotsize == "65"  # of the dated table
 
 
 def test_another_recording_is_replaced_by_force_alone(oi, chain_csv, tmp_path):

@@ -255,9 +255,17 @@ def test_open_interest_that_looks_like_another_unit_is_pointed_out(tmp_path, uni
 
     made = import_csv(path, tmp_path / "day.oirec", Plan(oi_unit=unit), silent)
 
-    assert bool(made.warning) is warns
-    if warns:
-        assert "do it again with --oi-unit lots" in made.warning
+    assert any("do it again with --oi-unit lots" in told for told in made.warnings) is warns
+
+
+@pytest.mark.parametrize(("given", "says"), [(65, []), (75, ["--lot 75 is not used where the lot is known (2026-08-18: 65)"])])  # fmt: skip
+def test_the_dated_table_wins_over_the_lot_given_and_says_so(tmp_path, given, says):
+    path = write(tmp_path, line(oi="100"))
+
+    made = import_csv(path, tmp_path / "day.oirec", Plan(lot=given, oi_unit=OiUnit.LOTS), silent)
+
+    assert made.recording.header.master[1].lotsize == "65"
+    assert made.warnings == says
 
 
 def test_progress_is_told_by_the_snapshot(tmp_path):

@@ -53,7 +53,7 @@ def listing(market: Market, day: date) -> Listing:
     options, futures = _days(market, day) if market.strikes or is_commodity else ([], [])
     lot = market.lot
     if options and not is_commodity:
-        known = calendar.lot_size(market.name, options[0])
+        known = calendar.lot_size(market.name, options[0], day)
         if known is None:
             raise _beyond(market, options[0])
         lot = known
