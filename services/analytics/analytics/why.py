@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from analytics.files import is_recording, read_pages
-from analytics.page import lot_of, page_analysis
+from analytics.page import lot_of, notes, page_analysis
 from oimon import calendar, offline
 from oimon.bus import Entry
 from oimon.bus.redis import RedisBus
@@ -24,6 +24,7 @@ from oimon.explain.direction import DirectionReading, read_direction
 from oimon.explain.strike import StrikeReading, nearest_strike, read_strike
 from oimon.messages import ANALYSIS, ChainAnalysis, ExpiryAnalysis, QuoteBoard, Session
 from oimon.service import Recorded
+from oimon.terms import OiUnit
 
 _SHOWN = 12  # underlyings of a file that holds many
 _AT = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
@@ -33,7 +34,7 @@ def register_why(app: typer.Typer) -> None:
     """Add the command to ``oi``."""
 
     @app.command(name="why")
-    def why_command(
+    def why_command(  # noqa: PLR0913 - typer makes each parameter an option
         underlying: Annotated[str, typer.Argument(help="as NIFTY")],
         strike: Annotated[
             float | None, typer.Argument(help="Explain this strike; left out, the direction.")
@@ -60,6 +61,12 @@ def register_why(app: typer.Typer) -> None:
                 help="With a file of chains: quantity of a contract.",
             ),
         ] = None,
+        oi_unit: Annotated[
+            OiUnit | None,
+            typer.Option(
+                help="With a CSV of chains, what it counts in: qty, if not given, or lots."
+            ),
+        ] = None,
         redis_url: Annotated[
             str | None, typer.Option(help="Address of the bus; left out, that of `oi up`.")
         ] = None,
@@ -72,11 +79,13 @@ def register_why(app: typer.Typer) -> None:
         name = underlying.upper()
         if file is None:
             given = {} if redis_url is None else {"redis_url": redis_url}
-            if at is not None or lot is not None:
-                raise ConfigError("--at and --lot go with --file; name the recording or the page")
+            if (at, lot, oi_unit) != (None, None, None):
+                raise ConfigError(
+                    "--at, --lot and --oi-unit go with --file; name the recording or the page"
+                )
             analysis = asyncio.run(_newest(load(Settings, given), name))
         else:
-            analysis = _of_file(file, name, _Asked(strike, expiry, at), lot)
+            analysis = _of_file(file, name, _Asked(strike, expiry, at, lot, oi_unit))
         _print(explained(analysis, _expiry(analysis, expiry), strike), as_json=as_json)
 
 
@@ -177,12 +186,16 @@ class _Asked(NamedTuple):
     strike: float | None
     expiry: str | None
     at: str | None
+    lot: int | None
+    oi_unit: OiUnit | None
 
 
-def _of_file(file: Path, name: str, asked: _Asked, lot: int | None) -> ChainAnalysis:
+def _of_file(file: Path, name: str, asked: _Asked) -> ChainAnalysis:
     if is_recording(file):
-        if lot is not None:
-            raise ConfigError("--lot goes with a file of chains; a recording names its own lots")
+        if (asked.lot, asked.oi_unit) != (None, None):
+            raise ConfigError(
+                "--lot and --oi-unit go with a file of chains; a recording names its own lots and unit"
+            )
         recorded = offline.open_recording(file)
         _demand(file, name, [recorded.underlying])
         until_us = None if asked.at is None else _instant_us(asked.at, recorded.first_us)
@@ -191,12 +204,22 @@ def _of_file(file: Path, name: str, asked: _Asked, lot: int | None) -> ChainAnal
         return asyncio.run(_of_recording(file, recorded, asked.at, until_us))
     if asked.at is not None:
         raise ConfigError("--at goes with a recording; of another file it is its last moment")
-    pages = read_pages(file)
+    pages = read_pages(file, None, _day(asked.expiry), asked.oi_unit)
     _demand(file, name, list(pages))
     page = pages[name]
     if isinstance(page, InputError):
         raise page
-    return page_analysis(page, lot_of(page, lot))
+    lot = lot_of(page, asked.lot)
+    for note in notes(page, lot, asked.lot):
+        typer.echo(f"Note: {name}: {note}", err=True)
+    return page_analysis(page, lot)
+
+
+def _day(expiry: str | None) -> date | None:
+    try:
+        return None if expiry is None else date.fromisoformat(expiry)
+    except ValueError as error:
+        raise ConfigError(f"--expiry takes a day as 2026-08-18; found {expiry!r}") from error
 
 
 def _demand(file: Path, name: str, found: list[str]) -> None:

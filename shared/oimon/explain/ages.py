@@ -59,8 +59,8 @@ def oi_age_s(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> float | None:
     return analysis.history_s or None if newest_us is None else (analysis.ts_us - newest_us) / 1e6
 
 
-def as_of(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> str:
-    """Return of when an analysis is, whether of a live market, and the prices that it is measured from.
+def as_of(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> list[str]:
+    """Return of when an analysis is, whether of a live market, and what it is measured from and in.
 
     Args:
         analysis: of one underlying.
@@ -70,10 +70,14 @@ def as_of(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> str:
     """
     feed = "" if analysis.feed is FeedState.OK else f", feed {_words(analysis.feed)}"
     source = "" if expiry.forward_source is None else f" ({_words(expiry.forward_source)})"
-    return (
-        f"As of {figures.date_time(analysis.ts_us)} IST, {analysis.mode}{feed}: spot {rupees(analysis.spot)}, "
-        f"forward {rupees(expiry.forward)}{source}, levels measured from X {rupees(analysis.x)}."
-    )
+    no_lot = expiry.why_null.get("lot")
+    return [
+        (
+            f"As of {figures.date_time(analysis.ts_us)} IST, {analysis.mode}{feed}: spot {rupees(analysis.spot)}, "
+            f"forward {rupees(expiry.forward)}{source}, levels measured from X {rupees(analysis.x)}."
+        ),
+        *([] if no_lot is None else [f"{no_lot[:1].upper()}{no_lot[1:]}."]),
+    ]
 
 
 def ages(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> list[str]:

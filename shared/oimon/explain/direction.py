@@ -105,7 +105,7 @@ def read_direction(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> Direction
                 f"{analysis.underlying} {expiry.expiry}: {expiry.direction}, confidence "
                 f"{expiry.confidence_factor:.2f} (strength of the evidence, not a probability)."
             ),
-            as_of(analysis, expiry),
+            *as_of(analysis, expiry),
             RULE,
             *_inputs(expiry),
             *([_conflict(expiry)] if conflict else []),

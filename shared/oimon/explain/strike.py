@@ -73,7 +73,7 @@ def read_strike(analysis: ChainAnalysis, expiry: ExpiryAnalysis, strike: float) 
             f"{analysis.underlying} {strike_name(strike)} of {expiry.expiry}: {verdict}, score "
             f"{score:+.3f} (Bull from +{THRESHOLD}, Bear from -{THRESHOLD}, Neutral between)."
         ),
-        as_of(analysis, expiry),
+        *as_of(analysis, expiry),
         *leg_sentences(call),
         *leg_sentences(put),
         *_arithmetic(call, put, flow, balance, score, since=short_term(analysis, expiry)),

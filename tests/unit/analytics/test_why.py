@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from analytics.why import register_why
 from oimon import offline
-from oimon.errors import ConfigError
+from oimon.errors import ConfigError, InputError
 from tests.unit.analytics.recorded import DAY
 from tests.unit.analytics.test_nse import make_page, make_row, write
 
@@ -50,16 +50,44 @@ def test_a_strike_of_a_page_is_explained_as_json_too(page):
     [
         (["NIFTY", 24_610], "has no strike 24610; the nearest is 24600"),
         (["BANKNIFTY"], "is of NIFTY, not of BANKNIFTY; ask for NIFTY"),
-        (
-            ["NIFTY", "--expiry", "2025-08-14"],
-            "has no expiry 2025-08-14 here; there are 2025-08-07",
-        ),
+        (["NIFTY", "--expiry", "soon"], "--expiry takes a day as 2026-08-18; found 'soon'"),
+        (["NIFTY", "--expiry", "2025-08-14"], "expires on 2025-08-14, found 2025-08-07"),
+        (["NIFTY", "--oi-unit", "lots"], "--oi-unit goes with a CSV of chains"),
         (["NIFTY", "--at", "12:00"], "--at goes with a recording"),
     ],
 )
 def test_what_cannot_be_explained_is_named_with_what_can(page, arguments, words):
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises((ConfigError, InputError), match=words):
         why(*arguments, "--file", page)
+
+
+def test_any_expiry_of_a_page_is_explained(tmp_path):
+    rows = [make_row(24_600, day) for day in ("07-Aug-2025", "14-Aug-2025")]
+    path = write(tmp_path, make_page(*rows))
+
+    assert why("NIFTY", "--file", path).startswith("NIFTY 2025-08-07: ")
+    assert why("NIFTY", "--file", path, "--expiry", "2025-08-14").startswith("NIFTY 2025-08-14: ")
+
+
+def test_a_page_without_a_lot_says_what_its_open_interest_is_in(page):
+    contracts = "Lot unknown: open interest is in contracts."
+
+    assert contracts in why("NIFTY", "--file", page).splitlines()
+    assert contracts in why("NIFTY", 24_600, "--file", page).splitlines()
+    assert "Lot unknown" not in why("NIFTY", "--file", page, "--lot", 75)
+
+
+def test_a_csv_is_explained_in_the_unit_that_it_counts_in(tmp_path):
+    path = tmp_path / "chains.csv"
+    rows = [f"2026-08-18T14:00:00+05:30,NIFTY,2026-08-18,{24_000 + 50 * n},CE,1,1,{n},24155" for n in range(1, 41)]  # fmt: skip
+    path.write_text("\n".join(["ts,underlying,expiry,strike,right,ltp,volume,oi,spot", *rows]))
+
+    as_is, lots = (why("NIFTY", 24_250, "--file", path, *unit) for unit in ([], ["--oi-unit", "lots"]))  # fmt: skip
+
+    assert "which looks like lots and not qty" in as_is
+    assert "  Open interest 5; its" in as_is
+    assert "Note" not in lots
+    assert "  Open interest 325; its" in lots
 
 
 @pytest.mark.parametrize(
@@ -98,5 +126,5 @@ def test_one_of_many_underlyings_of_a_csv_is_explained(tmp_path):
 
 
 def test_a_time_without_a_file_is_refused():
-    with pytest.raises(ConfigError, match="--at and --lot go with --file"):
+    with pytest.raises(ConfigError, match="--at, --lot and --oi-unit go with --file"):
         why("NIFTY", "--at", "12:00")
