@@ -93,11 +93,15 @@ def ages(analysis: ChainAnalysis, expiry: ExpiryAnalysis) -> list[str]:
     )
     why = ", ".join(expiry.quality_why).replace("_", " ")
     newest_us = _moved_us(expiry)
-    moved_s = None if newest_us is None else (analysis.ts_us - newest_us) / 1e6
+    moved = (
+        "not seen to move"
+        if newest_us is None
+        else f"last moved {span((analysis.ts_us - newest_us) / 1e6)} ago"
+    )
     return [
         (
-            f"Ages: newest price {span(tick_s)}{each}, open interest last moved "
-            f"{span(moved_s)} ago, history {span(analysis.history_s)}."
+            f"Ages: newest price {span(tick_s)}{each}, open interest {moved}, "
+            f"history {span(analysis.history_s)}."
         ),
         f"Quality: {expiry.quality}{f' ({why})' if why else ''}.",
         *(f"{_title(state)}: {reason}." for state, reason in states(analysis, expiry).items()),
@@ -117,6 +121,8 @@ def _leg(legs: Legs, place: int, now_us: int) -> str:
         None if (at := known(column[place])) is None else (now_us - at) / 1e6
         for column in (legs.received_us, legs.exchange_us, legs.traded_us, legs.oi_changed_us)
     )
+    if heard is None:  # of a page, which tells none; or not in the chain
+        return "unknown"
     oi = "not moved since it is watched" if moved is None else f"moved {span(moved)} ago"
     return (
         f"heard {span(heard)} ago (exchange's time {span(sent)}), traded {span(traded)} ago, "

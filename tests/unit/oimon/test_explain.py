@@ -111,6 +111,7 @@ def test_what_is_unknown_of_a_leg_is_said_and_not_invented():
     told = "\n".join(read_strike(analysis, analysis, 24_500.0).sentences)
 
     assert "Call: not in the chain." in told
+    assert "Ages: call unknown; put unknown." in told
     assert "Flow, what changed in 15 min: unknown, which counts as none: +0.000." in told
     assert "held: unknown, which counts as none: +0.000." in told
     assert "nan" not in told
@@ -341,6 +342,7 @@ def test_an_analysis_without_label_and_scores_is_explained_without_inventing():
     told = read_direction(analysis, analysis).sentences
 
     assert "Contributions: none; no component has a score." in told
+    assert "Ages: newest price --, open interest not seen to move, history 0.0 s." in told
     assert "smoothed --" in told[3]
     assert "Quality: bad (chain incomplete)." in told
 
