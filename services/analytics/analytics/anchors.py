@@ -4,7 +4,7 @@ Source: analytics specification, 1.3; requirement B02.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -32,7 +32,6 @@ NAMES: Mapping[int, str] = {
 }
 """Name of each change's anchor, in the order of the cells."""
 _FIRST, _LAST = min(NAMES), max(NAMES)
-_LONGEST_CLOSURE = 10  # days between two sessions
 
 
 class Base(NamedTuple):
@@ -111,7 +110,7 @@ def bases(
     first_s = _first_s(history.oldest, book.layout.of(expiry))
     if first_s == np.inf:
         return [Base()] * len(NAMES)
-    close_s = _previous_close_s(session.segment, session.date)
+    close_s = previous_close_s(session.segment, session.date)
     day = (
         Base(close_s, f"previous close, as {session.source} tells it")
         if book.tells_oi_prev(expiry)
@@ -138,20 +137,18 @@ def _first_s(oldest: Oldest, expiry: ExpiryLayout) -> float:
     return float(np.fmin.reduce(oldest.at_s[expiry.columns], axis=None, initial=np.inf))
 
 
-def page_bases(name: str) -> list[Base]:
-    """Return what changes count from on a page of NSE's, which tells the day's alone."""
-    return [Base(None, f"previous close, as {name} tells it"), *[Base()] * (len(NAMES) - 1)]
+def page_bases(name: str, close_s: float | None = None) -> list[Base]:
+    """Return what changes count from on a page of NSE's, which tells the day's alone.
+
+    Args:
+        name: of the page.
+        close_s: of :func:`previous_close_s`.
+    """
+    return [Base(close_s, f"previous close, as {name} tells it"), *[Base()] * (len(NAMES) - 1)]
 
 
 @lru_cache(maxsize=256)
-def _previous_close_s(segment: Segment, iso_day: str) -> float | None:
-    """Return when the session before a day closed, None where the calendar does not know it."""
-    day = date.fromisoformat(iso_day)
-    for _ in range(_LONGEST_CLOSURE):
-        day -= timedelta(days=1)
-        trades = calendar.is_trading_day(segment, day)
-        if trades is None:
-            return None
-        if trades:
-            return calendar.close_us(segment, day) / 1e6
-    return None
+def previous_close_s(segment: Segment, iso_day: str) -> float | None:
+    """Return when the session before a day closed, in epoch seconds, None where the calendar does not know it."""
+    before = calendar.previous_trading_day(segment, date.fromisoformat(iso_day))
+    return None if before is None else calendar.close_us(segment, before) / 1e6

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics.analyse import analyse
-from analytics.anchors import page_bases
+from analytics.anchors import page_bases, previous_close_s
 from analytics.cells import Cell
 from analytics.report import expiry_fields
 from analytics.sheet import LOT_NOT_NEEDED, VOLUME_ONLY
@@ -75,7 +75,8 @@ def page_analysis(page: Page, lot: int | None) -> ChainAnalysis:
     """
     chain, market = situation(page, lot)
     (found,) = analyse([chain], market, [Before()])
-    first = expiry_fields(found, page_bases(page.path.name))
+    close_s = previous_close_s(page.segment, page.at.date().isoformat())
+    first = expiry_fields(found, page_bases(page.path.name, close_s))
     told: dict[str, Any] = {
         "spot": page.spot,
         "x": found.reference.level,

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from oimon.calendar import IST
-from oimon.explain.anchors import both_units
+from oimon.explain.anchors import counted
 from oimon.figures import grouped
 from oimon.messages import ChainAnalysis, Legs
 
@@ -135,12 +135,11 @@ def levels_text(levels: list[tuple[float, float]]) -> str:
 
 
 def _since(analysis: ChainAnalysis, name: str) -> str:
-    """Return what calls and puts changed since an anchor, in lakh and crore and in contracts."""
+    """Return what calls and puts changed since an anchor, in lakh and crore and in contracts, since when and by whose word."""
     found = next((anchor for anchor in analysis.oi_anchors if anchor.name == name), None)
     if found is None or found.source is None:
         return UNKNOWN
-    sides = (("calls", found.ce_change), ("puts", found.pe_change))
-    return ", ".join(f"{side} {both_units(value, analysis.lot)}" for side, value in sides)
+    return counted(analysis, found)
 
 
 def _walls(analysis: ChainAnalysis) -> str:

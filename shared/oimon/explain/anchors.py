@@ -39,8 +39,13 @@ def anchor_sentences(expiry: ExpiryAnalysis) -> list[str]:
 
 def _line(expiry: ExpiryAnalysis, anchor: OiAnchor) -> str:
     title = TITLES.get(anchor.name, anchor.name)
+    return f"  since {title}: {counted(expiry, anchor)}"
+
+
+def counted(expiry: ExpiryAnalysis, anchor: OiAnchor) -> str:
+    """Return what calls and puts changed since an anchor, since when and by whose word."""
     if anchor.source is None:
-        return f"  since {title}: --, nothing to count from"
+        return "--, nothing to count from"
     sides = ", ".join(
         f"{name} {both_units(value, expiry.lot)}"
         for name, value in (("calls", anchor.ce_change), ("puts", anchor.pe_change))
@@ -48,7 +53,7 @@ def _line(expiry: ExpiryAnalysis, anchor: OiAnchor) -> str:
     at = "" if anchor.at_us is None else f"{figures.date_time(anchor.at_us)} IST, "
     legs = 2 * len(expiry.chain.strike)
     some = "" if anchor.legs == legs else f", of {anchor.legs} of {legs} legs"
-    return f"  since {title}: {sides} ({at}{anchor.source}{some})"
+    return f"{sides} ({at}{anchor.source}{some})"
 
 
 def both_units(value: float | None, lot: int | None) -> str:

@@ -70,5 +70,8 @@ def test_the_sheet_of_a_page_shows_them_too():
     console.print(sheet(make_analysis(oi_anchors=ANCHORS)))
 
     told = " ".join(console.file.getvalue().split())
-    assert "Since the previous close calls +1.30cr = +2,00,000 contracts, puts -1.3L" in told
+    assert (
+        "Since the previous close calls +1.30cr = +2,00,000 contracts, puts -1.3L = -2,000 contracts "
+        "(2026-08-17 15:40:00 IST, previous close, as x.oirec tells it)"
+    ) in told
     assert "Since the open -- " in told
