@@ -1,8 +1,10 @@
 """One analysis on paper: the figures, then the strikes around the money (pure)."""
 
 import math
+from collections.abc import Iterator
 from datetime import datetime
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +16,19 @@ from oimon.messages import ChainAnalysis, Legs
 
 EACH_SIDE = 10
 UNKNOWN = "--"
-
+_MISSING = (
+    ("PCR by open interest", "pcr"),
+    ("PCR by volume", "pcr_vol"),
+    ("PCR around the money", "pcr_window"),
+    ("Max pain", "max_pain"),
+    ("Support", "support_wall"),
+    ("Resistance", "resistance_wall"),
+    ("Volatility at the money", "atm_iv"),
+    ("Straddle", "straddle"),
+    ("Expected move to expiry", "em_expiry"),
+    ("Zero gamma", "gex"),
+)
+"""What the sheet shows and may be missing, and the message's field that has the reason."""
 
 VOLUME_ONLY = "lot unknown: volume is in contracts, open interest in units"
 """Why an end-of-day file has no lot, where it has none."""
@@ -34,6 +48,7 @@ def sheet(analysis: ChainAnalysis) -> RenderableType:
         analysis: with open interest in quantity, or in contracts where its lot is unknown.
     """
     parts: list[RenderableType] = [_head(analysis), _figures(analysis), _ladder(analysis)]
+    parts += [Text(note, style="yellow") for note in _notes(analysis)]
     if analysis.lot is None:
         note = _NO_LOT.get(
             analysis.why_null["lot"], _IN_CONTRACTS.format("Open interest and volume are")
@@ -78,6 +93,23 @@ def _figures(analysis: ChainAnalysis) -> Table:
     ):
         table.add_row(name, value)
     return table
+
+
+def _notes(analysis: ChainAnalysis) -> Iterator[str]:
+    """Give each reason of what is missing, with what it is the reason of."""
+    whose: dict[str, list[str]] = {}
+    for name, field in _MISSING:
+        if field in analysis.why_null:
+            whose.setdefault(analysis.why_null[field], []).append(name)
+    for reason, names in whose.items():
+        yield f"{', '.join(names)}: {reason}."
+    if analysis.gex is not None and analysis.gex.zero is None:
+        yield "Zero gamma: the net exposure does not change its sign within 5 % of the forward."
+    legs = (analysis.chain.ce, analysis.chain.pe)
+    if not any(np.isfinite(each.mark).any() for each in legs) and any(
+        np.isfinite(each.ltp).any() for each in legs
+    ):
+        yield "Last prices make no marks: the file does not say when they were, and tells no quotes."
 
 
 def _ladder(analysis: ChainAnalysis) -> Table:

@@ -116,6 +116,15 @@ def test_of_one_underlying_there_is_a_sheet(write, oi):
     assert "--lot" not in oi(path, "--underlying", "TCS", "--lot", 175).stdout
 
 
+def test_a_sheet_says_why_something_is_missing(write, oi):
+    told = " ".join(oi(write(*chain("TCS")), "--lot", 175).stdout.split())
+
+    assert "Straddle: a leg at the money has no price." in told
+    assert "Volatility at the money, Zero gamma: at the money: no price." in told
+    assert "Last prices make no marks: the file does not say when they were" in told
+    assert "PCR by open interest:" not in told
+
+
 @pytest.mark.parametrize("names", [["TCS"], ["RELIANCE", "TCS"]])
 def test_a_terminal_that_is_too_narrow_cuts_no_number(write, oi, names):
     path = write(*(row for name in names for row in chain(name)))

@@ -208,6 +208,15 @@ def test_the_dated_table_wins_over_the_lot_given(tmp_path, oi):
     )
 
 
+def test_the_screen_says_nothing_of_what_is_there(tmp_path, oi):
+    rows = [make_row(24_600), make_row(24_650)]
+
+    told = oi(write(tmp_path, make_page(*rows)), "--lot", 75).output
+
+    assert "Straddle:" not in told
+    assert "Last prices" not in told
+
+
 def test_a_page_from_before_the_lot_changed_takes_the_lot_given(tmp_path, oi):
     path = write(tmp_path, make_page(make_row(24_600, "30-Jun-2026")))  # of August 2025
 

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from analytics.sheet import sheet
 from oimon.explain.anchors import anchor_sentences, both_units, change
-from oimon.messages import OiAnchor
+from oimon.messages import Gex, OiAnchor
 from tests.unit.notifier.samples import NOW_US, make_analysis
 from tests.unit.notifier.test_screen import drawn, make_view
 
@@ -75,3 +75,11 @@ def test_the_sheet_of_a_page_shows_them_too():
         "(2026-08-17 15:40:00 IST, previous close, as x.oirec tells it)"
     ) in told
     assert "Since the open -- " in told
+
+
+def test_the_sheet_says_that_gamma_turns_nowhere_near():
+    console = Console(file=io.StringIO(), width=120, color_system=None)
+
+    console.print(sheet(make_analysis(gex=Gex(net=1.2e9, abs=4.1e9, zero=None))))
+
+    assert "Zero gamma: the net exposure does not change its sign" in console.file.getvalue()
