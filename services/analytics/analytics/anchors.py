@@ -118,7 +118,7 @@ def bases(
     )
     is_told = book.tells_oi_open
     first = Base(
-        None if is_told else first_s,
+        _open_s(session.segment, session.date) if is_told else first_s,
         f"first of the day, as {session.source} tells it" if is_told else "first seen in this run",
     )
     young = Base()
@@ -145,6 +145,12 @@ def page_bases(name: str, close_s: float | None = None) -> list[Base]:
         close_s: of :func:`previous_close_s`.
     """
     return [Base(close_s, f"previous close, as {name} tells it"), *[Base()] * (len(NAMES) - 1)]
+
+
+@lru_cache(maxsize=256)
+def _open_s(segment: Segment, iso_day: str) -> float:
+    """Return when a day's session opens, in epoch seconds."""
+    return calendar.open_us(segment, date.fromisoformat(iso_day)) / 1e6
 
 
 @lru_cache(maxsize=256)

@@ -1,12 +1,15 @@
 """Changes of open interest on all anchors side by side: from when, by whose word, how much in all."""
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
 
 from analytics.nse import read_page
 from analytics.page import page_analysis
+from oimon import calendar
+from oimon.terms import Segment
 from tests.unit.analytics.days import (
     EXPIRIES,
     START_US,
@@ -118,7 +121,8 @@ def test_an_open_that_the_source_tells_is_named_as_its():
 
     opened = by_name(play(session, range(0, 61, 20))[-1])["open"]
 
-    assert (opened.at_us, opened.source) == (None, "first of the day, as test tells it")
+    at_us = calendar.open_us(Segment.NFO, date.fromisoformat(session.date))
+    assert (opened.at_us, opened.source) == (at_us, "first of the day, as test tells it")
 
 
 def test_before_any_open_interest_nothing_is_counted_from():
