@@ -27,6 +27,8 @@ from oimon.messages import (
 from oimon.terms import Direction
 
 _ANCHORS = "ΔOI CE/PE "
+_OF_THE_DAY = ("day", "open")
+_LATE_S = 60.0  # a window that counts from so much before its start spans a gap
 _COMPLETE = 0.8  # of a chain's legs, as the quality of a chain has it
 DIRECTIONS = {
     Direction.BULLISH: ("▲", "green"),
@@ -73,6 +75,41 @@ def anchors(analysis: ChainAnalysis, *, width: int, contracts: bool) -> list[Tex
         for place in range(0, len(told), max(a_line, 1))
         for part in [told[place : place + a_line]]
     ]
+
+
+def counted_from(analysis: ChainAnalysis) -> list[Text]:
+    """Return a line of when, and by whose word, changes count from that do not say it by their name: of the day, of a young history, over a gap."""
+    instants: dict[str, list[str]] = {}
+    sources: dict[str, None] = {}
+    for anchor in analysis.oi_anchors:
+        says = anchor.name in _OF_THE_DAY or anchor.is_partial
+        if anchor.source is None or not (says or _late_s(anchor, analysis.ts_us) > _LATE_S):
+            continue
+        name = f"{anchor.name}{'~' * anchor.is_partial}"
+        instants.setdefault(_instant(anchor.at_us, analysis.date), []).append(name)
+        if says:
+            sources[anchor.source] = None
+    if not instants:
+        return []
+    times = "  ".join(f"{' '.join(names)} {at}" for at, names in instants.items())
+    head = f"{'since':<{len(_ANCHORS)}}"
+    return [Text(f"{head}{times}  ({'; '.join(sources)})", style="bright_black")]
+
+
+def _instant(at_us: int | None, date: str) -> str:
+    """Return the time of an instant, of another day its date too."""
+    if at_us is None:
+        return UNKNOWN
+    on = figures.day(at_us)
+    return f"{'' if on == date else f'{figures.short_date(on)} '}{clock_time(at_us)}"
+
+
+def _late_s(anchor: OiAnchor, now_us: int) -> float:
+    """Return how long before its start a window counts from."""
+    minutes = anchor.name.removesuffix("m")
+    if anchor.at_us is None or not minutes.isdecimal():
+        return 0.0
+    return (now_us - anchor.at_us) / 1e6 - 60.0 * int(minutes)
 
 
 def _few(anchor: OiAnchor, chain: Chain) -> str:

@@ -1,6 +1,7 @@
 """Changes of open interest side by side, in lakh/crore and in contracts; unknown is ``--``."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -62,6 +63,24 @@ def test_the_table_shows_them_in_one_line_or_two():
         "          30m --/--",
     ]
     assert contracts[0].startswith("ΔOI CE/PE day +2,00,000/-2,000 ")
+
+
+def test_the_table_says_since_when_and_by_whose_word():
+    opened = replace(PARTIAL, name="open", source="first seen in this run", is_partial=False)
+    gapped = replace(PARTIAL, name="5m", source="sample of 400 s ago", is_partial=False)
+    usual = replace(gapped, at_us=NOW_US - 310_000_000)
+    view = make_view(analysis=make_analysis(oi_anchors=[DAY, opened, PARTIAL, gapped, NONE]))
+    quiet = make_view(analysis=make_analysis(oi_anchors=[usual, NONE]))
+
+    (wide,) = [line for line in drawn(view, width=200) if line.startswith("since")]
+    (narrow,) = [line for line in drawn(view, width=80) if line.startswith("since")]
+
+    assert wide == (
+        "since     day 17 Aug 15:40:00  open 15m~ 5m 12:34:27  "
+        "(previous close, as x.oirec tells it; first seen in this run; oldest seen: the history is younger)"
+    )
+    assert narrow == "since     day 17 Aug 15:40:00  open 15m~ 5m 12:34:27  (previous close, as…"
+    assert not any(line.startswith("since") for line in drawn(quiet))
 
 
 def test_the_sheet_of_a_page_shows_them_too():
