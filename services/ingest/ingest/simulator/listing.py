@@ -55,7 +55,9 @@ def listing(market: Market, day: date) -> Listing:
     if options and not is_commodity:
         known = calendar.lot_size(market.name, options[0], day)
         if known is None:
-            raise _beyond(market, options[0])
+            raise ConfigError(
+                f"SIM_DATE: the calendar knows no lot of {market.name} on {day}; choose a later day"
+            )
         lot = known
     middle = round(market.level / market.step) if market.strikes else 0
     places = np.arange(market.strikes, dtype=np.float64)
@@ -95,7 +97,9 @@ def _days(market: Market, day: date) -> tuple[list[date], list[date]]:
         after = options[-1] + timedelta(days=1) if options else day
         found = calendar.next_expiry(market.name, after)
         if found is None:
-            raise _beyond(market, after)
+            raise ConfigError(
+                f"SIM_DATE: the calendar does not know what {market.name} lists on {after} or later; choose an earlier day"
+            )
         options.append(found)
     weekday = _THURSDAY if market.segment is Segment.BFO else _TUESDAY
     return options, _months(day, _FUTURES, lambda y, m: _last(market, y, m, weekday))
@@ -131,10 +135,4 @@ def _future(market: Market, day: date, lot: int, taken: set[str]) -> MasterRow:
         instrumenttype="FUTCOM" if market.segment is Segment.MCX else "FUTIDX",
         exch_seg=market.segment.value,
         tick_size=f"{market.tick * 100:.6f}",
-    )
-
-
-def _beyond(market: Market, day: date) -> ConfigError:
-    return ConfigError(
-        f"SIM_DATE: the calendar does not know what {market.name} lists on {day} or later; choose an earlier day"
     )

@@ -164,6 +164,10 @@ def test_a_day_without_trading_is_one_sentence():
         SimulatedDay(Plan(day=date(2026, 11, 24)), NIFTY)
     with pytest.raises(ConfigError, match="not in the calendar"):
         SimulatedDay(Plan(day=date(2027, 2, 3)), NIFTY)
+    with pytest.raises(ConfigError, match="no lot of NIFTY on 2025-11-18; choose a later day"):
+        SimulatedDay(Plan(day=date(2025, 11, 18)), NIFTY)
+    with pytest.raises(ConfigError, match="lists on 2026-12-30 or later; choose an earlier day"):
+        SimulatedDay(Plan(day=date(2026, 12, 29)), NIFTY)
 
 
 def test_the_default_universe_lists_the_616_legs_of_the_specification():
