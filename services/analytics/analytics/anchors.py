@@ -137,14 +137,16 @@ def _first_s(oldest: Oldest, expiry: ExpiryLayout) -> float:
     return float(np.fmin.reduce(oldest.at_s[expiry.columns], axis=None, initial=np.inf))
 
 
-def page_bases(name: str, close_s: float | None = None) -> list[Base]:
-    """Return what changes count from on a page of NSE's, which tells the day's alone.
+def page_bases(name: str, close_s: float | None = None, *, tells_day: bool = True) -> list[Base]:
+    """Return what changes count from on a page of NSE's, which tells the day's alone, or in a CSV that may not even tell that.
 
     Args:
         name: of the page.
         close_s: of :func:`previous_close_s`.
+        tells_day: it has a change since the previous close.
     """
-    return [Base(close_s, f"previous close, as {name} tells it"), *[Base()] * (len(NAMES) - 1)]
+    day = Base(close_s, f"previous close, as {name} tells it") if tells_day else Base()
+    return [day, *[Base()] * (len(NAMES) - 1)]
 
 
 @lru_cache(maxsize=256)

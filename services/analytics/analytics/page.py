@@ -8,6 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from analytics.analyse import analyse
 from analytics.anchors import page_bases, previous_close_s
 from analytics.cells import Cell
@@ -76,7 +78,8 @@ def page_analysis(page: Page, lot: int | None) -> ChainAnalysis:
     chain, market = situation(page, lot)
     (found,) = analyse([chain], market, [Before()])
     close_s = previous_close_s(page.segment, page.at.date().isoformat())
-    first = expiry_fields(found, page_bases(page.path.name, close_s))
+    tells_day = bool(np.isfinite(page.cells[Cell.OI_CHANGE_DAY]).any())
+    first = expiry_fields(found, page_bases(page.path.name, close_s, tells_day=tells_day))
     told: dict[str, Any] = {
         "spot": page.spot,
         "x": found.reference.level,

@@ -116,6 +116,15 @@ def test_of_one_underlying_there_is_a_sheet(write, oi):
     assert "--lot" not in oi(path, "--underlying", "TCS", "--lot", 175).stdout
 
 
+def test_a_file_without_changes_of_the_day_tells_no_previous_close(write, oi):
+    path = write(*(told.removesuffix("100") for told in chain("TCS")))
+
+    day = json.loads(oi(path, "--json").stdout)["oi_anchors"][0]
+
+    assert (day["name"], day["source"], day["at_us"], day["legs"]) == ("day", None, None, 0)
+    assert "Since the previous close    -- " in oi(path).stdout
+
+
 def test_a_sheet_says_why_something_is_missing(write, oi):
     told = " ".join(oi(write(*chain("TCS")), "--lot", 175).stdout.split())
 
