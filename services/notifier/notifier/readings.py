@@ -61,19 +61,22 @@ def readings(analysis: ChainAnalysis) -> list[Text]:
 
 
 def anchors(analysis: ChainAnalysis, *, width: int, contracts: bool) -> list[Text]:
-    """Return the chain's changes of open interest on all anchors, calls/puts; on two lines where one is too short."""
+    """Return the chain's changes of open interest on all anchors, calls/puts, on as many lines as they need."""
     told = [
         f"{anchor.name} {change(anchor.ce_change, analysis.lot, contracts=contracts)}/"
         f"{change(anchor.pe_change, analysis.lot, contracts=contracts)}{'~' * anchor.is_partial}"
         f"{_few(anchor, analysis.chain)}"
         for anchor in analysis.oi_anchors
     ]
-    is_one_line = len(_ANCHORS) + len("  ".join(told)) <= width
-    a_line = len(told) if is_one_line else 3
+    lines: list[list[str]] = []
+    for part in told:
+        if lines and len(_ANCHORS) + len("  ".join([*lines[-1], part])) <= width:
+            lines[-1].append(part)
+        else:
+            lines.append([part])
     return [
-        Text.assemble((_ANCHORS if not place else " " * len(_ANCHORS), "bold"), "  ".join(part))
-        for place in range(0, len(told), max(a_line, 1))
-        for part in [told[place : place + a_line]]
+        Text.assemble((" " * len(_ANCHORS) if place else _ANCHORS, "bold"), "  ".join(line))
+        for place, line in enumerate(lines)
     ]
 
 

@@ -444,6 +444,12 @@ def test_changes_on_all_anchors_are_told_whole_on_one_line_or_on_two():
     assert one.startswith("ΔOI CE/PE day +19.99cr/-8.06cr  open --/-8.06cr  3m")
     assert one.endswith("30m +19.99cr/-8.06cr~")
     assert " ".join(" ".join(two).split()) == " ".join(one.split())
+    three = drawn(view, width=60)[first + 1 : first + 4]
+    assert [line[:15] for line in three] == [
+        "ΔOI CE/PE day +",
+        "          3m +1",
+        "          15m +",
+    ]
 
 
 def test_a_change_of_few_legs_is_not_told_as_the_chain_s():
