@@ -69,7 +69,13 @@ def test_what_expires_today_is_still_listed():
     ]
 
 
-@pytest.mark.parametrize(("name", "day"), [("NIFTY", date(2026, 12, 23)), ("NIFTY", date(2025, 12, 1))])  # fmt: skip
-def test_a_day_whose_contracts_the_calendar_does_not_know_is_one_sentence(name, day):
-    with pytest.raises(ConfigError, match="SIM_DATE: the calendar does not know what NIFTY lists"):
+@pytest.mark.parametrize(
+    ("name", "day", "says"),
+    [
+        ("NIFTY", date(2026, 12, 23), "does not know what NIFTY lists on 2026-12-30 or later; choose an earlier"),
+        ("NIFTY", date(2025, 12, 1), "knows no lot of NIFTY on 2025-12-01; choose a later"),
+    ],
+)  # fmt: skip
+def test_a_day_whose_contracts_the_calendar_does_not_know_is_one_sentence(name, day, says):
+    with pytest.raises(ConfigError, match=f"SIM_DATE: the calendar {says}"):
         listing(NAMED[name], day)
