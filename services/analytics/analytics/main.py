@@ -61,7 +61,7 @@ def _begins(first: Entry, last: Entry | None) -> bool:
 
 async def run(running: Running[AnalyticsSettings]) -> None:
     """Own partitions and analyse them until told to stop."""
-    is_fast = fast.use(wanted=running.settings.fast)
+    is_fast = await asyncio.to_thread(fast.use, wanted=running.settings.fast)
     running.facts["loops"] = lambda: "machine code" if is_fast else "numpy"
     if is_fast:
         await asyncio.to_thread(warm_up)

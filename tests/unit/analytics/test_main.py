@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -98,3 +99,17 @@ def test_what_open_interest_looks_like_is_told_in_the_status():
 
     (note,) = running.facts["oi_unit"]()
     assert "looks like lots" in note
+
+
+def test_the_import_of_machine_code_leaves_the_loop_to_the_watchdog(monkeypatch):
+    class Bus:
+        async def own(self, role):
+            pass
+
+    seen = []
+    monkeypatch.setattr(main.fast, "use", lambda *, wanted: seen.append(threading.current_thread()))
+    running = SimpleNamespace(settings=SimpleNamespace(fast=False), facts={}, bus=Bus())
+
+    asyncio.run(main.run(running))
+
+    assert seen != [threading.main_thread()]
