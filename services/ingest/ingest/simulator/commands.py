@@ -26,7 +26,16 @@ from rich.progress import (
 from rich.table import Table
 
 from ingest.simulator.day import EXPIRY_WEEK, Plan
-from ingest.simulator.scoring import LABELS, Figure, Grade, Marks, by_turn, figures, together
+from ingest.simulator.scoring import (
+    LABELS,
+    Figure,
+    Grade,
+    Marks,
+    balanced_accuracy,
+    by_turn,
+    figures,
+    together,
+)
 from ingest.simulator.trial import trial
 from oimon.output import for_tables
 
@@ -104,7 +113,11 @@ def score(
         out.print(_title(plans), highlight=False)
         out.print(_figures(table))
         out.print(_delays(found))
-        out.print(_confusion(together(found)))
+        matrix = together(found)
+        out.print(_confusion(matrix))
+        accuracy = balanced_accuracy(matrix)
+        if accuracy is not None:
+            out.print(f"Balanced accuracy of all days together: {accuracy:.3f}", highlight=False)
         out.print(f"\n{CAVEAT}", highlight=False)
     raise typer.Exit(1 if Grade.MISSED in [each.grade for each in table] else 0)
 

@@ -50,6 +50,7 @@ def test_days_that_reach_every_figure_are_exit_code_0(scored):
     assert "MISSED" not in done.output
     assert "nothing of real markets or of profit" in " ".join(done.output.split())
     assert "180 (90%)" in done.output
+    assert "Balanced accuracy of all days together: 0.900" in done.output
 
 
 def test_each_figure_stands_beside_its_standard_error(scored):
