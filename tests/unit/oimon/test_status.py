@@ -124,3 +124,10 @@ def test_the_ages_of_data_are_told_as_those_of_the_analysis_that_stands_on_them(
     title = next(line for line in lines if line[:1] == ["Ages:"])
     assert " ".join(title) == "Ages: of the newest analysis now, of its data when it was made"
     assert next(line for line in lines if "600.0" in line)[3:10] == ["600.0", "s", "│", "1.0", "s", "│", "42.0"]  # fmt: skip
+
+
+def test_a_service_that_is_not_heard_of_has_a_row_and_one_without_trouble_no_line():
+    text = text_of(make_status("analytics", replica="analytics-a"))
+
+    assert text.count("no status in the last 10 s") == len(SERVICES) - 1
+    assert "analytics-a:" not in text
