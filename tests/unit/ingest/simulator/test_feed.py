@@ -71,6 +71,19 @@ def test_commodities_alone_are_played_from_their_own_opening_on():
     assert max(steps) == min(steps) + 5_000_000  # four seconds, and the word that it has ended
 
 
+def test_steps_of_one_second_go_out_together_and_none_waits_for_another_second():
+    bus, clock = MemoryBus(MemoryStore(ManualClock(0))), ManualClock(0)
+
+    groups = list(SimFeed(bus, clock, parts(), None)._together())
+
+    for due_us, steps in groups:
+        seconds = {step.due_us // 1_000_000 for step in steps.values()}
+        assert seconds == {due_us // 1_000_000}
+    assert max(len(steps) for _, steps in groups) == len(CHOSEN)
+    dues = [due_us // 1_000_000 for due_us, _ in groups]
+    assert dues == sorted(dues)
+
+
 def test_the_cache_knows_the_newest_tick_of_every_market():
     made = parts()
 
