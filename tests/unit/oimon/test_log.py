@@ -130,3 +130,13 @@ def test_a_web_server_that_starts_is_no_line_and_its_errors_are(tmp_path):
     logging.getLogger("uvicorn.error").error("Exception in ASGI application")
 
     assert [line["event"] for line in lines_of(tmp_path)] == ["Exception in ASGI application"]
+
+
+def test_a_pin_is_left_alone_and_what_is_hidden_often_drives_nothing_out():
+    log.hide("0815", "an-old-password-of-nobody")
+    for _ in range(200):
+        log.hide("a-new-password-of-nobody")
+
+    text = log.redact("0815: an-old-password-of-nobody, a-new-password-of-nobody")
+
+    assert text == "0815: ***, ***"

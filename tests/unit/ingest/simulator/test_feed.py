@@ -11,7 +11,7 @@ from ingest.simulator.universe import Universe
 from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus, MemoryStore
 from oimon.clock import ManualClock
-from oimon.messages import TICKS, Beat, Session
+from oimon.messages import TICKS, Beat, Session, TickBatch
 from oimon.terms import FeedState, Mode, Segment
 
 PLAN = Plan(seed=7, universe=Universe.DEFAULT, seconds=4)
@@ -69,6 +69,17 @@ def test_commodities_alone_are_played_from_their_own_opening_on():
 
     assert min(steps) == 1_794_972_600_000_000  # 09:00
     assert max(steps) == min(steps) + 5_000_000  # four seconds, and the word that it has ended
+
+
+def test_who_opens_with_the_last_loses_no_tick_of_its_first_second():
+    _, told = asyncio.run(play(parts()))
+
+    first_us = 1_794_973_500_000_000
+    for name, messages in told.items():
+        first = next(m for m in messages if isinstance(m, TickBatch))
+        beat = next(m.ts_us for m in messages if isinstance(m, Beat))
+        assert first.received_us // 1_000_000 * 1_000_000 == first_us
+        assert beat == (first_us if name == "CRUDEOIL" else first_us + 1_000_000)
 
 
 def test_steps_of_one_second_go_out_together_and_none_waits_for_another_second():
