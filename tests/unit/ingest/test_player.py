@@ -9,11 +9,11 @@ from ingest.config import IngestSettings
 from ingest.feed import TICKS_CACHE
 from ingest.main import run
 from ingest.oirec import BLOCK_START
-from ingest.player import ReplayFeed, going_on
+from ingest.player import Pace, ReplayFeed, going_on
 from ingest.replay import Replay
 from oimon.bus.log import NEVER
 from oimon.bus.memory import MemoryBus, MemoryStore
-from oimon.clock import SystemClock
+from oimon.clock import ManualClock, SystemClock
 from oimon.config import load
 from oimon.errors import InputError
 from oimon.messages import TICKS, Beat, Gap, Session
@@ -74,6 +74,25 @@ async def test_the_recorded_spacing_is_divided_by_the_speed(recording):
     await make_feed(MemoryBus(), recording, 20.0).run()
 
     assert time.monotonic() - started >= 3.5 / 20
+
+
+async def test_a_day_that_fell_behind_goes_on_at_its_pace_and_does_not_rush(monkeypatch):
+    waits = []
+
+    async def note(seconds):
+        waits.append(round(seconds, 6))
+
+    monkeypatch.setattr(asyncio, "sleep", note)
+    clock = ManualClock(0)
+    pace = Pace(clock, 2.0)
+    await pace.until_due(0)
+
+    await pace.until_due(1_000_000)  # half a second at twice the speed
+    clock.advance(10.0)  # the bus was away
+    for due_us in (2_000_000, 3_000_000):
+        await pace.until_due(due_us)
+
+    assert waits == [0.5, 0.5]
 
 
 async def test_status_tells_how_far_the_day_is(recording):

@@ -138,6 +138,17 @@ def test_with_another_lot_open_interest_is_no_multiple_of_it():
     assert np.mean(oi % 75 == 0) < 0.5
 
 
+def test_only_options_have_wrong_open_interest_or_are_missing():
+    ticks, *_ = played("zero_oi=1")
+    truth = []
+    share = SimulatedDay(Plan(seconds=2, faults=parse("missing_leg=1")), SHARES[0], truth.append)
+
+    assert set(ticks["row"][ticks["oi"] > 0].tolist()) == {2, 3}, "the futures"
+    assert share.header.underlying.endswith("CE")  # as a call's symbol does
+    assert sum(len(block.frames) for block in share.blocks()) == 2
+    assert [line for line in truth if "fault" in line] == []
+
+
 def test_a_share_has_no_lot_that_could_change():
     truth = []
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ingest.simulator import pricing
 from ingest.simulator.day import Plan, SimulatedDay
 from ingest.simulator.universe import COMMODITIES, INDICES
 
@@ -77,3 +78,19 @@ def test_the_day_before_closed_a_little_elsewhere_by_one_gap_for_all(tape):
     years = (EXPIRES_S + 63_300) / YEAR_S  # 15:40 the day before
     parity = math.exp(-0.055 * years) * (gap * tape.path.forward[0] - strike)
     assert calls - puts == pytest.approx(parity, abs=0.06)
+
+
+def test_quotes_have_three_tenths_of_a_percent_of_noise(tape):
+    (expiry, *_), way = tape._listed.options, tape.path
+    noise = []
+    for at, quotes in tape.blocks(231):
+        for place, second in enumerate(at.tolist()):
+            price, _ = pricing.chain_prices(
+                tape._listed.strike, float(way.forward[second]), tape._years(expiry, second),
+                way.atm_iv[second], way.slope[second],
+            )  # fmt: skip
+            middle = (quotes.bid[place, 4:14] + quotes.ask[place, 4:14]) / 2
+            noise.append(middle / (100 * price.ravel()) - 1)
+
+    assert np.std(noise) == pytest.approx(0.003, rel=0.1)
+    assert abs(np.mean(noise)) < 0.0004
